@@ -1,0 +1,109 @@
+//! What makes two reports speak of the same alarm, and the identifier that downstream systems correlate by.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
+use uuid::Uuid;
+
+/// Namespace of alarm identifiers (RFC 9562 §5.5). Part of what this element promises: it never changes.
+pub const ALARM_NAMESPACE: Uuid = Uuid::from_u128(0x6f0d_4ae2_52b1_4c5e_9a3b_7d1e_88c4_20f7);
+
+/// Identity of an alarm: RFC 8632's resource, type and qualifier, and the node it was raised on.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct AlarmKey {
+    /// The node it was raised on.
+    pub node: String,
+    /// The kind of the alarming resource.
+    pub resource_type: String,
+    /// The alarming resource among those of its kind.
+    pub resource: String,
+    /// The alarm type.
+    pub alarm_type: String,
+    /// What tells apart alarms of one type on one resource; usually empty.
+    pub qualifier: String,
+}
+
+impl AlarmKey {
+    /// Returns the name that the identifier is made of: the five parts in order, each with `\` and `/` escaped by a
+    /// leading `\`, joined by `/`. Two keys have the same name only when they are equal.
+    #[must_use]
+    pub fn unique_name(&self) -> String {
+        let parts = [&self.node, &self.resource_type, &self.resource, &self.alarm_type, &self.qualifier];
+        parts.map(|part| part.replace('\\', "\\\\").replace('/', "\\/")).join("/")
+    }
+
+    /// Returns the identifier: UUIDv5 of [`AlarmKey::unique_name`] in [`ALARM_NAMESPACE`]. The same after every restart.
+    #[must_use]
+    pub fn id(&self) -> AlarmId {
+        AlarmId(Uuid::new_v5(&ALARM_NAMESPACE, self.unique_name().as_bytes()))
+    }
+}
+
+/// `alarm_id`: what all notifications about one alarm have in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct AlarmId(Uuid);
+
+impl AlarmId {
+    /// Returns the UUID.
+    #[must_use]
+    pub fn as_uuid(&self) -> &Uuid {
+        &self.0
+    }
+
+    /// Takes a UUID as the store keeps it.
+    #[must_use]
+    pub fn from_uuid(uuid: Uuid) -> Self {
+        Self(uuid)
+    }
+}
+
+impl fmt::Display for AlarmId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.hyphenated().fmt(f)
+    }
+}
+
+impl FromStr for AlarmId {
+    type Err = uuid::Error;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Uuid::parse_str(text).map(Self)
+    }
+}
+
+impl TryFrom<String> for AlarmId {
+    type Error = uuid::Error;
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<AlarmId> for String {
+    fn from(id: AlarmId) -> Self {
+        id.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(parts: [&str; 5]) -> AlarmKey {
+        let [node, resource_type, resource, alarm_type, qualifier] = parts.map(str::to_owned);
+        AlarmKey { node, resource_type, resource, alarm_type, qualifier }
+    }
+
+    #[test]
+    fn the_identifier_is_a_promise() {
+        let id = key(["n1", "http-client", "c1", "failed-connection", ""]).id();
+        assert_eq!(id.to_string().len(), 36);
+        assert_eq!(id.as_uuid().get_version_num(), 5);
+        assert_eq!(id, key(["n1", "http-client", "c1", "failed-connection", ""]).id());
+    }
+
+    #[test]
+    fn a_separator_in_a_part_makes_another_name() {
+        assert_ne!(key(["a/b", "c", "", "", ""]).unique_name(), key(["a", "b/c", "", "", ""]).unique_name());
+        assert_ne!(key(["a\\", "b", "", "", ""]).unique_name(), key(["a", "\\b", "", "", ""]).unique_name());
+    }
+}

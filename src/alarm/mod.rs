@@ -1,0 +1,14 @@
+//! The pure alarm model (RFC 8632): what an alarm is, which of its states differ, and what a transition records.
+//!
+//! **Invariants**: no I/O, no async, no clock: times are handed in. Cleared is not a severity. A transition is
+//! made only when something that is announced differs.
+
+mod key;
+mod severity;
+mod state;
+mod transition;
+
+pub use key::{ALARM_NAMESPACE, AlarmId, AlarmKey};
+pub use severity::{Severity, UnknownSeverity};
+pub use state::{AlarmState, AlarmText, ImpactGroup, Standing};
+pub use transition::{JournalPosition, Transition};

@@ -1,0 +1,31 @@
+//! One state change of one alarm: what the journal holds and handlers deliver.
+
+use super::{AlarmId, AlarmKey, AlarmState, Standing};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// Number of a transition in the journal: rises by at least one, is never used again.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct JournalPosition(pub u64);
+
+/// One state change of one alarm.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Transition {
+    /// Where it stands in the journal.
+    pub position: JournalPosition,
+    /// The alarm.
+    pub id: AlarmId,
+    /// The alarm's key.
+    pub key: AlarmKey,
+    /// Number of this transition among those of its alarm, from 1, without gaps.
+    pub sequence: u64,
+    /// How the alarm stood before; `None` for its first raise.
+    pub before: Option<Standing>,
+    /// The alarm after it.
+    pub after: AlarmState,
+    /// When it happened: strictly later than the alarm's transition before it, even when the clock stepped back.
+    pub last_updated: Timestamp,
+    /// The configuration revision in force.
+    pub revision: u64,
+}

@@ -1,0 +1,52 @@
+//! When to try again: a schedule of intervals whose last repeats, each with jitter.
+
+use std::time::Duration;
+
+/// Share by which an interval is lengthened or shortened at most, so that many retries do not come at once.
+pub const JITTER: f64 = 0.2;
+
+/// A schedule of waiting times.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Schedule {
+    intervals: Vec<Duration>,
+}
+
+impl Default for Schedule {
+    /// Returns 0, 1, 5, 15, 60 and 300 seconds: quick for blips, patient for outages.
+    fn default() -> Self {
+        Self::new([0, 1, 5, 15, 60, 300].map(Duration::from_secs))
+    }
+}
+
+impl Schedule {
+    /// Builds a schedule; the last interval repeats. An empty one is a single interval of five minutes.
+    #[must_use]
+    pub fn new(intervals: impl IntoIterator<Item = Duration>) -> Self {
+        let mut intervals: Vec<Duration> = intervals.into_iter().collect();
+        if intervals.is_empty() {
+            intervals.push(Duration::from_secs(300));
+        }
+        Self { intervals }
+    }
+
+    /// Returns how long to wait after `failures` failed tries (1 for the first), `chance` in 0..1 deciding the jitter.
+    #[must_use]
+    pub fn wait(&self, failures: u32, chance: f64) -> Duration {
+        let at = (failures.max(1) as usize - 1).min(self.intervals.len() - 1);
+        self.intervals[at].mul_f64(1.0 - JITTER + 2.0 * JITTER * chance.clamp(0.0, 1.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_interval_repeats_and_jitter_stays_within_a_fifth() {
+        let schedule = Schedule::default();
+        assert_eq!(schedule.wait(1, 0.9), Duration::ZERO);
+        assert_eq!(schedule.wait(2, 0.5), Duration::from_secs(1));
+        assert_eq!(schedule.wait(99, 0.0), Duration::from_secs(240));
+        assert_eq!(schedule.wait(99, 1.0), Duration::from_secs(360));
+    }
+}

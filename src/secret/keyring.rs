@@ -1,0 +1,187 @@
+//! The key file: 256-bit keys for AES-256-GCM-SIV (RFC 8452), created with mode 0600 at first boot.
+
+use super::{OpenError, SEALED_PREFIX, Sealer, Secret};
+use crate::persist;
+use aes_gcm_siv::aead::{Aead, KeyInit};
+use aes_gcm_siv::{Aes256GcmSiv, Nonce};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use sha2::{Digest, Sha256};
+use std::fmt;
+use std::path::Path;
+use zeroize::Zeroizing;
+
+const KEY_BYTES: usize = 32;
+const KEY_ID_BYTES: usize = 4;
+const NONCE_BYTES: usize = 12;
+
+/// First line of the key file: names the format, so that a later one can be told apart.
+const FILE_HEADER: &str = "annunciator-keys 1";
+
+/// Why the key file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyRingError {
+    /// Reading or writing failed.
+    #[error("cannot use the key file `{path}`")]
+    Io {
+        /// The file.
+        path: String,
+        /// What the system says.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The content is not that of a key file.
+    #[error("`{path}` is not a key file: expected the line `annunciator-keys 1` and one base64 key of 32 bytes a line")]
+    Malformed {
+        /// The file.
+        path: String,
+    },
+    /// Others than the owner can read it.
+    #[error("the key file `{path}` has mode {mode:o}; only its owner may read it (chmod 600)")]
+    TooOpen {
+        /// The file.
+        path: String,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// The system gives no random bytes.
+    #[error("the system gives no random bytes: {0}")]
+    Random(getrandom::Error),
+}
+
+struct Key {
+    id: [u8; KEY_ID_BYTES],
+    cipher: Aes256GcmSiv,
+}
+
+/// The keys of this element: the first seals, all open.
+pub struct KeyRing {
+    keys: Vec<Key>,
+}
+
+impl fmt::Debug for KeyRing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "KeyRing({} keys)", self.keys.len())
+    }
+}
+
+impl KeyRing {
+    /// Builds a ring with one key that is written nowhere.
+    ///
+    /// # Errors
+    /// When the system gives no random bytes.
+    pub fn ephemeral() -> Result<Self, KeyRingError> {
+        Ok(Self { keys: vec![Key::new(&random_key()?)] })
+    }
+
+    /// Reads the key file, or creates it with a new key and mode 0600.
+    ///
+    /// # Errors
+    /// When it cannot be read or written, is readable by others, or is no key file.
+    pub fn load_or_create(path: &Path) -> Result<Self, KeyRingError> {
+        let name = || path.display().to_string();
+        let io = |source| KeyRingError::Io { path: name(), source };
+        if !path.try_exists().map_err(io)? {
+            let key = random_key()?;
+            let text = Zeroizing::new(format!("{FILE_HEADER}\n{}\n", STANDARD.encode(&*key)));
+            persist::write_atomically(path, text.as_bytes(), 0o600).map_err(io)?;
+        }
+        let mode = persist::mode(path).map_err(io)?;
+        if mode & 0o077 != 0 {
+            return Err(KeyRingError::TooOpen { path: name(), mode });
+        }
+        let text = Zeroizing::new(std::fs::read_to_string(path).map_err(io)?);
+        let mut lines = text.lines();
+        if lines.next() != Some(FILE_HEADER) {
+            return Err(KeyRingError::Malformed { path: name() });
+        }
+        let mut keys = Vec::new();
+        for line in lines.filter(|l| !l.trim().is_empty()) {
+            let bytes = STANDARD.decode(line.trim()).map(Zeroizing::new);
+            match bytes {
+                Ok(bytes) if bytes.len() == KEY_BYTES => keys.push(Key::new(&bytes)),
+                _ => return Err(KeyRingError::Malformed { path: name() }),
+            }
+        }
+        if keys.is_empty() { Err(KeyRingError::Malformed { path: name() }) } else { Ok(Self { keys }) }
+    }
+}
+
+impl Key {
+    fn new(bytes: &[u8]) -> Self {
+        let digest = Sha256::digest(bytes);
+        let mut id = [0; KEY_ID_BYTES];
+        id.copy_from_slice(&digest[..KEY_ID_BYTES]);
+        Self { id, cipher: Aes256GcmSiv::new(aes_gcm_siv::Key::<Aes256GcmSiv>::from_slice(bytes)) }
+    }
+}
+
+fn random_key() -> Result<Zeroizing<Vec<u8>>, KeyRingError> {
+    let mut key = Zeroizing::new(vec![0; KEY_BYTES]);
+    getrandom::fill(&mut key).map_err(KeyRingError::Random)?;
+    Ok(key)
+}
+
+/// Returns a nonce: random, and where the system gives none, derived from the text (GCM-SIV keeps its
+/// secrecy under a repeated nonce and only shows that two texts are equal, RFC 8452 §1).
+fn nonce(clear: &str) -> [u8; NONCE_BYTES] {
+    let mut nonce = [0; NONCE_BYTES];
+    if getrandom::fill(&mut nonce).is_err() {
+        nonce.copy_from_slice(&Sha256::digest(clear.as_bytes())[..NONCE_BYTES]);
+    }
+    nonce
+}
+
+impl Sealer for KeyRing {
+    fn seal(&self, clear: &str) -> String {
+        let nonce = nonce(clear);
+        let Some(key) = self.keys.first() else { return SEALED_PREFIX.to_owned() };
+        let mut bytes = Vec::with_capacity(KEY_ID_BYTES + NONCE_BYTES + clear.len() + 16);
+        bytes.extend_from_slice(&key.id);
+        bytes.extend_from_slice(&nonce);
+        // Encryption fails only past 64 GiB of text; an empty ciphertext then opens as damaged, never as clear text.
+        bytes.extend(key.cipher.encrypt(Nonce::from_slice(&nonce), clear.as_bytes()).unwrap_or_default());
+        format!("{SEALED_PREFIX}{}", STANDARD.encode(bytes))
+    }
+
+    fn open(&self, sealed: &str) -> Result<Secret, OpenError> {
+        let text = sealed.strip_prefix(SEALED_PREFIX).ok_or(OpenError::Malformed)?;
+        let bytes = STANDARD.decode(text).map_err(|_| OpenError::Malformed)?;
+        if bytes.len() < KEY_ID_BYTES + NONCE_BYTES + 16 {
+            return Err(OpenError::Malformed);
+        }
+        let (id, rest) = bytes.split_at(KEY_ID_BYTES);
+        let (nonce, ciphertext) = rest.split_at(NONCE_BYTES);
+        let key = self.keys.iter().find(|k| k.id == id).ok_or(OpenError::UnknownKey)?;
+        let clear = key.cipher.decrypt(Nonce::from_slice(nonce), ciphertext).map_err(|_| OpenError::Damaged)?;
+        String::from_utf8(clear).map(Secret::new).map_err(|_| OpenError::Damaged)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sealed_secret_opens_again_and_hides_equality() -> Result<(), KeyRingError> {
+        let ring = KeyRing::ephemeral()?;
+        let (one, two) = (ring.seal("s3cret"), ring.seal("s3cret"));
+        assert_ne!(one, two);
+        assert_eq!(ring.open(&one), Ok(Secret::new("s3cret")));
+        assert_eq!(KeyRing::ephemeral()?.open(&one), Err(OpenError::UnknownKey));
+        assert_eq!(ring.open("$9$AAAA"), Err(OpenError::Malformed));
+        Ok(())
+    }
+
+    #[test]
+    fn a_flipped_bit_is_damage() -> Result<(), KeyRingError> {
+        let ring = KeyRing::ephemeral()?;
+        let sealed = ring.seal("s3cret");
+        let mut bytes = STANDARD.decode(&sealed[SEALED_PREFIX.len()..]).unwrap_or_default();
+        if let Some(last) = bytes.last_mut() {
+            *last ^= 1;
+        }
+        assert_eq!(ring.open(&format!("$9${}", STANDARD.encode(bytes))), Err(OpenError::Damaged));
+        Ok(())
+    }
+}
