@@ -1,1 +1,10 @@
-//! Room of `codec`.
+//! Texts in and out of the tree: JSON (RFC 7951), YAML, J-style curly and `set` lines.
+//!
+//! Readers feed a [`Builder`], which remembers where each node came from, so that a fault that only the whole tree
+//! shows still has its place in the input. For every writer there is a reader: `parse(print(t)) == t`.
+//!
+//! **Invariants**: no I/O, no async; never panics on input; depth and size are bounded; all faults are told at once.
+
+mod builder;
+
+pub use builder::{Builder, kind_name, parse_value};

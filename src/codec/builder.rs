@@ -1,0 +1,206 @@
+//! What all readers feed: a tree under construction that remembers where in the input each node came from.
+
+use crate::diagnostic::{Diagnostic, Diagnostics, Span};
+use crate::secret::{OpenError, PLACEHOLDER, SEALED_PREFIX, Sealer};
+use crate::tree::{DataPath, DataTree, Position, Value};
+use crate::yang::{NodeKind, SchemaId, SchemaNode, Type};
+use std::collections::HashMap;
+
+/// A tree being built from input, with all faults found so far.
+pub struct Builder<'s> {
+    /// The tree.
+    pub tree: DataTree,
+    /// What was wrong.
+    pub diagnostics: Diagnostics,
+    sealer: &'s dyn Sealer,
+    origins: HashMap<DataPath, Span>,
+}
+
+impl<'s> Builder<'s> {
+    /// Starts from a tree that input is merged into.
+    #[must_use]
+    pub fn new(tree: DataTree, sealer: &'s dyn Sealer) -> Self {
+        Self { tree, diagnostics: Diagnostics::new(), sealer, origins: HashMap::new() }
+    }
+
+    /// Adds a diagnostic.
+    pub fn report(&mut self, diagnostic: Diagnostic) {
+        self.diagnostics.push(diagnostic);
+    }
+
+    /// Adds an error about a place in the data.
+    pub fn report_on(&mut self, path: &DataPath, span: Option<Span>, diagnostic: Diagnostic) {
+        let shown = path.display(self.tree.schema()).to_string();
+        self.diagnostics.push(diagnostic.at_maybe(span).on(shown));
+    }
+
+    /// Parses a value; a secret's clear text is sealed, a sealed one is checked to open here.
+    ///
+    /// # Errors
+    /// A diagnostic without a place.
+    pub fn value(&self, node: &SchemaNode, ty: &Type, text: &str) -> Result<Value, Diagnostic> {
+        parse_value(&self.tree, self.sealer, node, ty, text)
+    }
+
+    /// Sets a leaf from text. A secret whose clear text is unchanged keeps its sealed form.
+    pub fn leaf(&mut self, path: &DataPath, text: &str, span: Option<Span>) {
+        let schema = self.tree.schema().clone();
+        let node = schema.node(path.schema_id());
+        let Some(ty) = node.ty() else { return };
+        match self.value(node, ty, text) {
+            Err(diagnostic) => self.report_on(path, span, diagnostic),
+            Ok(value) => {
+                self.note(path, span);
+                let value = self.kept(path, value);
+                // The kind was looked up above: the edit cannot be refused for it.
+                if let Err(e) = self.tree.set(path, value) {
+                    self.report_on(path, None, Diagnostic::error(e.to_string()));
+                }
+            }
+        }
+    }
+
+    /// Adds a value to a leaf-list from text.
+    pub fn leaf_list_value(&mut self, path: &DataPath, text: &str, span: Option<Span>) {
+        let schema = self.tree.schema().clone();
+        let node = schema.node(path.schema_id());
+        let Some(ty) = node.ty() else { return };
+        match self.value(node, ty, text) {
+            Err(diagnostic) => self.report_on(path, span, diagnostic),
+            Ok(value) => {
+                self.note(path, span);
+                let known = self.tree.get(path).is_some_and(|n| n.values().iter().any(|v| self.is_same_secret(v, &value)));
+                if known {
+                    return;
+                }
+                if let Err(e) = self.tree.add_value(path, value, &Position::Last) {
+                    self.report_on(path, None, Diagnostic::error(e.to_string()));
+                }
+            }
+        }
+    }
+
+    /// Brings a container or list entry into being.
+    pub fn create(&mut self, path: &DataPath, span: Option<Span>) {
+        self.note(path, span);
+        if let Err(e) = self.tree.create(path) {
+            self.report_on(path, None, Diagnostic::error(e.to_string()));
+        }
+    }
+
+    /// Remembers where a node came from; the first mention counts.
+    pub fn note(&mut self, path: &DataPath, span: Option<Span>) {
+        if let Some(span) = span {
+            self.origins.entry(path.clone()).or_insert(span);
+        }
+    }
+
+    /// Returns where a node came from, or else the nearest ancestor that came from somewhere.
+    #[must_use]
+    pub fn origin(&self, path: &DataPath) -> Option<Span> {
+        let schema = self.tree.schema();
+        let mut at = path.clone();
+        loop {
+            if let Some(span) = self.origins.get(&at) {
+                return Some(span.clone());
+            }
+            if at.schema_id() == SchemaId::ROOT {
+                return None;
+            }
+            at = at.parent(schema)?;
+            // The path of a list's parent drops its key; the entry itself is asked first.
+            if schema.node(at.schema_id()).as_list().is_some() && !at.is_entry(schema) {
+                at = at.parent(schema)?;
+            }
+        }
+    }
+
+    /// Gives the diagnostics of a validation their places in the input.
+    pub fn validated(&mut self, found: Diagnostics) {
+        let schema = self.tree.schema().clone();
+        for diagnostic in found {
+            let span = diagnostic
+                .data_path
+                .as_deref()
+                .and_then(|path| DataPath::parse(&schema, path).ok())
+                .and_then(|path| self.origin(&path));
+            self.diagnostics.push(diagnostic.at_maybe(span));
+        }
+    }
+
+    fn kept(&self, path: &DataPath, value: Value) -> Value {
+        match self.tree.get(path).and_then(|node| node.value()) {
+            Some(before) if self.is_same_secret(before, &value) => before.clone(),
+            _ => value,
+        }
+    }
+
+    fn is_same_secret(&self, one: &Value, other: &Value) -> bool {
+        match (one, other) {
+            (Value::Secret(a), Value::Secret(b)) => {
+                a == b || matches!((self.sealer.open(a), self.sealer.open(b)), (Ok(a), Ok(b)) if a == b)
+            }
+            _ => one == other,
+        }
+    }
+}
+
+/// Parses a value by its schema node; a secret's clear text is checked, then sealed.
+///
+/// # Errors
+/// A diagnostic without a place.
+pub fn parse_value(
+    tree: &DataTree,
+    sealer: &dyn Sealer,
+    node: &SchemaNode,
+    ty: &Type,
+    text: &str,
+) -> Result<Value, Diagnostic> {
+    if !node.is_secret() {
+        return Value::parse(tree.schema(), ty, text).map_err(|e| {
+            let diagnostic = Diagnostic::error(format!("`{}`: {}", node.name, e.message));
+            match e.hint {
+                Some(hint) => diagnostic.hint(hint),
+                None => diagnostic,
+            }
+        });
+    }
+    if text == PLACEHOLDER {
+        return Err(Diagnostic::error(format!("`{}` is `{PLACEHOLDER}`, which only stands for a secret", node.name))
+            .hint("give the secret in clear text, or in the `$9$…` form that `show` prints"));
+    }
+    if text.starts_with(SEALED_PREFIX) {
+        return match sealer.open(text) {
+            Ok(clear) => check_secret(tree, node, ty, clear.expose()).map(|()| Value::Secret(text.into())),
+            Err(e) => Err(Diagnostic::error(format!("`{}`: {e}", node.name)).hint(match e {
+                OpenError::UnknownKey => "give the secret in clear text: another element's encrypted form means nothing here",
+                _ => "give the secret in clear text, or copy the whole `$9$…` form",
+            })),
+        };
+    }
+    check_secret(tree, node, ty, text)?;
+    Ok(Value::Secret(sealer.seal(text).into()))
+}
+
+/// Checks a secret's clear text against its type without quoting it back.
+fn check_secret(tree: &DataTree, node: &SchemaNode, ty: &Type, clear: &str) -> Result<(), Diagnostic> {
+    Value::parse(tree.schema(), ty, clear)
+        .map(|_| ())
+        .map_err(|_| Diagnostic::error(format!("`{}`: the secret does not fit its type `{}`", node.name, ty.name)))
+}
+
+/// Returns what a node is called in messages.
+#[must_use]
+pub fn kind_name(kind: &NodeKind) -> &'static str {
+    match kind {
+        NodeKind::Root => "the root",
+        NodeKind::Container { .. } => "a container",
+        NodeKind::List(_) => "a list",
+        NodeKind::Leaf(_) => "a leaf",
+        NodeKind::LeafList(_) => "a leaf-list",
+        NodeKind::AnyData => "anydata",
+        NodeKind::Choice { .. } | NodeKind::Case => "a choice",
+        NodeKind::Operation | NodeKind::Input | NodeKind::Output => "an operation",
+        NodeKind::Notification => "a notification",
+    }
+}
