@@ -69,7 +69,8 @@ impl<'s> Builder<'s> {
             Err(diagnostic) => self.report_on(path, span, diagnostic),
             Ok(value) => {
                 self.note(path, span);
-                let known = self.tree.get(path).is_some_and(|n| n.values().iter().any(|v| self.is_same_secret(v, &value)));
+                let known =
+                    self.tree.get(path).is_some_and(|n| n.values().iter().any(|v| self.is_same_secret(v, &value)));
                 if known {
                     return;
                 }
@@ -173,7 +174,9 @@ pub fn parse_value(
         return match sealer.open(text) {
             Ok(clear) => check_secret(tree, node, ty, clear.expose()).map(|()| Value::Secret(text.into())),
             Err(e) => Err(Diagnostic::error(format!("`{}`: {e}", node.name)).hint(match e {
-                OpenError::UnknownKey => "give the secret in clear text: another element's encrypted form means nothing here",
+                OpenError::UnknownKey => {
+                    "give the secret in clear text: another element's encrypted form means nothing here"
+                }
                 _ => "give the secret in clear text, or copy the whole `$9$…` form",
             })),
         };

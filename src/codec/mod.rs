@@ -6,5 +6,9 @@
 //! **Invariants**: no I/O, no async; never panics on input; depth and size are bounded; all faults are told at once.
 
 mod builder;
+mod lexer;
+mod words;
 
 pub use builder::{Builder, kind_name, parse_value};
+pub use lexer::{Token, TokenKind, lex, quote_word};
+pub use words::{Ignore, Next, Sink, Walker, path_words, shown_name};
