@@ -1,1 +1,1 @@
-//! Room of `datastore`.
+//! Running, candidates and the transaction between them.
