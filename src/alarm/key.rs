@@ -32,7 +32,7 @@ impl AlarmKey {
         parts.map(|part| part.replace('\\', "\\\\").replace('/', "\\/")).join("/")
     }
 
-    /// Returns the identifier: UUIDv5 of [`AlarmKey::unique_name`] in [`ALARM_NAMESPACE`]. The same after every restart.
+    /// Returns the identifier: `UUIDv5` of [`AlarmKey::unique_name`] in [`ALARM_NAMESPACE`]. The same after every restart.
     #[must_use]
     pub fn id(&self) -> AlarmId {
         AlarmId(Uuid::new_v5(&ALARM_NAMESPACE, self.unique_name().as_bytes()))
