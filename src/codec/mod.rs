@@ -6,9 +6,22 @@
 //! **Invariants**: no I/O, no async; never panics on input; depth and size are bounded; all faults are told at once.
 
 mod builder;
+mod delta;
+mod document;
+mod format;
+mod json;
 mod lexer;
+mod load;
+mod names;
+mod shape;
 mod words;
+mod yaml;
 
 pub use builder::{Builder, kind_name, parse_value};
+pub use delta::{StoredError, delta_from_json, delta_to_json, tree_from_json, tree_to_json};
+pub use format::Format;
+pub use json::{JsonLayout, write_json, write_json_node};
 pub use lexer::{Token, TokenKind, lex, quote_word};
+pub use load::{read_json, read_yaml};
 pub use words::{Ignore, Next, Sink, Walker, path_words, shown_name};
+pub use yaml::{write_yaml, write_yaml_node};
