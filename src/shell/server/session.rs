@@ -74,7 +74,10 @@ fn encode(message: FromDaemon) -> Vec<u8> {
     let instead = match message {
         FromDaemon::Candidates { id, candidates } => {
             let more = candidates.list.len() + candidates.more;
-            FromDaemon::Candidates { id, candidates: Candidates { start: candidates.start, more, ..Candidates::default() } }
+            FromDaemon::Candidates {
+                id,
+                candidates: Candidates { start: candidates.start, more, ..Candidates::default() },
+            }
         }
         _ => FromDaemon::Notice { text: format!("a message was left out: {reason}") },
     };
@@ -172,11 +175,17 @@ async fn converse(
     if let Err(error) = started {
         return Ending::Told(format!("no further session can be started: {error}"));
     }
-    tokio::select! {
+    let ending = tokio::select! {
         ending = listen(frames, wire, &work, listener.as_mut(), &notices) => ending,
         written = writer.run(wire) => if written.is_ok() { Ending::Said } else { Ending::Gone },
         () = sessions.scope().stopped() => Ending::Told(STOPPING.to_owned()),
+    };
+    // Before `work` goes, which ends the thread, whose own goodbye has no reason.
+    if let Ending::Told(reason) = &ending {
+        wire.hang_up();
+        wire.close(reason);
     }
+    ending
 }
 
 /// Closes the session when the interpreter's thread ends, by a panic too.
