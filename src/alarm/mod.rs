@@ -4,6 +4,7 @@
 //! made only when something that is announced differs.
 
 mod key;
+pub mod qualifier;
 mod severity;
 mod state;
 mod transition;

@@ -22,7 +22,7 @@ pub use client::{HttpClient, Request, USER_AGENT};
 pub use egress::{EgressRefused, check as check_egress};
 pub use failure::FailureReason;
 pub use reqwest::Url;
-pub use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+pub use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
 pub use server::{HttpServer, ServerLimits};
 pub use spec::{Authentication, HttpClientSpec, Scheme};
 pub use tls::Transport;
