@@ -213,7 +213,10 @@ mod tests {
 
     #[test]
     fn words_quotes_comments_and_punctuation() {
-        assert_eq!(words("a{b;} # x\n/* y */ \"c \\\"d\" 'e f' g#h ! i"), ["a", "·", "b", "·", "·", "c \"d", "e f", "g#h"]);
+        assert_eq!(
+            words("a{b;} # x\n/* y */ \"c \\\"d\" 'e f' g#h ! i"),
+            ["a", "·", "b", "·", "·", "c \"d", "e f", "g#h"]
+        );
     }
 
     #[test]

@@ -218,7 +218,8 @@ impl<'s> Walker<'s> {
             }
             NodeKind::Leaf(_) | NodeKind::LeafList(_) => self.next = Next::Value(path),
             _ => {
-                let said = format!("`{}` is {} and cannot be written in this notation", node.name, kind_name(&node.kind));
+                let said =
+                    format!("`{}` is {} and cannot be written in this notation", node.name, kind_name(&node.kind));
                 return Err(Diagnostic::error(said).at(span).hint("use JSON"));
             }
         }
@@ -267,7 +268,9 @@ impl<'s> Walker<'s> {
         let same: Vec<SchemaId> = children.iter().filter(|n| &*n.name == name).map(|n| n.id).collect();
         if !same.is_empty() {
             let names: Vec<String> = same.iter().map(|id| format!("`{}`", schema.qualified_name(*id))).collect();
-            return Err(Diagnostic::error(format!("`{name}` is ambiguous")).hint(format!("write {}", names.join(" or "))));
+            return Err(
+                Diagnostic::error(format!("`{name}` is ambiguous")).hint(format!("write {}", names.join(" or ")))
+            );
         }
         let beginning: Vec<&SchemaNode> = children.iter().copied().filter(|n| n.name.starts_with(name)).collect();
         match beginning.as_slice() {
@@ -278,7 +281,8 @@ impl<'s> Walker<'s> {
             }
             _ => {}
         }
-        let place = if parent.id == SchemaId::ROOT { "the configuration".to_owned() } else { format!("`{}`", parent.name) };
+        let place =
+            if parent.id == SchemaId::ROOT { "the configuration".to_owned() } else { format!("`{}`", parent.name) };
         let said = Diagnostic::error(format!("unknown element: `{name}` is not an element of {place}"));
         if let Some(close) = nearest(name, children.iter().map(|n| &*n.name)) {
             return Err(said.hint(format!("did you mean `{close}`?")));
