@@ -1,1 +1,45 @@
-//! Room of `store`.
+//! What survives a crash: two SQLite files, one writer thread that commits what waits as one group, readers beside it.
+//!
+//! `journal.db` (WAL, `synchronous=FULL`) holds revisions, the journal, lanes and contributions; what is told as
+//! written there is on the disk. `records.db` holds what can be late: the alarm list at a watermark, and tree
+//! checkpoints, whose size would otherwise hold up the journal's writer.
+//!
+//! ```
+//! # fn main() -> Result<(), annunciator::store::StoreError> {
+//! # use annunciator::{clock::Clock, store::{Store, StoreOptions}};
+//! # let folder = tempfile::tempdir().map_err(|e| e.to_string()).unwrap();
+//! let store = Store::open(folder.path(), Clock::system())?;
+//! store.write(|tx| tx.set_meta("node-id", "n1"))?;
+//! assert_eq!(store.meta("node-id")?.as_deref(), Some("n1"));
+//! # Ok(()) }
+//! ```
+//!
+//! **Invariants**: no tree, no schema, no decision: texts are opaque. One thread writes `journal.db`; reading never
+//! waits for it. A job's completion runs after its group is on the disk, or with the error that undid the group. A
+//! journal position is never used twice. Nothing is removed from the journal that a lane or a restart needs. Two
+//! daemons never share a data folder, and an older program never opens a newer file.
+
+mod contribution;
+mod error;
+mod fault;
+mod journal;
+mod lane;
+mod migration;
+mod open;
+mod queue;
+mod reader;
+mod records;
+mod revision;
+mod transaction;
+mod writer;
+
+pub use contribution::ContributionRow;
+pub use error::StoreError;
+pub use fault::{AbortAt, Fault, FaultPoint, InjectedFault, UnknownFaultPoint};
+pub use journal::{JOURNAL_READ_MAX, JournalEntry};
+pub use lane::{LaneException, LaneExceptionState, LaneProgress, LaneRow};
+pub use open::{Store, StoreOptions};
+pub use records::{RecordChange, StoredAlarms};
+pub use revision::{Checkpoint, NewRevision, Revision};
+pub use transaction::{RowWrite, WriteTransaction};
+pub use writer::Isolation;

@@ -1,7 +1,7 @@
 //! The compiled schema: an arena of schema nodes with everything resolved that data needs.
 
 use crate::diagnostic::Span;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// Index of a schema node in its [`SchemaTree`].
@@ -242,7 +242,7 @@ pub struct LeafListSchema {
 }
 
 /// A type with its restrictions (RFC 7950 §9).
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Type {
     /// Its name as the schema writes it (`inet:port-number`, `string`).
     pub name: Arc<str>,
@@ -255,7 +255,7 @@ pub struct Type {
 }
 
 /// A built-in type with its restrictions.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum BaseType {
     /// `binary`; the length counts bytes.
     Binary {
@@ -308,7 +308,7 @@ pub enum BaseType {
 }
 
 /// `leafref` (RFC 7950 §9.9).
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Leafref {
     /// The path as written.
     pub path: Arc<str>,
@@ -320,8 +320,21 @@ pub struct Leafref {
     pub target_type: Arc<Type>,
     /// `require-instance`.
     pub require_instance: bool,
+    /// The predicates of the path, all of which must hold for the target's instance.
+    pub predicates: Vec<LeafrefPredicate>,
     /// How deletion of the target treats the reference: the argument of `ann:on-delete`.
     pub on_delete: Option<Arc<str>>,
+}
+
+/// A predicate in the path of a leafref: `[key = current()/../value]` (RFC 7950 §9.9.2).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeafrefPredicate {
+    /// The leaf of a list on the way to the target.
+    pub key: SchemaId,
+    /// The leaf whose value it must have.
+    pub value: SchemaId,
+    /// How many steps `value`'s way goes up from the referring leaf before it goes down.
+    pub up: usize,
 }
 
 /// A member of an enumeration.
@@ -488,7 +501,10 @@ impl SchemaTree {
     /// Returns the module of that name.
     #[must_use]
     pub fn module_by_name(&self, name: &str) -> Option<ModuleId> {
-        self.modules.iter().position(|m| &*m.name == name).and_then(|at| u32::try_from(at).ok()).map(ModuleId)
+        let named =
+            |implemented: bool| self.modules.iter().position(|m| &*m.name == name && (m.implemented || !implemented));
+        // Of several revisions the implemented one is meant.
+        named(true).or_else(|| named(false)).and_then(|at| u32::try_from(at).ok()).map(ModuleId)
     }
 
     /// Returns an identity.
@@ -506,7 +522,15 @@ impl SchemaTree {
     /// Returns whether an identity is another one or derived from it (RFC 7950 §10.4.2).
     #[must_use]
     pub fn is_derived_or_self(&self, identity: IdentityId, base: IdentityId) -> bool {
-        identity == base || self.identity(identity).bases.iter().any(|b| self.is_derived_or_self(*b, base))
+        let mut seen = HashSet::new();
+        let mut pending = vec![identity];
+        while let Some(at) = pending.pop() {
+            if at == base {
+                return true;
+            }
+            pending.extend(self.identity(at).bases.iter().copied().filter(|next| seen.insert(*next)));
+        }
+        false
     }
 
     /// Returns the data children of that name below a data node, one for each module that has one.

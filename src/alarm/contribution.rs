@@ -1,0 +1,149 @@
+//! What the sources of one alarm say of it, each with its severity and deadline, and what that comes to.
+
+use super::{AlarmText, Reading, Severity};
+use jiff::Timestamp;
+use std::sync::Arc;
+
+/// Contributions to one alarm at most: one alarm is one condition; more label sets than this mean that the labels
+/// are mapped wrongly, and each costs memory and a row.
+pub const CONTRIBUTIONS_MAX: usize = 256;
+
+/// Which contribution to an alarm: the label set of an outside source (severity included), or none for a source that
+/// says all of the alarm itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ContributionKey(pub String);
+
+/// What one source says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Contribution {
+    /// Which one.
+    pub key: ContributionKey,
+    /// Its severity.
+    pub severity: Severity,
+    /// Its texts.
+    pub text: Arc<AlarmText>,
+    /// When it no longer holds, unless said again.
+    pub ends_at: Option<Timestamp>,
+    /// Rises with each contribution that comes or changes its severity: of two of one severity the later gives the text.
+    pub turn: u64,
+}
+
+/// An alarm has as many contributions as [`CONTRIBUTIONS_MAX`] allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the alarm has {CONTRIBUTIONS_MAX} contributions already: are the labels that tell resources apart mapped to its key?"
+)]
+pub struct TooManyContributions;
+
+/// All that is said of one alarm; cheap to clone.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Contributions(Arc<Vec<Contribution>>);
+
+impl<'a> IntoIterator for &'a Contributions {
+    type Item = &'a Contribution;
+    type IntoIter = std::slice::Iter<'a, Contribution>;
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl Contributions {
+    /// Returns them, in the order in which they came.
+    pub fn iter(&self) -> std::slice::Iter<'_, Contribution> {
+        self.0.iter()
+    }
+
+    /// Returns how many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Returns whether nothing stands.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Returns one.
+    #[must_use]
+    pub fn get(&self, key: &ContributionKey) -> Option<&Contribution> {
+        self.0.iter().find(|c| c.key == *key)
+    }
+
+    /// Returns the earliest deadline.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        self.0.iter().filter_map(|c| c.ends_at).min()
+    }
+
+    /// Takes what a source says, in place of what it said before. Returns whether anything differs.
+    ///
+    /// # Errors
+    /// [`TooManyContributions`].
+    pub fn raise(
+        &mut self,
+        key: ContributionKey,
+        severity: Severity,
+        text: AlarmText,
+        ends_at: Option<Timestamp>,
+    ) -> Result<bool, TooManyContributions> {
+        let turn = self.0.iter().map(|c| c.turn).max().unwrap_or(0).saturating_add(1);
+        match self.0.iter().position(|c| c.key == key) {
+            Some(at) => {
+                let Some(old) = self.0.get(at) else { return Ok(false) };
+                let turn = if old.severity == severity { old.turn } else { turn };
+                let text = if *old.text == text { Arc::clone(&old.text) } else { Arc::new(text) };
+                let new = Contribution { key, severity, text, ends_at, turn };
+                if *old == new {
+                    return Ok(false);
+                }
+                if let Some(slot) = Arc::make_mut(&mut self.0).get_mut(at) {
+                    *slot = new;
+                }
+            }
+            None if self.0.len() >= CONTRIBUTIONS_MAX => return Err(TooManyContributions),
+            None => {
+                let text = Arc::new(text);
+                Arc::make_mut(&mut self.0).push(Contribution { key, severity, text, ends_at, turn });
+            }
+        }
+        Ok(true)
+    }
+
+    /// Puts back a contribution that was stored.
+    pub fn restore(&mut self, contribution: Contribution) {
+        let all = Arc::make_mut(&mut self.0);
+        all.retain(|c| c.key != contribution.key);
+        all.push(contribution);
+        all.sort_by_key(|c| c.turn);
+    }
+
+    /// Takes away what a source said. Returns whether it had said anything.
+    pub fn clear(&mut self, key: &ContributionKey) -> bool {
+        let has = self.get(key).is_some();
+        if has {
+            Arc::make_mut(&mut self.0).retain(|c| c.key != *key);
+        }
+        has
+    }
+
+    /// Takes away what no longer holds at `now`; returns which.
+    pub fn expire(&mut self, now: Timestamp) -> Vec<ContributionKey> {
+        let is_over = |c: &Contribution| c.ends_at.is_some_and(|ends_at| ends_at <= now);
+        let over: Vec<ContributionKey> = self.0.iter().filter(|c| is_over(c)).map(|c| c.key.clone()).collect();
+        if !over.is_empty() {
+            Arc::make_mut(&mut self.0).retain(|c| !is_over(c));
+        }
+        over
+    }
+
+    /// Returns what they come to: the highest severity, with the texts of the latest that has it.
+    #[must_use]
+    pub fn reading(&self) -> Reading {
+        match self.0.iter().max_by_key(|c| (c.severity, c.turn)) {
+            Some(top) => Reading::Standing { severity: top.severity, text: (*top.text).clone() },
+            None => Reading::Gone { text: None },
+        }
+    }
+}

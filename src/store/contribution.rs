@@ -1,0 +1,97 @@
+//! Contributions: what outside sources say of an alarm, with the deadline after which it no longer holds.
+
+use super::error::{StoreError, from_sql, to_sql};
+use super::{Store, WriteTransaction};
+use crate::alarm::{AlarmId, AlarmText, Severity};
+use crate::clock::format_utc;
+use jiff::Timestamp;
+use rusqlite::Row;
+use uuid::Uuid;
+
+/// One contribution as stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ContributionRow {
+    /// The alarm.
+    pub alarm: AlarmId,
+    /// Which of the alarm's contributions; the store does not look into it.
+    pub key: String,
+    /// What it says.
+    pub severity: Severity,
+    /// When it no longer holds, unless said again.
+    pub ends_at: Option<Timestamp>,
+    /// Order in which the alarm's contributions came: of two of one severity the later gives the text.
+    pub turn: u64,
+    /// Its texts.
+    pub text: AlarmText,
+}
+
+impl WriteTransaction<'_> {
+    /// Writes a contribution; replaces the one of the same alarm and key.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn put_contribution(&mut self, row: &ContributionRow) -> Result<(), StoreError> {
+        let text = serde_json::to_string(&row.text).map_err(StoreError::encode("a contribution"))?;
+        self.bytes = self.bytes.saturating_add(text.len());
+        self.execute(
+            "write a contribution",
+            "INSERT INTO contribution (alarm, key, severity, ends_at, turn, text) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+             ON CONFLICT (alarm, key) DO UPDATE SET severity = excluded.severity, ends_at = excluded.ends_at,
+             turn = excluded.turn, text = excluded.text",
+            (
+                row.alarm.as_uuid().as_bytes(),
+                &row.key,
+                row.severity.as_str(),
+                row.ends_at.map(format_utc),
+                to_sql("contribution turn", row.turn)?,
+                text,
+            ),
+        )?;
+        Ok(())
+    }
+
+    /// Removes a contribution; one that does not exist is fine.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn remove_contribution(&mut self, alarm: AlarmId, key: &str) -> Result<(), StoreError> {
+        let sql = "DELETE FROM contribution WHERE alarm = ?1 AND key = ?2";
+        self.execute("remove a contribution", sql, (alarm.as_uuid().as_bytes(), key))?;
+        Ok(())
+    }
+}
+
+type Columns = ([u8; 16], String, String, Option<String>, i64, String);
+
+impl Store {
+    /// Returns all contributions, those of one alarm together.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn contributions(&self) -> Result<Vec<ContributionRow>, StoreError> {
+        let doing = "read the contributions";
+        self.read(|connection| {
+            let mut statement = connection
+                .prepare_cached("SELECT alarm, key, severity, ends_at, turn, text FROM contribution")
+                .map_err(StoreError::sql(doing))?;
+            let columns = |row: &Row<'_>| -> rusqlite::Result<Columns> {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?))
+            };
+            let rows = statement.query_map([], columns).map_err(StoreError::sql(doing))?;
+            rows.map(|row| parse(row.map_err(StoreError::sql(doing))?)).collect()
+        })
+    }
+}
+
+fn parse((alarm, key, severity, ends_at, turn, text): Columns) -> Result<ContributionRow, StoreError> {
+    let alarm = AlarmId::from_uuid(Uuid::from_bytes(alarm));
+    let corrupt = |reason: String| StoreError::corrupt("contribution", alarm, reason);
+    Ok(ContributionRow {
+        alarm,
+        severity: severity.parse().map_err(|e: crate::alarm::UnknownSeverity| corrupt(e.to_string()))?,
+        ends_at: ends_at.map(|t| t.parse()).transpose().map_err(|e: jiff::Error| corrupt(e.to_string()))?,
+        turn: from_sql("contribution", turn)?,
+        text: serde_json::from_str(&text).map_err(|e| corrupt(e.to_string()))?,
+        key,
+    })
+}

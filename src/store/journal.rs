@@ -1,0 +1,222 @@
+//! The journal: transitions in order, removals of alarms among them, and its trimming.
+
+use super::error::{StoreError, from_sql, to_sql};
+use super::{FaultPoint, Store, WriteTransaction};
+use crate::alarm::{AlarmId, JournalPosition, Standing, Transition};
+use crate::clock::format_utc;
+use rusqlite::Connection;
+use uuid::Uuid;
+
+/// Entries read at once at most: some megabytes, so that a reader that is far behind does not take all memory.
+pub const JOURNAL_READ_MAX: usize = 4096;
+
+/// Key under which the newest position is kept when the rows that showed it are trimmed.
+const FLOOR: &str = "journal-floor";
+
+/// What stands at one journal position.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum JournalEntry {
+    /// An alarm changed.
+    Transition(Box<Transition>),
+    /// An alarm left the alarm list; nobody is told.
+    Removal {
+        /// Where it stands.
+        position: JournalPosition,
+        /// The alarm.
+        alarm: AlarmId,
+    },
+}
+
+impl JournalEntry {
+    /// Returns where it stands.
+    #[must_use]
+    pub fn position(&self) -> JournalPosition {
+        match self {
+            Self::Transition(transition) => transition.position,
+            Self::Removal { position, .. } => *position,
+        }
+    }
+}
+
+impl WriteTransaction<'_> {
+    /// Appends a transition at the position that it names, which [`WriteTransaction::next_position`] handed out.
+    ///
+    /// # Errors
+    /// [`StoreError::OutOfOrder`]; else those of the database.
+    pub fn append_transition(&mut self, transition: &Transition) -> Result<(), StoreError> {
+        self.reach(FaultPoint::BeforeAppend)?;
+        let seq = self.advance(transition.position)?;
+        let body = serde_json::to_string(transition).map_err(StoreError::encode("a transition"))?;
+        self.bytes = self.bytes.saturating_add(body.len());
+        self.execute(
+            "append to the journal",
+            "INSERT INTO journal (seq, alarm, alarm_seq, revision, time, before, after, body)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            (
+                seq,
+                transition.id.as_uuid().as_bytes(),
+                to_sql("alarm sequence", transition.sequence)?,
+                to_sql("revision", transition.revision)?,
+                format_utc(transition.last_updated),
+                transition.before.map(standing_word),
+                standing_word(transition.after.standing),
+                body,
+            ),
+        )?;
+        self.reach(FaultPoint::AfterAppend)
+    }
+
+    /// Records that an alarm leaves the alarm list.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn append_removal(&mut self, alarm: AlarmId) -> Result<JournalPosition, StoreError> {
+        let position = self.next_position()?;
+        let seq = self.advance(position)?;
+        let sql = "INSERT INTO removal (seq, alarm) VALUES (?1, ?2)";
+        self.execute("append to the journal", sql, (seq, alarm.as_uuid().as_bytes()))?;
+        Ok(position)
+    }
+
+    fn advance(&mut self, position: JournalPosition) -> Result<i64, StoreError> {
+        if position.0 <= self.end.written || position.0 > self.end.handed_out {
+            return Err(StoreError::OutOfOrder { position: position.0, newest: self.end.written });
+        }
+        self.end.written = position.0;
+        to_sql("journal position", position.0)
+    }
+
+    /// Removes what neither a lane nor a restart needs: everything at or below `up_to`, every lane's low-water mark
+    /// and below every exception. Removes at most `rows_max` rows, the oldest first, so that writers wait for it
+    /// briefly only; returns how many.
+    ///
+    /// `up_to` is the watermark of the durable alarm list, or below it.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn trim_journal(&mut self, up_to: JournalPosition, rows_max: usize) -> Result<usize, StoreError> {
+        let doing = "trim the journal";
+        self.set_meta(FLOOR, &self.end.written.to_string())?;
+        let limit = self.trimmable(up_to)?;
+        let rows_max = i64::try_from(rows_max).unwrap_or(i64::MAX);
+        let mut removed = 0;
+        for table in ["journal", "removal"] {
+            let sql = format!(
+                "DELETE FROM {table} WHERE seq IN (SELECT seq FROM {table} WHERE seq <= ?1 ORDER BY seq LIMIT ?2)"
+            );
+            removed += self.execute(doing, &sql, (limit, rows_max))?;
+        }
+        Ok(removed)
+    }
+
+    fn trimmable(&self, up_to: JournalPosition) -> Result<i64, StoreError> {
+        let up_to = to_sql("journal position", up_to.0)?;
+        self.connection
+            .prepare_cached(
+                "SELECT min(?1, ifnull((SELECT min(low) FROM lane), ?1), ifnull((SELECT min(seq) - 1 FROM exception), ?1))",
+            )
+            .and_then(|mut statement| statement.query_row([up_to], |row| row.get(0)))
+            .map_err(StoreError::sql("trim the journal"))
+    }
+}
+
+impl Store {
+    /// Returns the transitions at and after `from`, oldest first, at most `limit` and [`JOURNAL_READ_MAX`].
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn read_journal(&self, from: JournalPosition, limit: usize) -> Result<Vec<Transition>, StoreError> {
+        let limit = limit.min(JOURNAL_READ_MAX);
+        self.read(|connection| read_transitions(connection, from, limit))
+    }
+
+    /// Returns the transition at one position.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn transition(&self, position: JournalPosition) -> Result<Option<Transition>, StoreError> {
+        let found = self.read(|connection| read_transitions(connection, position, 1))?;
+        Ok(found.into_iter().next().filter(|transition| transition.position == position))
+    }
+
+    /// Returns transitions and removals at and after `from` in order, at most `limit` and [`JOURNAL_READ_MAX`]: what
+    /// a restart applies to the stored alarm list.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn read_entries(&self, from: JournalPosition, limit: usize) -> Result<Vec<JournalEntry>, StoreError> {
+        let limit = limit.clamp(1, JOURNAL_READ_MAX);
+        let (transitions, removals) = self.read(|connection| {
+            // One read transaction, so that both tables are seen at the same moment.
+            let both = connection.unchecked_transaction().map_err(StoreError::sql("read the journal"))?;
+            Ok((read_transitions(&both, from, limit)?, read_removals(&both, from, limit)?))
+        })?;
+        let mut entries: Vec<JournalEntry> =
+            transitions.into_iter().map(|t| JournalEntry::Transition(Box::new(t))).chain(removals).collect();
+        entries.sort_by_key(JournalEntry::position);
+        // Either table may hold more behind its last row, so only the first `limit` of the merged list are complete.
+        entries.truncate(limit);
+        Ok(entries)
+    }
+}
+
+fn read_transitions(
+    connection: &Connection,
+    from: JournalPosition,
+    limit: usize,
+) -> Result<Vec<Transition>, StoreError> {
+    let doing = "read the journal";
+    let params = (i64::try_from(from.0).unwrap_or(i64::MAX), i64::try_from(limit).unwrap_or(i64::MAX));
+    let mut statement = connection
+        .prepare_cached("SELECT seq, body FROM journal WHERE seq >= ?1 ORDER BY seq LIMIT ?2")
+        .map_err(StoreError::sql(doing))?;
+    let mut rows = statement.query(params).map_err(StoreError::sql(doing))?;
+    let mut transitions = Vec::new();
+    while let Some(row) = rows.next().map_err(StoreError::sql(doing))? {
+        let seq: i64 = row.get(0).map_err(StoreError::sql(doing))?;
+        let body = row.get_ref(1).map_err(StoreError::sql(doing))?;
+        let body = body.as_str().map_err(|e| StoreError::corrupt("journal", seq, e))?;
+        let transition: Transition = serde_json::from_str(body).map_err(|e| StoreError::corrupt("journal", seq, e))?;
+        transitions.push(Transition { position: JournalPosition(from_sql("journal", seq)?), ..transition });
+    }
+    Ok(transitions)
+}
+
+fn read_removals(
+    connection: &Connection,
+    from: JournalPosition,
+    limit: usize,
+) -> Result<Vec<JournalEntry>, StoreError> {
+    let doing = "read the journal";
+    let params = (i64::try_from(from.0).unwrap_or(i64::MAX), i64::try_from(limit).unwrap_or(i64::MAX));
+    let mut statement = connection
+        .prepare_cached("SELECT seq, alarm FROM removal WHERE seq >= ?1 ORDER BY seq LIMIT ?2")
+        .map_err(StoreError::sql(doing))?;
+    let rows = statement
+        .query_map(params, |row| Ok((row.get::<_, i64>(0)?, row.get::<_, [u8; 16]>(1)?)))
+        .map_err(StoreError::sql(doing))?;
+    rows.map(|row| {
+        let (seq, alarm) = row.map_err(StoreError::sql(doing))?;
+        let position = JournalPosition(from_sql("removal", seq)?);
+        Ok(JournalEntry::Removal { position, alarm: AlarmId::from_uuid(Uuid::from_bytes(alarm)) })
+    })
+    .collect()
+}
+
+/// Reads the newest position ever used, also when its row was trimmed.
+pub(super) fn newest_position(connection: &Connection) -> Result<u64, StoreError> {
+    let rows = super::transaction::read_number(
+        connection,
+        "read the newest journal position",
+        "SELECT max(ifnull((SELECT max(seq) FROM journal), 0), ifnull((SELECT max(seq) FROM removal), 0))",
+    )?;
+    let floor = match super::transaction::read_meta(connection, FLOOR)? {
+        None => 0,
+        Some(text) => text.parse().map_err(|e| StoreError::corrupt("meta", FLOOR, e))?,
+    };
+    Ok(rows.max(floor))
+}
+
+fn standing_word(standing: Standing) -> &'static str {
+    if standing.is_cleared { "cleared" } else { standing.severity.as_str() }
+}

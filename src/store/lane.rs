@@ -1,0 +1,229 @@
+//! Lanes: how far each handler came in the journal, and what it left behind.
+
+use super::error::{StoreError, from_sql, to_sql};
+use super::{Store, WriteTransaction};
+use crate::alarm::JournalPosition;
+use crate::clock::format_utc;
+use jiff::Timestamp;
+use rusqlite::{Connection, Row};
+use std::collections::BTreeMap;
+use uuid::Uuid;
+
+/// A handler's ordered progress through the journal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LaneRow {
+    /// Tells apart lanes of handlers that had the same name at different times.
+    pub incarnation: Uuid,
+    /// The handler's name.
+    pub handler: String,
+    /// Everything at or below is settled or an exception.
+    pub low: JournalPosition,
+    /// When the lane was created.
+    pub created: Timestamp,
+    /// What is not settled at or below `low`, rising.
+    pub exceptions: Vec<LaneException>,
+}
+
+/// A transition at or below the low-water mark that is not settled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LaneException {
+    /// The transition.
+    pub position: JournalPosition,
+    /// What it waits for.
+    pub state: LaneExceptionState,
+    /// Attempts made so far.
+    pub attempts: u32,
+    /// When the first attempt was made, or anything else that the lane needs after a restart; the store does not look into it.
+    pub detail: Option<String>,
+}
+
+/// What an unsettled transition waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LaneExceptionState {
+    /// For its next attempt.
+    Retrying {
+        /// When the next attempt is due.
+        next_at: Timestamp,
+    },
+    /// For an earlier transition of the same alarm.
+    Parked,
+    /// For the handler to be resumed.
+    Suspended,
+}
+
+impl LaneExceptionState {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Retrying { .. } => "retrying",
+            Self::Parked => "parked",
+            Self::Suspended => "suspended",
+        }
+    }
+}
+
+/// What changed in a lane since its progress was written last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LaneProgress {
+    /// The lane.
+    pub incarnation: Uuid,
+    /// Its low-water mark now.
+    pub low: JournalPosition,
+    /// Exceptions that are new or changed.
+    pub put: Vec<LaneException>,
+    /// Exceptions that are settled.
+    pub settled: Vec<JournalPosition>,
+}
+
+impl WriteTransaction<'_> {
+    /// Creates a lane that starts behind `start`: [`WriteTransaction::last_position`] to begin with what comes next.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn create_lane(&mut self, incarnation: Uuid, handler: &str, start: JournalPosition) -> Result<(), StoreError> {
+        self.execute(
+            "create a lane",
+            "INSERT INTO lane (incarnation, handler, low, created) VALUES (?1, ?2, ?3, ?4)",
+            (incarnation.as_bytes(), handler, to_sql("journal position", start.0)?, format_utc(self.now)),
+        )?;
+        Ok(())
+    }
+
+    /// Removes a lane with its exceptions; one that does not exist is fine.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn remove_lane(&mut self, incarnation: Uuid) -> Result<(), StoreError> {
+        let doing = "remove a lane";
+        self.execute(doing, "DELETE FROM exception WHERE incarnation = ?1", [incarnation.as_bytes()])?;
+        self.execute(doing, "DELETE FROM lane WHERE incarnation = ?1", [incarnation.as_bytes()])?;
+        Ok(())
+    }
+
+    /// Gives a lane's handler another name; its progress and the identifiers of its deliveries stay.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`]; else those of the database.
+    pub fn rename_lane(&mut self, incarnation: Uuid, handler: &str) -> Result<(), StoreError> {
+        let sql = "UPDATE lane SET handler = ?2 WHERE incarnation = ?1";
+        let changed = self.execute("rename a lane", sql, (incarnation.as_bytes(), handler))?;
+        if changed == 0 { Err(missing(incarnation)) } else { Ok(()) }
+    }
+
+    /// Records a lane's progress.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] when the lane was removed meanwhile; else those of the database.
+    pub fn record_progress(&mut self, progress: &LaneProgress) -> Result<(), StoreError> {
+        let doing = "record a lane's progress";
+        let lane = progress.incarnation.as_bytes();
+        let low = to_sql("journal position", progress.low.0)?;
+        if self.execute(doing, "UPDATE lane SET low = ?2 WHERE incarnation = ?1", (lane, low))? == 0 {
+            return Err(missing(progress.incarnation));
+        }
+        for position in &progress.settled {
+            let seq = to_sql("journal position", position.0)?;
+            self.execute(doing, "DELETE FROM exception WHERE incarnation = ?1 AND seq = ?2", (lane, seq))?;
+        }
+        for exception in &progress.put {
+            let seq = to_sql("journal position", exception.position.0)?;
+            let next_at = match exception.state {
+                LaneExceptionState::Retrying { next_at } => Some(format_utc(next_at)),
+                LaneExceptionState::Parked | LaneExceptionState::Suspended => None,
+            };
+            self.execute(
+                doing,
+                "INSERT INTO exception (incarnation, seq, state, attempts, next_at, detail)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (incarnation, seq) DO UPDATE SET
+                 state = excluded.state, attempts = excluded.attempts, next_at = excluded.next_at,
+                 detail = excluded.detail",
+                (lane, seq, exception.state.as_str(), exception.attempts, next_at, &exception.detail),
+            )?;
+        }
+        Ok(())
+    }
+}
+
+impl Store {
+    /// Returns all lanes with their exceptions, by handler.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn lanes(&self) -> Result<Vec<LaneRow>, StoreError> {
+        self.read(|connection| {
+            let both = connection.unchecked_transaction().map_err(StoreError::sql("read the lanes"))?;
+            let mut exceptions = read_exceptions(&both)?;
+            let mut lanes = read_lanes(&both)?;
+            for lane in &mut lanes {
+                lane.exceptions = exceptions.remove(&lane.incarnation).unwrap_or_default();
+            }
+            Ok(lanes)
+        })
+    }
+}
+
+fn missing(incarnation: Uuid) -> StoreError {
+    StoreError::Missing { what: "lane", name: incarnation.to_string() }
+}
+
+fn read_lanes(connection: &Connection) -> Result<Vec<LaneRow>, StoreError> {
+    let doing = "read the lanes";
+    let mut statement = connection
+        .prepare_cached("SELECT incarnation, handler, low, created FROM lane ORDER BY handler, incarnation")
+        .map_err(StoreError::sql(doing))?;
+    let rows = statement
+        .query_map([], |row| {
+            Ok((row.get::<_, [u8; 16]>(0)?, row.get(1)?, row.get::<_, i64>(2)?, row.get::<_, String>(3)?))
+        })
+        .map_err(StoreError::sql(doing))?;
+    rows.map(|row| {
+        let (incarnation, handler, low, created) = row.map_err(StoreError::sql(doing))?;
+        let incarnation = Uuid::from_bytes(incarnation);
+        Ok(LaneRow {
+            incarnation,
+            handler,
+            low: JournalPosition(from_sql("lane", low)?),
+            created: created.parse().map_err(|e| StoreError::corrupt("lane", incarnation, e))?,
+            exceptions: Vec::new(),
+        })
+    })
+    .collect()
+}
+
+type ExceptionColumns = ([u8; 16], i64, String, u32, Option<String>, Option<String>);
+
+fn read_exceptions(connection: &Connection) -> Result<BTreeMap<Uuid, Vec<LaneException>>, StoreError> {
+    let doing = "read the lanes";
+    let mut statement = connection
+        .prepare_cached(
+            "SELECT incarnation, seq, state, attempts, next_at, detail FROM exception ORDER BY incarnation, seq",
+        )
+        .map_err(StoreError::sql(doing))?;
+    let columns = |row: &Row<'_>| -> rusqlite::Result<ExceptionColumns> {
+        Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?))
+    };
+    let mut exceptions: BTreeMap<Uuid, Vec<LaneException>> = BTreeMap::new();
+    for row in statement.query_map([], columns).map_err(StoreError::sql(doing))? {
+        let (incarnation, seq, state, attempts, next_at, detail) = row.map_err(StoreError::sql(doing))?;
+        let state = read_state(seq, &state, next_at.as_deref())?;
+        let position = JournalPosition(from_sql("exception", seq)?);
+        exceptions.entry(Uuid::from_bytes(incarnation)).or_default().push(LaneException {
+            position,
+            state,
+            attempts,
+            detail,
+        });
+    }
+    Ok(exceptions)
+}
+
+fn read_state(seq: i64, state: &str, next_at: Option<&str>) -> Result<LaneExceptionState, StoreError> {
+    match (state, next_at) {
+        ("retrying", Some(next_at)) => {
+            let next_at = next_at.parse().map_err(|e| StoreError::corrupt("exception", seq, e))?;
+            Ok(LaneExceptionState::Retrying { next_at })
+        }
+        ("parked", _) => Ok(LaneExceptionState::Parked),
+        ("suspended", _) => Ok(LaneExceptionState::Suspended),
+        _ => Err(StoreError::corrupt("exception", seq, format!("unknown state `{state}`"))),
+    }
+}

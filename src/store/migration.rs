@@ -1,0 +1,53 @@
+//! The numbered formats of the two files, and the steps from one to the next.
+
+use super::StoreError;
+use rusqlite::Connection;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Steps of `journal.db`; the n-th leads to format n.
+pub(super) const JOURNAL: &[&str] = &["
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE revision (
+  number INTEGER PRIMARY KEY, time TEXT NOT NULL, user TEXT NOT NULL, via TEXT NOT NULL,
+  label TEXT, comment TEXT, delta TEXT NOT NULL, journal_position INTEGER NOT NULL) STRICT;
+CREATE TABLE journal (
+  seq INTEGER PRIMARY KEY, alarm BLOB NOT NULL, alarm_seq INTEGER NOT NULL, revision INTEGER NOT NULL,
+  time TEXT NOT NULL, before TEXT, after TEXT NOT NULL, body TEXT NOT NULL) STRICT;
+CREATE TABLE removal (seq INTEGER PRIMARY KEY, alarm BLOB NOT NULL) STRICT;
+CREATE TABLE contribution (
+  alarm BLOB NOT NULL, key TEXT NOT NULL, severity TEXT NOT NULL, ends_at TEXT, turn INTEGER NOT NULL,
+  text TEXT NOT NULL, PRIMARY KEY (alarm, key)) STRICT, WITHOUT ROWID;
+CREATE TABLE lane (
+  incarnation BLOB PRIMARY KEY, handler TEXT NOT NULL, low INTEGER NOT NULL, created TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE exception (
+  incarnation BLOB NOT NULL, seq INTEGER NOT NULL, state TEXT NOT NULL, attempts INTEGER NOT NULL,
+  next_at TEXT, detail TEXT, PRIMARY KEY (incarnation, seq)) STRICT, WITHOUT ROWID;
+CREATE INDEX exception_seq ON exception (seq);
+"];
+
+/// Steps of `records.db`.
+pub(super) const RECORDS: &[&str] = &["
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE alarm (
+  id BLOB PRIMARY KEY, position INTEGER NOT NULL, severity TEXT NOT NULL, is_cleared INTEGER NOT NULL,
+  resource TEXT NOT NULL, alarm_type TEXT NOT NULL, last_changed TEXT NOT NULL, body TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE checkpoint (revision INTEGER PRIMARY KEY, tree TEXT NOT NULL) STRICT;
+"];
+
+/// Brings a file to the newest format; each step is one transaction with its number.
+pub(super) fn migrate(connection: &mut Connection, path: &Path, steps: &[&str]) -> Result<(), StoreError> {
+    let open = |source| StoreError::Open { path: path.to_owned(), source: Arc::new(source) };
+    let known = i64::try_from(steps.len()).unwrap_or(i64::MAX);
+    let found: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(open)?;
+    if found > known || found < 0 {
+        return Err(StoreError::Newer { path: path.to_owned(), found, known });
+    }
+    for (format, step) in (1_i64..).zip(steps).skip_while(|(format, _)| *format <= found) {
+        let transaction = connection.transaction().map_err(open)?;
+        transaction.execute_batch(step).map_err(open)?;
+        transaction.execute_batch(&format!("PRAGMA user_version = {format}")).map_err(open)?;
+        transaction.commit().map_err(open)?;
+    }
+    Ok(())
+}

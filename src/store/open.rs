@@ -1,0 +1,288 @@
+//! Opening a data folder, and the handle that everybody shares.
+
+use super::error::StoreError;
+use super::fault::Fault;
+use super::queue::Queue;
+use super::reader::ReadPool;
+use super::records::Records;
+use super::transaction::{JournalEnd, WriteTransaction, read_meta};
+use super::writer::{Isolation, Pair, Writer};
+use super::{journal, migration};
+use crate::alarm::JournalPosition;
+use crate::clock::Clock;
+use crate::persist;
+use rusqlite::Connection;
+use std::fs::{File, OpenOptions, Permissions, TryLockError};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// How long the writer waits for a file that an operator's `sqlite3` holds.
+const BUSY_WAIT: Duration = Duration::from_secs(5);
+
+/// Pages of the write-ahead log after which a commit moves them into the file: 16 MB, so that this happens seldom.
+const WAL_PAGES: u32 = 4000;
+
+/// Prepared statements kept: all that the writer has.
+const STATEMENTS_MAX: usize = 64;
+
+/// What a store is opened with, beside its folder and clock.
+#[derive(Clone, Default)]
+pub struct StoreOptions {
+    /// What a test does at the points that a write passes; nothing in production.
+    pub fault: Option<Arc<dyn Fault>>,
+}
+
+impl std::fmt::Debug for StoreOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StoreOptions").field("fault", &self.fault.is_some()).finish()
+    }
+}
+
+/// A handle on an open data folder; clones share it. The last to go writes what waits and closes the files.
+#[derive(Clone)]
+pub struct Store(Arc<Shared>);
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("data_dir", &self.0.data_dir).finish_non_exhaustive()
+    }
+}
+
+struct Shared {
+    data_dir: PathBuf,
+    clock: Clock,
+    queue: Arc<Queue>,
+    readers: ReadPool,
+    records: Records,
+    opened_at: JournalPosition,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Store {
+    /// Opens a data folder, creating it and its files when they are not there.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`], [`StoreError::Newer`], and those of the file system and the database.
+    pub fn open(data_dir: &Path, clock: Clock) -> Result<Self, StoreError> {
+        Self::open_with(data_dir, clock, StoreOptions::default())
+    }
+
+    /// Opens a data folder with options.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn open_with(data_dir: &Path, clock: Clock, options: StoreOptions) -> Result<Self, StoreError> {
+        persist::create_private_folder(data_dir).map_err(StoreError::io("create the data folder", data_dir))?;
+        let lock = lock(data_dir)?;
+        let journal_path = data_dir.join("journal.db");
+        let connection = open_file(&journal_path, "FULL", migration::JOURNAL)?;
+        let records = open_file(&data_dir.join("records.db"), "NORMAL", migration::RECORDS)?;
+        let newest = journal::newest_position(&connection)?;
+        let queue = Arc::new(Queue::default());
+        let writer = Writer {
+            connection,
+            end: JournalEnd { handed_out: newest, written: newest },
+            queue: Arc::clone(&queue),
+            clock: clock.clone(),
+            fault: options.fault.clone(),
+        };
+        let thread = std::thread::Builder::new()
+            .name("journal-writer".to_owned())
+            .spawn(move || {
+                writer.run();
+                // Only now may another process have the folder.
+                drop(lock);
+            })
+            .map_err(StoreError::io("start a thread to write", &journal_path))?;
+        Ok(Self(Arc::new(Shared {
+            data_dir: data_dir.to_owned(),
+            clock,
+            queue,
+            readers: ReadPool::new(&journal_path),
+            records: Records::new(records, options.fault),
+            opened_at: JournalPosition(newest),
+            thread: Mutex::new(Some(thread)),
+        })))
+    }
+
+    /// Returns the data folder.
+    #[must_use]
+    pub fn data_dir(&self) -> &Path {
+        &self.0.data_dir
+    }
+
+    /// Returns the clock that the store was opened with.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
+    /// Returns the newest journal position when the store was opened.
+    #[must_use]
+    pub fn opened_at(&self) -> JournalPosition {
+        self.0.opened_at
+    }
+
+    /// Hands a write to the writer; `done` is told, on the writer's thread, when it is on the disk or undone. Blocks
+    /// while too many wait.
+    ///
+    /// # Errors
+    /// [`StoreError::Closed`]; `done` is not called then.
+    pub fn submit<T: Send + 'static>(
+        &self,
+        isolation: Isolation,
+        run: impl FnOnce(&mut WriteTransaction<'_>) -> Result<T, StoreError> + Send + 'static,
+        done: impl FnOnce(Result<T, StoreError>) + Send + 'static,
+    ) -> Result<(), StoreError> {
+        self.0.queue.push(Box::new(Pair { run: Some(run), value: None, done, isolation }))
+    }
+
+    /// Hands a write to the writer like [`Store::submit`], waiting without blocking the thread.
+    ///
+    /// # Errors
+    /// [`StoreError::Closed`]; `done` is not called then.
+    pub async fn submit_async<T: Send + 'static>(
+        &self,
+        isolation: Isolation,
+        run: impl FnOnce(&mut WriteTransaction<'_>) -> Result<T, StoreError> + Send + 'static,
+        done: impl FnOnce(Result<T, StoreError>) + Send + 'static,
+    ) -> Result<(), StoreError> {
+        self.0.queue.push_async(Box::new(Pair { run: Some(run), value: None, done, isolation })).await
+    }
+
+    /// Lets a write ride along with the next group, at most 50 ms late: for progress that costs no sync of its own.
+    /// `run` may collect what it writes when it is called. Never blocks; isolated from the rest of its group.
+    ///
+    /// # Errors
+    /// [`StoreError::Busy`] when very many wait, [`StoreError::Closed`]; `done` is not called then.
+    pub fn ride(
+        &self,
+        run: impl FnOnce(&mut WriteTransaction<'_>) -> Result<(), StoreError> + Send + 'static,
+        done: impl FnOnce(Result<(), StoreError>) + Send + 'static,
+    ) -> Result<(), StoreError> {
+        let isolation = Isolation::Isolated;
+        self.0.queue.push_rider(Box::new(Pair { run: Some(run), value: None, done, isolation }))
+    }
+
+    /// Writes and blocks until it is on the disk. Not for the writer's own thread nor for an asynchronous task.
+    ///
+    /// # Errors
+    /// Those of `run` and of the database; nothing is written then.
+    pub fn write<T: Send + 'static>(
+        &self,
+        run: impl FnOnce(&mut WriteTransaction<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (tell, told) = mpsc::sync_channel(1);
+        // Whoever asked waits below; should that thread have gone, nobody needs the answer.
+        self.submit(Isolation::Isolated, run, move |outcome| drop(tell.send(outcome)))?;
+        told.recv().unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// Writes and waits until it is on the disk.
+    ///
+    /// # Errors
+    /// Those of `run` and of the database; nothing is written then.
+    pub async fn write_async<T: Send + 'static>(
+        &self,
+        run: impl FnOnce(&mut WriteTransaction<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (tell, told) = oneshot::channel();
+        // A caller that gave up needs no answer; the write stands.
+        self.submit_async(Isolation::Isolated, run, move |outcome| drop(tell.send(outcome))).await?;
+        told.await.unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// Reads a setting of the store: node identifier, digests of boot files …
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn meta(&self, key: &str) -> Result<Option<String>, StoreError> {
+        self.read(|connection| read_meta(connection, key))
+    }
+
+    /// Writes a setting of the store and blocks until it is on the disk.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn set_meta(&self, key: &str, value: &str) -> Result<(), StoreError> {
+        let (key, value) = (key.to_owned(), value.to_owned());
+        self.write(move |tx| tx.set_meta(&key, &value))
+    }
+
+    /// Takes no more writes, finishes those that wait, and blocks until that is done. Reading still works.
+    pub fn close(&self) {
+        self.0.close();
+    }
+
+    pub(super) fn read<T>(&self, read: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        self.0.readers.read(read)
+    }
+
+    pub(super) fn records(&self) -> &Records {
+        &self.0.records
+    }
+}
+
+impl Shared {
+    fn close(&self) {
+        self.queue.close();
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            // The last handle may be dropped by a completion, on the writer's thread, which cannot wait for itself.
+            if thread.thread().id() != std::thread::current().id() && thread.join().is_err() {
+                tracing::error!("the journal's writer ended unexpectedly");
+            }
+        }
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+fn lock(data_dir: &Path) -> Result<File, StoreError> {
+    let path = data_dir.join("lock");
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(&path)
+        .map_err(StoreError::io("open the lock", &path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::Locked { data_dir: data_dir.to_owned() }),
+        Err(TryLockError::Error(source)) => Err(StoreError::io("lock", &path)(source)),
+    }
+}
+
+fn open_file(path: &Path, synchronous: &str, steps: &[&str]) -> Result<Connection, StoreError> {
+    // SQLite gives its side files the mode of the main one, so the mode is right before SQLite sees the file.
+    let doing = "create the database";
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)
+        .map_err(StoreError::io(doing, path))?;
+    file.set_permissions(Permissions::from_mode(0o600)).map_err(StoreError::io(doing, path))?;
+    drop(file);
+    let failed = |source| StoreError::Open { path: path.to_owned(), source: Arc::new(source) };
+    let mut connection = Connection::open(path).map_err(failed)?;
+    connection.busy_timeout(BUSY_WAIT).map_err(failed)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    let pragmas = format!(
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = {synchronous}; PRAGMA wal_autocheckpoint = {WAL_PAGES};
+         PRAGMA trusted_schema = OFF;"
+    );
+    connection.execute_batch(&pragmas).map_err(failed)?;
+    migration::migrate(&mut connection, path, steps)?;
+    Ok(connection)
+}

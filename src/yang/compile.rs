@@ -1,0 +1,165 @@
+//! Module texts in, schema out: the order of the steps and what they share.
+
+use super::definitions::Definitions;
+use super::draft::Drafts;
+use super::finish;
+use super::identity::Identities;
+use super::leafref_path::LeafrefPath;
+use super::module_set::{ModuleSet, Prefixed};
+use super::schema::{ModuleId, SchemaTree};
+use super::statement::{StatementId, Word};
+use super::types::RawType;
+use crate::diagnostic::{Diagnostic, Diagnostics, Source};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+/// The module whose extensions the element itself understands.
+pub(super) const OWN_EXTENSIONS: &str = "annunciator-extensions";
+
+/// Which features are on (RFC 7950 §5.6.2).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Features {
+    /// All features of all modules.
+    #[default]
+    All,
+    /// Only these, by module.
+    Only(BTreeMap<String, BTreeSet<String>>),
+}
+
+impl Features {
+    /// Returns whether a feature is on.
+    #[must_use]
+    pub fn is_enabled(&self, module: &str, feature: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(on) => on.get(module).is_some_and(|features| features.contains(feature)),
+        }
+    }
+}
+
+/// What a compilation is asked for besides the texts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CompileOptions {
+    /// The features that are on.
+    pub features: Features,
+    /// Modules that only lend their definitions: their own nodes are left out of the schema.
+    pub import_only: BTreeSet<String>,
+}
+
+/// Compiles modules into a schema; imports and includes are looked for among the texts given. Nodes of several
+/// modules at one place follow the order in which the texts are given.
+///
+/// # Errors
+/// All faults of all texts, in the order of the texts.
+pub fn compile(sources: &[Arc<Source>], options: &CompileOptions) -> Result<(SchemaTree, Diagnostics), Diagnostics> {
+    let mut faults = Diagnostics::new();
+    let (set, is_complete) = ModuleSet::load(sources, |name| options.import_only.contains(name), &mut faults);
+    if !is_complete {
+        // What refers to a text that cannot be read cannot be judged.
+        return Err(in_reading_order(faults, sources));
+    }
+    let definitions = Definitions::collect(&set, &mut faults);
+    let mut compiler = Compiler::new(&set, &definitions, options, faults);
+    compiler.collect_identities();
+    compiler.check_statements();
+    compiler.expand_modules();
+    compiler.apply_augments();
+    compiler.apply_deviations();
+    let (tree, faults) = finish::finish(compiler);
+    in_reading_order(faults, sources).into_result(tree)
+}
+
+/// Sorts faults by place and leaves out repetitions: a grouping's fault shows at each use of it.
+fn in_reading_order(faults: Diagnostics, sources: &[Arc<Source>]) -> Diagnostics {
+    if faults.dropped() > 0 {
+        return faults;
+    }
+    let order: HashMap<*const Source, usize> = sources.iter().enumerate().map(|(at, s)| (Arc::as_ptr(s), at)).collect();
+    let mut list: Vec<Diagnostic> = faults.into_iter().collect();
+    let place = |d: &Diagnostic| d.span.as_ref().map(|s| (order.get(&Arc::as_ptr(&s.source)).copied(), s.start));
+    list.sort_by_key(place);
+    let mut seen = HashSet::new();
+    list.retain(|d| seen.insert((place(d), d.message.clone())));
+    let mut sorted = Diagnostics::new();
+    sorted.extend(list);
+    sorted
+}
+
+/// What the steps of a compilation share.
+pub(super) struct Compiler<'a> {
+    /// The modules.
+    pub(super) set: &'a ModuleSet,
+    /// The definitions at their top levels.
+    pub(super) definitions: &'a Definitions,
+    /// What was asked for.
+    pub(super) options: &'a CompileOptions,
+    /// What is wrong.
+    pub(super) faults: Diagnostics,
+    /// The `if-feature` statements evaluated; `None` while one is.
+    pub(super) conditions: HashMap<StatementId, Option<bool>>,
+    /// How many features are being looked into.
+    pub(super) feature_depth: usize,
+    /// The identities.
+    pub(super) identities: Identities,
+    /// The `type` statements read; `None` while one is.
+    pub(super) types: HashMap<StatementId, Option<Arc<RawType>>>,
+    /// How many types are being read.
+    pub(super) type_depth: usize,
+    /// The patterns compiled.
+    pub(super) patterns: HashMap<Arc<str>, regex::Regex>,
+    /// The leafref paths read; `None` for a wrong one.
+    pub(super) paths: HashMap<StatementId, Option<Arc<LeafrefPath>>>,
+    /// The nodes.
+    pub(super) drafts: Drafts,
+    /// The groupings being used, outermost first.
+    pub(super) uses: Vec<StatementId>,
+    /// How many uses were expanded.
+    pub(super) expansions: usize,
+}
+
+impl<'a> Compiler<'a> {
+    fn new(set: &'a ModuleSet, definitions: &'a Definitions, options: &'a CompileOptions, faults: Diagnostics) -> Self {
+        Self {
+            set,
+            definitions,
+            options,
+            faults,
+            conditions: HashMap::new(),
+            feature_depth: 0,
+            identities: Identities::default(),
+            types: HashMap::new(),
+            type_depth: 0,
+            patterns: HashMap::new(),
+            paths: HashMap::new(),
+            drafts: Drafts::new(),
+            uses: Vec::new(),
+            expansions: 0,
+        }
+    }
+
+    /// Adds a fault at the argument of a statement.
+    pub(super) fn fault_at(&mut self, at: StatementId, what: impl Into<String>) {
+        self.faults.push(Diagnostic::error(what).at(self.set.statements.argument_span(at)));
+    }
+
+    /// Returns the module and name of an extension statement.
+    pub(super) fn extension(&self, statement: StatementId) -> Option<(ModuleId, &'a Arc<str>)> {
+        let Word::Extension { prefix, name } = &self.set.statements.get(statement).word else { return None };
+        match self.set.resolve_prefix(statement, Some(prefix)) {
+            Prefixed::Module(module) => Some((module, name)),
+            Prefixed::Missing | Prefixed::Unknown => None,
+        }
+    }
+
+    /// Returns whether a statement is the element's own extension of that name.
+    pub(super) fn is_own_extension(&self, statement: StatementId, name: &str) -> bool {
+        self.extension(statement).is_some_and(|(module, found)| {
+            &**found == name && &*self.set.modules[module.index()].name == OWN_EXTENSIONS
+        })
+    }
+
+    /// Returns the substatement that is the element's own extension of that name.
+    pub(super) fn own_extension(&self, statement: StatementId, name: &str) -> Option<StatementId> {
+        self.set.statements.get(statement).children.iter().copied().find(|s| self.is_own_extension(*s, name))
+    }
+}

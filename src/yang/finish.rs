@@ -1,0 +1,285 @@
+//! Drafts into the schema tree: indices, inherited properties, names.
+
+use super::compile::Compiler;
+use super::draft::{Draft, DraftId, DraftKind};
+use super::keyword::Keyword;
+use super::schema::*;
+use super::statement::StatementId;
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// A schema that is being put together.
+pub(super) struct Finish<'c, 'a> {
+    /// What the drafts came from.
+    pub(super) compiler: &'c mut Compiler<'a>,
+    /// The nodes so far.
+    pub(super) nodes: Vec<SchemaNode>,
+    /// The draft that each node comes from.
+    pub(super) drafts: Vec<DraftId>,
+    /// Data children by name.
+    pub(super) by_name: HashMap<SchemaId, HashMap<Arc<str>, Vec<SchemaId>>>,
+    /// What a leaf has until its type is resolved.
+    placeholder: Arc<Type>,
+}
+
+/// What a node takes from above.
+#[derive(Clone, Copy)]
+struct Above {
+    parent: SchemaId,
+    data_parent: SchemaId,
+    list_depth: u8,
+    config: bool,
+    /// Below an operation or a notification, where `config` says nothing.
+    is_message: bool,
+    /// Directly in the case of a choice or in one of a case, where siblings are those of all cases.
+    status: Status,
+}
+
+/// Puts the schema together. The tree is whole only when there are no errors.
+pub(super) fn finish(mut compiler: Compiler<'_>) -> (SchemaTree, Diagnostics) {
+    let text = BaseType::String { length: None, patterns: Vec::new() };
+    let placeholder = Arc::new(Type { name: Arc::from("string"), base: text, default: None, units: None });
+    let mut finish =
+        Finish { compiler: &mut compiler, nodes: Vec::new(), drafts: Vec::new(), by_name: HashMap::new(), placeholder };
+    finish.nodes.push(root());
+    finish.drafts.push(DraftId::ROOT);
+    let above = Above {
+        parent: SchemaId::ROOT,
+        data_parent: SchemaId::ROOT,
+        list_depth: 0,
+        config: true,
+        is_message: false,
+        status: Status::Current,
+    };
+    finish.visit_children(DraftId::ROOT, above);
+    finish.resolve_lists();
+    finish.resolve_types();
+    finish.check_nodes();
+    let (nodes, by_name) = (finish.nodes, finish.by_name);
+    let modules = compiler.set.module_ids().map(|id| module(&compiler, id)).collect();
+    (SchemaTree { nodes, modules, identities: compiler.identities.list, by_name }, compiler.faults)
+}
+
+fn root() -> SchemaNode {
+    SchemaNode {
+        id: SchemaId::ROOT,
+        parent: None,
+        data_parent: SchemaId::ROOT,
+        module: ModuleId(0),
+        name: Arc::from(""),
+        kind: NodeKind::Root,
+        children: Vec::new(),
+        data_children: Vec::new(),
+        slot: 0,
+        list_depth: 0,
+        config: true,
+        mandatory: false,
+        status: Status::Current,
+        description: None,
+        reference: None,
+        musts: Vec::new(),
+        whens: Vec::new(),
+        extensions: Vec::new(),
+        span: None,
+    }
+}
+
+fn module(compiler: &Compiler<'_>, id: ModuleId) -> Module {
+    let draft = &compiler.set.modules[id.index()];
+    let argument = |keyword| compiler.set.statements.first_argument(draft.statement, keyword);
+    Module {
+        name: Arc::clone(&draft.name),
+        namespace: argument(Keyword::Namespace).unwrap_or_else(|| Arc::from("")),
+        prefix: Arc::clone(&draft.prefix),
+        revision: draft.revision.clone(),
+        description: argument(Keyword::Description),
+        prefixes: compiler.set.prefixes(id),
+        implemented: draft.implemented,
+    }
+}
+
+impl Finish<'_, '_> {
+    /// Returns the draft of a node.
+    pub(super) fn draft(&self, id: SchemaId) -> &Draft {
+        self.compiler.drafts.get(self.drafts[id.index()])
+    }
+
+    fn visit_children(&mut self, draft: DraftId, above: Above) {
+        let children = self.compiler.drafts.get(draft).children.clone();
+        let mut names: HashMap<(ModuleId, Arc<str>), DraftId> = HashMap::new();
+        for child in children {
+            let it = self.compiler.drafts.get(child);
+            if !it.is_enabled || it.is_removed {
+                continue;
+            }
+            if let Some(first) = names.insert((it.module, Arc::clone(&it.name)), child) {
+                self.tell_duplicate(child, first);
+                continue;
+            }
+            self.visit(child, above);
+        }
+    }
+
+    fn tell_duplicate(&mut self, second: DraftId, first: DraftId) {
+        let statements = &self.compiler.set.statements;
+        let second = self.compiler.drafts.get(second);
+        let what = format!("`{}` is there already among its siblings", second.name);
+        let mut fault = Diagnostic::error(what).at_maybe(second.statement.map(|s| statements.argument_span(s)));
+        if let Some(other) = self.compiler.drafts.get(first).statement {
+            fault = fault.hint(format!("the other one is at {}", statements.span(other)));
+        }
+        self.compiler.faults.push(fault);
+    }
+
+    fn visit(&mut self, draft_id: DraftId, above: Above) {
+        let Ok(id) = u32::try_from(self.nodes.len()).map(SchemaId) else { return };
+        let config = self.config(draft_id, above);
+        self.compiler.drafts.get_mut(draft_id).id = Some(id);
+        let node = self.node(id, draft_id, config, above);
+        let (kind, module, name) = (self.compiler.drafts.get(draft_id).kind, node.module, Arc::clone(&node.name));
+        let (list_depth, status) = (node.list_depth, node.status);
+        self.nodes.push(node);
+        self.drafts.push(draft_id);
+        self.nodes[above.parent.index()].children.push(id);
+        let is_data = matches!(
+            kind,
+            DraftKind::Container | DraftKind::List | DraftKind::Leaf | DraftKind::LeafList | DraftKind::AnyData
+        );
+        if is_data {
+            self.enter(id, module, name, above);
+        }
+        let is_transparent = matches!(kind, DraftKind::Choice | DraftKind::Case);
+        let is_message = above.is_message || matches!(kind, DraftKind::Operation | DraftKind::Notification);
+        let data_parent = if is_transparent { above.data_parent } else { id };
+        self.visit_children(draft_id, Above { parent: id, data_parent, list_depth, config, is_message, status });
+    }
+
+    /// Enters a data node among the data children of its data parent.
+    fn enter(&mut self, id: SchemaId, module: ModuleId, name: Arc<str>, above: Above) {
+        let slots = &mut self.nodes[above.data_parent.index()].data_children;
+        let slot = u32::try_from(slots.len()).unwrap_or(u32::MAX);
+        slots.push(id);
+        self.nodes[id.index()].slot = slot;
+        let same: &mut Vec<SchemaId> = self.by_name.entry(above.data_parent).or_default().entry(name).or_default();
+        let twin = same.iter().copied().find(|other| self.nodes[other.index()].module == module);
+        same.push(id);
+        if let Some(twin) = twin {
+            // Of different cases: siblings in one are told apart before.
+            self.tell_duplicate(self.drafts[id.index()], self.drafts[twin.index()]);
+        }
+    }
+
+    fn config(&mut self, draft: DraftId, above: Above) -> bool {
+        if above.is_message {
+            return false;
+        }
+        let draft = self.compiler.drafts.get(draft);
+        if matches!(draft.kind, DraftKind::Operation | DraftKind::Notification) {
+            return false;
+        }
+        let Some(statement) = draft.property(Keyword::Config) else { return above.config };
+        let stated = self.compiler.set.statements.argument(statement) == "true";
+        if stated && !above.config {
+            let fault = Diagnostic::error(format!("`{}` cannot be configuration: what it is in is not", draft.name));
+            let at = self.compiler.set.statements.span(statement);
+            self.compiler.faults.push(fault.at(at));
+        }
+        stated && above.config
+    }
+
+    fn node(&self, id: SchemaId, draft_id: DraftId, config: bool, above: Above) -> SchemaNode {
+        let statements = &self.compiler.set.statements;
+        let draft = self.compiler.drafts.get(draft_id);
+        let text = |keyword| draft.property(keyword).map(|s| statements.shared_argument(s));
+        let status = match text(Keyword::Status).as_deref() {
+            Some("deprecated") => Status::Deprecated,
+            Some("obsolete") => Status::Obsolete,
+            Some(_) => Status::Current,
+            None => above.status,
+        };
+        SchemaNode {
+            id,
+            parent: Some(above.parent),
+            data_parent: above.data_parent,
+            module: draft.module,
+            name: Arc::clone(&draft.name),
+            kind: self.kind(draft),
+            children: Vec::new(),
+            data_children: Vec::new(),
+            slot: 0,
+            list_depth: above.list_depth.saturating_add(u8::from(draft.kind == DraftKind::List)),
+            config,
+            mandatory: text(Keyword::Mandatory).as_deref() == Some("true"),
+            status,
+            description: text(Keyword::Description),
+            reference: text(Keyword::Reference),
+            musts: draft.all(Keyword::Must).map(|s| self.condition(s)).collect(),
+            whens: draft.whens.iter().map(|(s, outer)| (self.condition(*s), *outer)).collect(),
+            extensions: draft.extensions.iter().filter_map(|s| self.extension(*s)).collect(),
+            span: draft.statement.map(|s| statements.span(s)),
+        }
+    }
+
+    fn kind(&self, draft: &Draft) -> NodeKind {
+        let statements = &self.compiler.set.statements;
+        let text = |keyword| draft.property(keyword).map(|s| statements.shared_argument(s));
+        let min_elements = text(Keyword::MinElements).and_then(|n| n.parse().ok()).unwrap_or(0);
+        // `unbounded` is no number.
+        let max_elements = text(Keyword::MaxElements).and_then(|n| n.parse().ok());
+        let user_ordered = text(Keyword::OrderedBy).as_deref() == Some("user");
+        let secret = draft.extensions.iter().any(|s| self.compiler.is_own_extension(*s, "secret"));
+        let ty = Arc::clone(&self.placeholder);
+        match draft.kind {
+            DraftKind::Root => NodeKind::Root,
+            DraftKind::Container => NodeKind::Container { presence: text(Keyword::Presence) },
+            DraftKind::List => NodeKind::List(ListSchema {
+                keys: Vec::new(),
+                user_ordered,
+                min_elements,
+                max_elements,
+                unique: Vec::new(),
+            }),
+            DraftKind::Leaf => {
+                NodeKind::Leaf(LeafSchema { ty, default: None, units: text(Keyword::Units), is_key: false, secret })
+            }
+            DraftKind::LeafList => NodeKind::LeafList(LeafListSchema {
+                ty,
+                defaults: Vec::new(),
+                units: text(Keyword::Units),
+                user_ordered,
+                min_elements,
+                max_elements,
+                secret,
+            }),
+            DraftKind::Choice => NodeKind::Choice { default: None },
+            DraftKind::Case => NodeKind::Case,
+            DraftKind::AnyData => NodeKind::AnyData,
+            DraftKind::Operation => NodeKind::Operation,
+            DraftKind::Input => NodeKind::Input,
+            DraftKind::Output => NodeKind::Output,
+            DraftKind::Notification => NodeKind::Notification,
+        }
+    }
+
+    fn condition(&self, statement: StatementId) -> Condition {
+        let (error_message, error_app_tag) = self.compiler.error_texts(statement);
+        Condition {
+            xpath: self.compiler.set.statements.shared_argument(statement),
+            module: self.compiler.set.module_of(statement),
+            error_message,
+            error_app_tag,
+            span: self.compiler.set.statements.argument_span(statement),
+        }
+    }
+
+    fn extension(&self, statement: StatementId) -> Option<ExtensionUse> {
+        let (module, name) = self.compiler.extension(statement)?;
+        Some(ExtensionUse {
+            module: Arc::clone(&self.compiler.set.modules[module.index()].name),
+            name: Arc::clone(name),
+            argument: self.compiler.set.statements.get(statement).argument.clone(),
+            span: self.compiler.set.statements.span(statement),
+        })
+    }
+}

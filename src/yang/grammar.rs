@@ -1,0 +1,244 @@
+//! Which substatements each statement may and must have (RFC 7950 §7, §9, §14), as one table.
+
+use super::argument;
+use super::keyword::Keyword::{self, *};
+use super::statement::{StatementId, Statements, Word};
+use crate::diagnostic::{Diagnostic, Diagnostics};
+
+/// How often a substatement stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Times {
+    /// Exactly once.
+    One,
+    /// At most once.
+    Maybe,
+    /// Any number of times.
+    Any,
+    /// At least once.
+    Several,
+}
+use Times::{Any, Maybe, One, Several};
+
+type Row = &'static [(Keyword, Times)];
+
+const TEXTS: Row = &[(Description, Maybe), (Reference, Maybe)];
+const STATUS: Row = &[(Status, Maybe)];
+const CONDITIONS: Row = &[(When, Maybe), (IfFeature, Any)];
+const SCOPED: Row = &[(Typedef, Any), (Grouping, Any)];
+const DATA: Row = &[
+    (Container, Any),
+    (Leaf, Any),
+    (LeafList, Any),
+    (List, Any),
+    (Choice, Any),
+    (Anydata, Any),
+    (Anyxml, Any),
+    (Uses, Any),
+];
+const ACTIONS: Row = &[(Action, Any), (Notification, Any)];
+const COUNTS: Row = &[(MinElements, Maybe), (MaxElements, Maybe), (OrderedBy, Maybe)];
+const ERROR: Row = &[(ErrorMessage, Maybe), (ErrorAppTag, Maybe)];
+const HEADER: Row = &[
+    (YangVersion, Maybe),
+    (Import, Any),
+    (Include, Any),
+    (Organization, Maybe),
+    (Contact, Maybe),
+    (Revision, Any),
+    (Extension, Any),
+    (Feature, Any),
+    (Identity, Any),
+    (Augment, Any),
+    (Rpc, Any),
+    (Notification, Any),
+    (Deviation, Any),
+];
+
+/// Returns the substatements that a statement may have.
+fn rows(keyword: Keyword) -> &'static [Row] {
+    match keyword {
+        Module => &[&[(Namespace, One), (Prefix, One)], HEADER, TEXTS, SCOPED, DATA],
+        Submodule => &[&[(BelongsTo, One)], HEADER, TEXTS, SCOPED, DATA],
+        Import => &[&[(Prefix, One), (RevisionDate, Maybe)], TEXTS],
+        Include => &[&[(RevisionDate, Maybe)], TEXTS],
+        BelongsTo => &[&[(Prefix, One)]],
+        Revision => &[TEXTS],
+        Extension => &[&[(Argument, Maybe)], STATUS, TEXTS],
+        Argument => &[&[(YinElement, Maybe)]],
+        Feature => &[&[(IfFeature, Any)], STATUS, TEXTS],
+        Identity => &[&[(IfFeature, Any), (Base, Any)], STATUS, TEXTS],
+        Typedef => &[&[(Type, One), (Units, Maybe), (Default, Maybe)], STATUS, TEXTS],
+        Grouping => &[STATUS, TEXTS, SCOPED, DATA, ACTIONS],
+        Container => {
+            &[CONDITIONS, &[(Must, Any), (Presence, Maybe), (Config, Maybe)], STATUS, TEXTS, SCOPED, DATA, ACTIONS]
+        }
+        Leaf => &[
+            CONDITIONS,
+            &[(Type, One), (Units, Maybe), (Must, Any), (Default, Maybe), (Config, Maybe), (Mandatory, Maybe)],
+            STATUS,
+            TEXTS,
+        ],
+        LeafList => &[
+            CONDITIONS,
+            &[(Type, One), (Units, Maybe), (Must, Any), (Default, Any), (Config, Maybe)],
+            COUNTS,
+            STATUS,
+            TEXTS,
+        ],
+        List => &[
+            CONDITIONS,
+            &[(Must, Any), (Key, Maybe), (Unique, Any), (Config, Maybe)],
+            COUNTS,
+            STATUS,
+            TEXTS,
+            SCOPED,
+            DATA,
+            ACTIONS,
+        ],
+        Choice => &[
+            CONDITIONS,
+            &[
+                (Default, Maybe),
+                (Config, Maybe),
+                (Mandatory, Maybe),
+                (Case, Any),
+                (Choice, Any),
+                (Container, Any),
+                (Leaf, Any),
+                (LeafList, Any),
+                (List, Any),
+                (Anydata, Any),
+                (Anyxml, Any),
+            ],
+            STATUS,
+            TEXTS,
+        ],
+        Case => &[CONDITIONS, STATUS, TEXTS, DATA],
+        Anydata | Anyxml => &[CONDITIONS, &[(Must, Any), (Config, Maybe), (Mandatory, Maybe)], STATUS, TEXTS],
+        Uses => &[CONDITIONS, &[(Refine, Any), (Augment, Any)], STATUS, TEXTS],
+        Augment => &[CONDITIONS, &[(Case, Any)], STATUS, TEXTS, DATA, ACTIONS],
+        Rpc | Action => &[&[(IfFeature, Any), (Input, Maybe), (Output, Maybe)], STATUS, TEXTS, SCOPED],
+        Input | Output => &[&[(Must, Any)], SCOPED, DATA],
+        Notification => &[&[(IfFeature, Any), (Must, Any)], STATUS, TEXTS, SCOPED, DATA],
+        _ => detail_rows(keyword),
+    }
+}
+
+/// Returns the substatements of what is neither module, definition nor node.
+fn detail_rows(keyword: Keyword) -> &'static [Row] {
+    match keyword {
+        Refine => &[
+            &[
+                (IfFeature, Any),
+                (Must, Any),
+                (Presence, Maybe),
+                (Default, Any),
+                (Config, Maybe),
+                (Mandatory, Maybe),
+                (MinElements, Maybe),
+                (MaxElements, Maybe),
+            ],
+            TEXTS,
+        ],
+        Deviation => &[&[(Deviate, Several)], TEXTS],
+        Deviate => &[&[
+            (Type, Maybe),
+            (Units, Maybe),
+            (Must, Any),
+            (Unique, Any),
+            (Default, Any),
+            (Config, Maybe),
+            (Mandatory, Maybe),
+            (MinElements, Maybe),
+            (MaxElements, Maybe),
+        ]],
+        Type => &[&[
+            (FractionDigits, Maybe),
+            (Range, Maybe),
+            (Length, Maybe),
+            (Pattern, Any),
+            (Enum, Any),
+            (Bit, Any),
+            (Path, Maybe),
+            (RequireInstance, Maybe),
+            (Base, Any),
+            (Type, Any),
+        ]],
+        Range | Length | Must => &[ERROR, TEXTS],
+        Pattern => &[&[(Modifier, Maybe)], ERROR, TEXTS],
+        Enum => &[&[(IfFeature, Any), (Value, Maybe)], STATUS, TEXTS],
+        Bit => &[&[(IfFeature, Any), (Position, Maybe)], STATUS, TEXTS],
+        When => &[TEXTS],
+        _ => &[],
+    }
+}
+
+/// Checks a statement and all below it; takes out what cannot be used, so that later steps see sound statements only.
+pub(super) fn check(statements: &mut Statements, id: StatementId, faults: &mut Diagnostics) {
+    let Some(keyword) = statements.keyword(id) else { return };
+    let mut counts: Vec<(Keyword, usize)> = Vec::new();
+    let mut dropped = Vec::new();
+    for child in statements.get(id).children.clone() {
+        let child_keyword = match &statements.get(child).word {
+            Word::Yang(child_keyword) => *child_keyword,
+            Word::Extension { prefix, .. } => {
+                // Without a prefix it is no statement at all, which the parser has told.
+                if prefix.is_empty() {
+                    dropped.push(child);
+                }
+                continue;
+            }
+        };
+        let times = times(keyword, child_keyword);
+        let count = match counts.iter_mut().find(|(k, _)| *k == child_keyword) {
+            Some((_, count)) => {
+                *count += 1;
+                *count
+            }
+            None => {
+                counts.push((child_keyword, 1));
+                1
+            }
+        };
+        let fault = match times {
+            None => Some(misplaced(statements, id, keyword, child)),
+            Some(One | Maybe) if count > 1 => {
+                Some(Diagnostic::error(format!("`{keyword}` has more than one `{child_keyword}`")))
+            }
+            Some(_) => None,
+        };
+        if let Some(fault) = fault {
+            faults.push(fault.at(statements.span(child)));
+            dropped.push(child);
+        } else if let Some(fault) = argument::check(statements, child, child_keyword) {
+            faults.push(fault.at(statements.argument_span(child)));
+            dropped.push(child);
+        } else {
+            check(statements, child, faults);
+        }
+    }
+    for (needed, times) in rows(keyword).iter().copied().flatten() {
+        if matches!(times, One | Several) && !counts.iter().any(|(k, _)| k == needed) {
+            let what = format!("{} has no `{needed}`", statements.describe(id));
+            faults.push(Diagnostic::error(what).at(statements.span(id)).hint(format!("add `{needed} …;`")));
+        }
+    }
+    if !dropped.is_empty() {
+        statements.retain_children(id, |child| !dropped.contains(&child));
+    }
+}
+
+fn times(parent: Keyword, child: Keyword) -> Option<Times> {
+    rows(parent).iter().copied().flatten().find(|(k, _)| *k == child).map(|(_, times)| *times)
+}
+
+fn misplaced(statements: &Statements, id: StatementId, keyword: Keyword, child: StatementId) -> Diagnostic {
+    let written = statements.keyword(child).map_or("", Keyword::as_str);
+    let fault = Diagnostic::error(format!("`{written}` is not a substatement of {}", statements.describe(id)));
+    let allowed: Vec<&str> = rows(keyword).iter().copied().flatten().map(|(k, _)| k.as_str()).collect();
+    match (allowed.is_empty(), crate::diagnostic::nearest(written, allowed.iter().copied())) {
+        (true, _) => fault.hint(format!("`{keyword}` has no substatements")),
+        (false, Some(near)) => fault.hint(format!("did you mean `{near}`?")),
+        (false, None) => fault,
+    }
+}

@@ -1,0 +1,399 @@
+//! The modules of a set, found among the given texts and linked by import and include (RFC 7950 §5.1).
+
+use super::argument::split_ref;
+use super::grammar;
+use super::keyword::Keyword;
+use super::schema::ModuleId;
+use super::statement::{FileId, StatementId, Statements};
+use crate::diagnostic::{Diagnostic, Diagnostics, Source, nearest};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// A module while it is compiled.
+#[derive(Debug)]
+pub(super) struct ModuleDraft {
+    /// Its name.
+    pub(super) name: Arc<str>,
+    /// Its latest revision.
+    pub(super) revision: Option<Arc<str>>,
+    /// Its own prefix.
+    pub(super) prefix: Arc<str>,
+    /// The `module` statement.
+    pub(super) statement: StatementId,
+    /// The `submodule` statements that belong to it, in the order included.
+    pub(super) submodules: Vec<StatementId>,
+    /// Whether its nodes are part of the schema.
+    pub(super) implemented: bool,
+}
+
+/// What a prefix stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Prefixed {
+    /// A module.
+    Module(ModuleId),
+    /// An import that failed and is told already.
+    Missing,
+    /// Nothing.
+    Unknown,
+}
+
+/// What the names in one text mean.
+#[derive(Debug)]
+struct FileScope {
+    module: ModuleId,
+    prefixes: HashMap<Arc<str>, Option<ModuleId>>,
+}
+
+/// All modules, linked.
+#[derive(Debug, Default)]
+pub(super) struct ModuleSet {
+    /// All statements.
+    pub(super) statements: Statements,
+    /// The modules in the order given.
+    pub(super) modules: Vec<ModuleDraft>,
+    files: HashMap<FileId, FileScope>,
+}
+
+/// A submodule before it is attached to its module.
+struct Submodule {
+    name: Arc<str>,
+    revision: Option<Arc<str>>,
+    statement: StatementId,
+    used: bool,
+}
+
+impl ModuleSet {
+    /// Reads and links the texts. The flag says whether all texts could be read: without that, what refers to them cannot be judged.
+    pub(super) fn load(
+        sources: &[Arc<Source>],
+        is_import_only: impl Fn(&str) -> bool,
+        faults: &mut Diagnostics,
+    ) -> (Self, bool) {
+        let mut set = Self::default();
+        let mut submodules = Vec::new();
+        let mut complete = true;
+        for source in sources {
+            match set.read(source, faults) {
+                Some(top) => set.register(top, &mut submodules, faults),
+                None => complete = false,
+            }
+        }
+        set.choose_implemented(is_import_only, faults);
+        if complete {
+            set.include_all(&mut submodules, faults);
+            set.import_all(faults);
+            set.check_import_cycles(faults);
+        }
+        (set, complete)
+    }
+
+    /// Returns the statement of a module and those of its submodules.
+    pub(super) fn bodies(&self, module: ModuleId) -> impl Iterator<Item = StatementId> + '_ {
+        let draft = &self.modules[module.index()];
+        std::iter::once(draft.statement).chain(draft.submodules.iter().copied())
+    }
+
+    /// Returns the indices of all modules.
+    pub(super) fn module_ids(&self) -> impl Iterator<Item = ModuleId> + use<> {
+        (0..u32::try_from(self.modules.len()).unwrap_or(u32::MAX)).map(ModuleId)
+    }
+
+    /// Returns the module that a statement's text belongs to.
+    pub(super) fn module_of(&self, statement: StatementId) -> ModuleId {
+        let file = self.statements.get(statement).file;
+        self.files.get(&file).map_or(ModuleId(0), |scope| scope.module)
+    }
+
+    /// Returns what a prefix stands for where a statement is written; no prefix stands for the statement's own module.
+    pub(super) fn resolve_prefix(&self, at: StatementId, prefix: Option<&str>) -> Prefixed {
+        let Some(scope) = self.files.get(&self.statements.get(at).file) else { return Prefixed::Missing };
+        match prefix {
+            None => Prefixed::Module(scope.module),
+            Some(prefix) => match scope.prefixes.get(prefix) {
+                Some(Some(module)) => Prefixed::Module(*module),
+                Some(None) => Prefixed::Missing,
+                None => Prefixed::Unknown,
+            },
+        }
+    }
+
+    /// Resolves `prefix:name` into module and name; an unknown prefix is reported, a failed import is not.
+    pub(super) fn resolve_name<'t>(
+        &self,
+        at: StatementId,
+        text: &'t str,
+        faults: &mut Diagnostics,
+    ) -> Option<(ModuleId, &'t str)> {
+        let (prefix, name) = split_ref(text);
+        match self.resolve_prefix(at, prefix) {
+            Prefixed::Module(module) => Some((module, name)),
+            Prefixed::Missing => None,
+            Prefixed::Unknown => {
+                faults.push(self.unknown_prefix(at, prefix.unwrap_or("")).at(self.statements.argument_span(at)));
+                None
+            }
+        }
+    }
+
+    /// Builds the diagnostic for a prefix that is not declared.
+    pub(super) fn unknown_prefix(&self, at: StatementId, prefix: &str) -> Diagnostic {
+        let fault = Diagnostic::error(format!("prefix `{prefix}` is not declared in this module"));
+        let known = self.files.get(&self.statements.get(at).file).map(|scope| scope.prefixes.keys());
+        let mut known: Vec<&str> = known.into_iter().flatten().map(|p| &**p).collect();
+        known.sort_unstable();
+        match nearest(prefix, known) {
+            Some(near) => fault.hint(format!("did you mean `{near}`?")),
+            None => fault.hint(format!("add `import … {{ prefix {prefix}; }}`")),
+        }
+    }
+
+    /// Returns the prefixes that a module and its submodules use.
+    pub(super) fn prefixes(&self, module: ModuleId) -> HashMap<Arc<str>, ModuleId> {
+        let mut all = HashMap::new();
+        for body in self.bodies(module) {
+            if let Some(scope) = self.files.get(&self.statements.get(body).file) {
+                let known = scope.prefixes.iter().filter_map(|(prefix, to)| Some((Arc::clone(prefix), (*to)?)));
+                all.extend(known);
+            }
+        }
+        all
+    }
+
+    fn read(&mut self, source: &Arc<Source>, faults: &mut Diagnostics) -> Option<StatementId> {
+        let top = self.statements.parse(source, faults)?;
+        let Some(first) = top.first().copied() else {
+            let what = format!("`{}` has no statement", source.name());
+            faults.push(Diagnostic::error(what).hint("expected `module NAME { … }`"));
+            return None;
+        };
+        if !matches!(self.statements.keyword(first), Some(Keyword::Module | Keyword::Submodule)) {
+            let what = format!("expected `module` or `submodule`, found {}", self.statements.describe(first));
+            faults.push(Diagnostic::error(what).at(self.statements.span(first)));
+            return None;
+        }
+        for other in top.iter().skip(1) {
+            let fault =
+                Diagnostic::error(format!("{} follows the end of the module", self.statements.describe(*other)))
+                    .hint("one text holds one module");
+            faults.push(fault.at(self.statements.span(*other)));
+        }
+        let keyword = self.statements.keyword(first)?;
+        if let Some(fault) = super::argument::check(&self.statements, first, keyword) {
+            faults.push(fault.at(self.statements.argument_span(first)));
+            return None;
+        }
+        grammar::check(&mut self.statements, first, faults);
+        Some(first)
+    }
+
+    fn register(&mut self, top: StatementId, submodules: &mut Vec<Submodule>, faults: &mut Diagnostics) {
+        let name = self.statements.shared_argument(top);
+        let revision = self.statements.all(top, Keyword::Revision).map(|r| self.statements.shared_argument(r)).max();
+        let is_module = self.statements.keyword(top) == Some(Keyword::Module);
+        let twin = if is_module {
+            self.modules.iter().find(|m| m.name == name && m.revision == revision).map(|m| m.statement)
+        } else {
+            submodules.iter().find(|s| s.name == name && s.revision == revision).map(|s| s.statement)
+        };
+        if let Some(twin) = twin {
+            let what = format!("{} is given twice", self.statements.describe(top));
+            let hint = format!("the other one is at {}", self.statements.span(twin));
+            faults.push(Diagnostic::error(what).at(self.statements.argument_span(top)).hint(hint));
+            return;
+        }
+        if !is_module {
+            submodules.push(Submodule { name, revision, statement: top, used: false });
+            return;
+        }
+        let Ok(id) = u32::try_from(self.modules.len()).map(ModuleId) else { return };
+        let prefix = self.statements.first_argument(top, Keyword::Prefix).unwrap_or_else(|| Arc::clone(&name));
+        let prefixes = HashMap::from([(Arc::clone(&prefix), Some(id))]);
+        self.files.insert(self.statements.get(top).file, FileScope { module: id, prefixes });
+        let draft = ModuleDraft { name, revision, prefix, statement: top, submodules: Vec::new(), implemented: true };
+        self.modules.push(draft);
+    }
+
+    /// Of several revisions of a module only the latest is implemented (RFC 7950 §5.6.5); namespaces must differ.
+    fn choose_implemented(&mut self, is_import_only: impl Fn(&str) -> bool, faults: &mut Diagnostics) {
+        let mut latest: HashMap<Arc<str>, Option<Arc<str>>> = HashMap::new();
+        for module in &self.modules {
+            let best = latest.entry(Arc::clone(&module.name)).or_default();
+            if *best < module.revision {
+                best.clone_from(&module.revision);
+            }
+        }
+        for module in &mut self.modules {
+            let is_latest = latest.get(&module.name).is_none_or(|best| *best == module.revision);
+            module.implemented = is_latest && !is_import_only(&module.name);
+        }
+        let mut namespaces: HashMap<Arc<str>, &ModuleDraft> = HashMap::new();
+        for module in &self.modules {
+            let Some(statement) = self.statements.first(module.statement, Keyword::Namespace) else { continue };
+            let namespace = self.statements.shared_argument(statement);
+            match namespaces.get(&namespace) {
+                Some(other) if other.name != module.name => {
+                    let what = format!("namespace `{namespace}` is that of module `{}` already", other.name);
+                    faults.push(Diagnostic::error(what).at(self.statements.argument_span(statement)));
+                }
+                _ => {
+                    namespaces.insert(namespace, module);
+                }
+            }
+        }
+    }
+
+    fn include_all(&mut self, submodules: &mut [Submodule], faults: &mut Diagnostics) {
+        for module in self.module_ids() {
+            let mut pending = vec![self.modules[module.index()].statement];
+            while let Some(body) = pending.pop() {
+                let includes: Vec<StatementId> = self.statements.all(body, Keyword::Include).collect();
+                for include in includes {
+                    if let Some(found) = self.include(module, include, submodules, faults) {
+                        pending.push(found);
+                    }
+                }
+            }
+        }
+        for submodule in submodules.iter().filter(|s| !s.used) {
+            let what = format!("submodule `{}` is included by no module", submodule.name);
+            faults.push(Diagnostic::warning(what).at(self.statements.argument_span(submodule.statement)));
+        }
+    }
+
+    /// Attaches one included submodule; returns it when it is new.
+    fn include(
+        &mut self,
+        module: ModuleId,
+        include: StatementId,
+        submodules: &mut [Submodule],
+        faults: &mut Diagnostics,
+    ) -> Option<StatementId> {
+        let name = self.statements.shared_argument(include);
+        let wanted = self.statements.first_argument(include, Keyword::RevisionDate);
+        let found = submodules
+            .iter_mut()
+            .filter(|s| s.name == name && (wanted.is_none() || s.revision == wanted))
+            .max_by(|a, b| a.revision.cmp(&b.revision));
+        let at = self.statements.argument_span(include);
+        let Some(found) = found else {
+            let what = format!("submodule `{name}`{} is not given", revision_text(wanted.as_ref()));
+            let fault = Diagnostic::error(what).did_you_mean(&name, submodules.iter().map(|s| &*s.name));
+            faults.push(fault.at(at));
+            return None;
+        };
+        found.used = true;
+        let statement = found.statement;
+        let owner = self.statements.first(statement, Keyword::BelongsTo)?;
+        let draft = &mut self.modules[module.index()];
+        if self.statements.argument(owner) != &*draft.name {
+            let what = format!("submodule `{name}` belongs to module `{}`", self.statements.argument(owner));
+            faults.push(Diagnostic::error(what).at(at));
+            return None;
+        }
+        if draft.submodules.contains(&statement) {
+            return None;
+        }
+        draft.submodules.push(statement);
+        let prefix = self.statements.first_argument(owner, Keyword::Prefix);
+        let prefixes = prefix.map(|p| (p, Some(module))).into_iter().collect();
+        self.files.insert(self.statements.get(statement).file, FileScope { module, prefixes });
+        Some(statement)
+    }
+
+    fn import_all(&mut self, faults: &mut Diagnostics) {
+        for module in self.module_ids() {
+            // One module has one table of prefixes in the compiled schema, so its texts must agree on them.
+            let mut meanings: HashMap<Arc<str>, ModuleId> = HashMap::new();
+            for body in self.bodies(module).collect::<Vec<_>>() {
+                let imports: Vec<StatementId> = self.statements.all(body, Keyword::Import).collect();
+                for import in imports {
+                    self.import(import, &mut meanings, faults);
+                }
+            }
+        }
+    }
+
+    fn import(&mut self, import: StatementId, meanings: &mut HashMap<Arc<str>, ModuleId>, faults: &mut Diagnostics) {
+        let name = self.statements.shared_argument(import);
+        let wanted = self.statements.first_argument(import, Keyword::RevisionDate);
+        let found = self.find(&name, wanted.as_deref());
+        if found.is_none() {
+            let what = format!("module `{name}`{} is not given", revision_text(wanted.as_ref()));
+            let known = self.modules.iter().map(|m| &*m.name).filter(|known| **known != *name);
+            let fault = Diagnostic::error(what).did_you_mean(&name, known);
+            faults.push(fault.at(self.statements.argument_span(import)));
+        }
+        let Some(prefix_at) = self.statements.first(import, Keyword::Prefix) else { return };
+        let prefix = self.statements.shared_argument(prefix_at);
+        let file = self.statements.get(import).file;
+        let Some(scope) = self.files.get_mut(&file) else { return };
+        if scope.prefixes.contains_key(&prefix) {
+            let what = format!("prefix `{prefix}` is declared twice");
+            faults.push(Diagnostic::error(what).at(self.statements.argument_span(prefix_at)));
+            return;
+        }
+        scope.prefixes.insert(Arc::clone(&prefix), found);
+        let Some(found) = found else { return };
+        if *meanings.entry(Arc::clone(&prefix)).or_insert(found) != found {
+            let what = format!("prefix `{prefix}` stands for another module in another part of this module");
+            let fault = Diagnostic::error(what).hint("use the same prefixes in a module and its submodules");
+            faults.push(fault.at(self.statements.argument_span(prefix_at)));
+        }
+    }
+
+    /// Finds a module by name, and by revision when one is wanted; else the latest.
+    fn find(&self, name: &str, revision: Option<&str>) -> Option<ModuleId> {
+        self.module_ids()
+            .filter(|id| {
+                let module = &self.modules[id.index()];
+                &*module.name == name && (revision.is_none() || module.revision.as_deref() == revision)
+            })
+            .max_by(|a, b| self.modules[a.index()].revision.cmp(&self.modules[b.index()].revision))
+    }
+
+    fn check_import_cycles(&self, faults: &mut Diagnostics) {
+        let edges: Vec<Vec<(ModuleId, StatementId)>> = self.module_ids().map(|m| self.imports_of(m)).collect();
+        let mut done = vec![false; edges.len()];
+        for start in self.module_ids() {
+            let mut way: Vec<(ModuleId, usize)> = vec![(start, 0)];
+            while let Some((module, next)) = way.last_mut() {
+                let module = *module;
+                if done[module.index()] {
+                    way.pop();
+                    continue;
+                }
+                let Some((to, import)) = edges[module.index()].get(*next).copied() else {
+                    done[module.index()] = true;
+                    way.pop();
+                    continue;
+                };
+                *next += 1;
+                if let Some(from) = way.iter().position(|(on_way, _)| *on_way == to) {
+                    let names: Vec<&str> = way.iter().skip(from).map(|(m, _)| &*self.modules[m.index()].name).collect();
+                    let what = format!(
+                        "modules import each other: `{}` → `{}`",
+                        names.join("` → `"),
+                        self.statements.argument(import)
+                    );
+                    faults.push(Diagnostic::error(what).at(self.statements.argument_span(import)));
+                } else {
+                    way.push((to, 0));
+                }
+            }
+        }
+    }
+
+    fn imports_of(&self, module: ModuleId) -> Vec<(ModuleId, StatementId)> {
+        let imports = self.bodies(module).flat_map(|body| self.statements.all(body, Keyword::Import));
+        imports
+            .filter_map(|import| {
+                let revision = self.statements.first_argument(import, Keyword::RevisionDate);
+                Some((self.find(self.statements.argument(import), revision.as_deref())?, import))
+            })
+            .collect()
+    }
+}
+
+fn revision_text(revision: Option<&Arc<str>>) -> String {
+    revision.map_or_else(String::new, |date| format!(" in revision {date}"))
+}
