@@ -6,6 +6,10 @@
 //! **Invariants**: files named in a command are the client's, never opened with the daemon's rights; a session that
 //! goes away interrupts its command and discards its candidate.
 
+pub mod client;
+pub mod protocol;
+pub mod server;
+
 use serde::{Deserialize, Serialize};
 
 /// What the far end says of itself when it connects.
@@ -108,6 +112,20 @@ pub trait Terminal {
     /// # Errors
     /// [`TerminalError::Interrupted`]: the command ends as soon as it can.
     fn write(&mut self, text: &str) -> Result<(), TerminalError>;
+
+    /// Writes what is wrong: kept apart from output, so that a script's output is only what it asked for.
+    ///
+    /// # Errors
+    /// As [`Terminal::write`].
+    fn write_error(&mut self, text: &str) -> Result<(), TerminalError> {
+        self.write(text)
+    }
+
+    /// Says whether the running command's output may stop at each full screen; it may unless told otherwise.
+    fn paginate(&mut self, _wanted: bool) {}
+
+    /// Keeps the running line out of the far end's history: it holds a secret in clear.
+    fn forget_line(&mut self) {}
 
     /// Asks a question and waits for the answer; for yes or no the answer is `yes` or `no`.
     ///

@@ -1,0 +1,149 @@
+//! The shell's socket in the file system: private from its first moment, replaced when its daemon is dead.
+
+use crate::persist;
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+
+/// Why the shell's socket could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    /// Another daemon answers there.
+    #[error("another daemon listens on `{}`", path.display())]
+    InUse {
+        /// The socket.
+        path: PathBuf,
+    },
+    /// Something else has that name.
+    #[error("`{}` exists and is no socket", path.display())]
+    NotASocket {
+        /// The path.
+        path: PathBuf,
+    },
+    /// The system refuses.
+    #[error("cannot {step} `{}`", path.display())]
+    Io {
+        /// What was tried.
+        step: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// A listening socket whose file goes with it.
+#[derive(Debug)]
+pub(super) struct SocketFile {
+    path: PathBuf,
+    /// Device and inode: the file is removed only while it is still this socket.
+    identity: (u64, u64),
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        if identity(&self.path).is_ok_and(|now| now == self.identity)
+            && let Err(error) = std::fs::remove_file(&self.path)
+        {
+            tracing::warn!(path = %self.path.display(), %error, "the shell's socket is left behind");
+        }
+    }
+}
+
+fn identity(path: &Path) -> io::Result<(u64, u64)> {
+    std::fs::symlink_metadata(path).map(|file| (file.dev(), file.ino()))
+}
+
+/// Opens a listening socket at `path` with mode 0600.
+///
+/// It is made in a folder that nobody else may enter and then renamed, so it is never open to others, whatever the umask.
+pub(super) fn listen(path: &Path) -> Result<(UnixListener, SocketFile), BindError> {
+    let failed = |step| move |source| BindError::Io { step, path: path.to_owned(), source };
+    refuse_what_lives(path)?;
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+    persist::create_private_folder(parent).map_err(failed("create the folder of"))?;
+    // The name is short: a socket's path has 107 bytes, and this one must not be what exceeds them.
+    let nursery = parent.join(format!(".{:x}", std::process::id()));
+    remove_nursery(&nursery).map_err(failed("clean up beside"))?;
+    persist::create_private_folder(&nursery).map_err(failed("create a folder beside"))?;
+    let opened = open_in(&nursery, path);
+    let removed = remove_nursery(&nursery);
+    let opened = opened.map_err(failed("listen on"))?;
+    removed.map_err(failed("clean up beside"))?;
+    Ok(opened)
+}
+
+fn open_in(nursery: &Path, path: &Path) -> io::Result<(UnixListener, SocketFile)> {
+    let newborn = nursery.join("s");
+    let listener = UnixListener::bind(&newborn)?;
+    std::fs::set_permissions(&newborn, std::fs::Permissions::from_mode(0o600))?;
+    listener.set_nonblocking(true)?;
+    let identity = identity(&newborn)?;
+    std::fs::rename(&newborn, path)?;
+    Ok((listener, SocketFile { path: path.to_owned(), identity }))
+}
+
+fn remove_nursery(nursery: &Path) -> io::Result<()> {
+    match std::fs::remove_dir_all(nursery) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn refuse_what_lives(path: &Path) -> Result<(), BindError> {
+    let failed = |step| move |source| BindError::Io { step, path: path.to_owned(), source };
+    match std::fs::symlink_metadata(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(failed("look at")(error)),
+        Ok(file) if !file.file_type().is_socket() => return Err(BindError::NotASocket { path: path.to_owned() }),
+        Ok(_) => {}
+    }
+    match UnixStream::connect(path) {
+        Ok(_) => Err(BindError::InUse { path: path.to_owned() }),
+        Err(error) if matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::NotFound) => Ok(()),
+        // A full backlog: somebody listens, however busy.
+        Err(error) if error.kind() == ErrorKind::WouldBlock => Err(BindError::InUse { path: path.to_owned() }),
+        Err(error) => Err(failed("connect to")(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_socket_is_private_and_goes_with_its_owner() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("shell.sock");
+        let (listener, file) = listen(&path).unwrap();
+        assert_eq!(persist::mode(&path).unwrap(), 0o600);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
+        drop(UnixStream::connect(&path).unwrap());
+        drop((listener, file));
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_live_daemons_socket_is_refused_and_a_dead_ones_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("shell.sock");
+        let (listener, file) = listen(&path).unwrap();
+        assert!(matches!(listen(&path), Err(BindError::InUse { .. })));
+        drop(listener);
+        let (_second, second_file) = listen(&path).unwrap();
+        drop(file);
+        assert!(path.exists(), "the first one's end leaves the second one's socket");
+        drop(second_file);
+    }
+
+    #[test]
+    fn a_file_in_the_way_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("shell.sock");
+        persist::write_atomically(&path, b"precious", 0o600).unwrap();
+        assert!(matches!(listen(&path), Err(BindError::NotASocket { .. })));
+        assert_eq!(std::fs::read(&path).unwrap(), b"precious");
+    }
+}
