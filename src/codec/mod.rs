@@ -6,6 +6,8 @@
 //! **Invariants**: no I/O, no async; never panics on input; depth and size are bounded; all faults are told at once.
 
 mod builder;
+mod compare;
+mod curly;
 mod delta;
 mod document;
 mod format;
@@ -13,15 +15,32 @@ mod json;
 mod lexer;
 mod load;
 mod names;
+mod set;
 mod shape;
 mod words;
 mod yaml;
 
 pub use builder::{Builder, kind_name, parse_value};
+pub use compare::write_compare;
+pub use curly::{read_curly, write_curly};
 pub use delta::{StoredError, delta_from_json, delta_to_json, tree_from_json, tree_to_json};
 pub use format::Format;
 pub use json::{JsonLayout, write_json, write_json_node};
 pub use lexer::{Token, TokenKind, lex, quote_word};
 pub use load::{read_json, read_yaml};
+pub use set::{Place, read_set, resolve, write_set};
 pub use words::{Ignore, Next, Sink, Walker, path_words, shown_name};
 pub use yaml::{write_yaml, write_yaml_node};
+
+use crate::diagnostic::Source;
+use std::sync::Arc;
+
+/// Reads a text in a notation into a builder; faults are left there.
+pub fn read(builder: &mut Builder<'_>, format: Format, source: &Arc<Source>) {
+    match format {
+        Format::Json => read_json(builder, source),
+        Format::Yaml => read_yaml(builder, source),
+        Format::Curly => read_curly(builder, source),
+        Format::Set => read_set(builder, source),
+    }
+}

@@ -7,6 +7,7 @@
 //! goes away interrupts its command and discards its candidate.
 
 pub mod client;
+pub mod engine;
 pub mod protocol;
 pub mod server;
 
@@ -123,6 +124,9 @@ pub trait Terminal {
 
     /// Says whether the running command's output may stop at each full screen; it may unless told otherwise.
     fn paginate(&mut self, _wanted: bool) {}
+
+    /// Says whether a blank completes the word in front of it; it does unless told otherwise.
+    fn complete_on_space(&mut self, _wanted: bool) {}
 
     /// Keeps the running line out of the far end's history: it holds a secret in clear.
     fn forget_line(&mut self) {}

@@ -1,0 +1,146 @@
+//! The J-style curly notation: what `show` prints and configuration files may be written in.
+
+use super::builder::Builder;
+use super::lexer::{Token, TokenKind, lex, quote_word};
+use super::words::{Walker, shown_name};
+use crate::diagnostic::Source;
+use crate::tree::{DataPath, NodeRef, Value};
+use crate::yang::NodeKind;
+use std::fmt::{self, Write};
+use std::sync::Arc;
+
+/// Blanks in front of a line for each level.
+const INDENT: usize = 4;
+
+/// Writes the content of a container or an entry, the entries of a list with their names, or a leaf's statement.
+///
+/// # Errors
+/// When `out` refuses text.
+pub fn write_curly(node: NodeRef<'_>, out: &mut dyn Write) -> fmt::Result {
+    let mut writer = CurlyWriter::new(out, "", 0);
+    if node.branch().is_some() { writer.content(node) } else { writer.statement(node, 0) }
+}
+
+/// Writes statements, each line behind a mark.
+pub(super) struct CurlyWriter<'o> {
+    out: &'o mut dyn Write,
+    mark: &'static str,
+    depth: usize,
+}
+
+impl<'o> CurlyWriter<'o> {
+    pub(super) fn new(out: &'o mut dyn Write, mark: &'static str, depth: usize) -> Self {
+        Self { out, mark, depth }
+    }
+
+    /// Writes the children of a container or an entry.
+    pub(super) fn content(&mut self, node: NodeRef<'_>) -> fmt::Result {
+        let width = name_width(node.children());
+        node.children().try_for_each(|child| self.statement(child, width))
+    }
+
+    /// Writes a node with its name; a leaf's value begins `width` characters after its name does.
+    pub(super) fn statement(&mut self, node: NodeRef<'_>, width: usize) -> fmt::Result {
+        let name = shown_name(node.plan().schema(), node.id());
+        if let Some(value) = node.value() {
+            return self.leaf(&name, value, width);
+        }
+        if let Some(text) = node.any_data() {
+            self.start()?;
+            return writeln!(self.out, "{name:<width$} {};", quote_word(text));
+        }
+        if node.as_list().is_some() {
+            return node.entries().try_for_each(|entry| self.block(&name, entry));
+        }
+        if node.branch().is_some() {
+            return self.block(&name, node);
+        }
+        self.start()?;
+        write!(self.out, "{name:<width$} [ ")?;
+        for value in node.values() {
+            write!(self.out, "{} ", quote_word(&value.to_string()))?;
+        }
+        self.out.write_str("];\n")
+    }
+
+    fn leaf(&mut self, name: &str, value: &Value, width: usize) -> fmt::Result {
+        self.start()?;
+        match value {
+            Value::Empty => writeln!(self.out, "{name};"),
+            value => writeln!(self.out, "{name:<width$} {};", quote_word(&value.to_string())),
+        }
+    }
+
+    /// Writes a container or an entry with what is in it.
+    fn block(&mut self, name: &str, node: NodeRef<'_>) -> fmt::Result {
+        self.start()?;
+        self.out.write_str(name)?;
+        for value in node.key().into_iter().flat_map(|key| key.values()) {
+            write!(self.out, " {}", quote_word(&value.to_string()))?;
+        }
+        if node.children().next().is_none() {
+            return self.out.write_str(";\n");
+        }
+        self.out.write_str(" {\n")?;
+        self.depth += 1;
+        self.content(node)?;
+        self.depth -= 1;
+        self.start()?;
+        self.out.write_str("}\n")
+    }
+
+    fn start(&mut self) -> fmt::Result {
+        write!(self.out, "{}{:indent$}", self.mark, "", indent = self.depth * INDENT)
+    }
+}
+
+/// Returns the width of the longest name of a leaf or leaf-list among siblings; containers and lists do not count.
+pub(super) fn name_width<'t>(siblings: impl Iterator<Item = NodeRef<'t>>) -> usize {
+    siblings
+        .filter(|node| matches!(node.schema_node().kind, NodeKind::Leaf(_) | NodeKind::LeafList(_) | NodeKind::AnyData))
+        .map(|node| shown_name(node.plan().schema(), node.id()).chars().count())
+        .max()
+        .unwrap_or(0)
+}
+
+/// Reads a whole text into the builder's tree; what is wrong is told there, and the rest is read all the same.
+pub fn read_curly(builder: &mut Builder<'_>, source: &Arc<Source>) {
+    let end = source.text().len();
+    let (tokens, faults) = lex(source, 0, end);
+    builder.diagnostics.extend(faults);
+    let schema = Arc::clone(builder.tree.schema());
+    let mut walker = Walker::new(&schema, source, DataPath::ROOT, true);
+    let mut rest = tokens.as_slice();
+    while let [token, after @ ..] = rest {
+        match walker.step(token, builder) {
+            Ok(()) => rest = after,
+            Err(diagnostic) => {
+                builder.report(diagnostic);
+                rest = behind_statement(rest, walker.depth());
+                walker.end_statement();
+            }
+        }
+    }
+    if let Err(diagnostic) = walker.finish(end) {
+        builder.report(diagnostic);
+    }
+}
+
+/// Passes over the rest of a faulty statement: up to `;`, past its own `{ … }`, or up to the `}` of what it stands in.
+fn behind_statement(tokens: &[Token], open: usize) -> &[Token] {
+    let mut depth = 0usize;
+    for (at, token) in tokens.iter().enumerate() {
+        match token.kind {
+            TokenKind::Open => depth += 1,
+            // With nothing open around the statement, this brace is itself the fault.
+            TokenKind::Close if depth == 0 => return tokens.get(at + usize::from(open == 0)..).unwrap_or(&[]),
+            TokenKind::Close => depth -= 1,
+            TokenKind::Semicolon => {}
+            _ => continue,
+        }
+        if depth == 0 && token.kind != TokenKind::Open {
+            return tokens.get(at + 1..).unwrap_or(&[]);
+        }
+    }
+    &[]
+}

@@ -1,0 +1,156 @@
+//! What a command is: its words, where it may be used, what follows it, and what runs it.
+
+use super::line::{Call, Given};
+use super::{Engine, Fault};
+use crate::shell::Status;
+
+/// The two modes of the shell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    Operational,
+    Configuration,
+}
+
+impl Mode {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Operational => "operational",
+            Self::Configuration => "configuration",
+        }
+    }
+}
+
+/// What words that name a place in the configuration are for: it decides what completion offers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Something that is there is looked at or taken away.
+    Existing,
+    /// A place is gone to, that may not be there yet.
+    Place,
+}
+
+/// Which tree a path is looked up in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tree {
+    Running,
+    Candidate,
+}
+
+/// One thing that may follow a command's words.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Argument {
+    /// A word that stands for itself.
+    Keyword { word: &'static str, help: &'static str },
+    /// A word and a text behind it.
+    Option { word: &'static str, value: &'static str, help: &'static str },
+    /// Words that lead to a place in the configuration.
+    Path { purpose: Purpose, tree: Tree, help: &'static str },
+    /// Words that lead to a place and set values there.
+    Statement { help: &'static str },
+    /// A number.
+    Number { name: &'static str, required: bool, help: &'static str },
+    /// A text.
+    Text { name: &'static str, help: &'static str },
+    /// One of some words.
+    Choice { words: &'static [(&'static str, &'static str)] },
+    /// Another command of a mode.
+    Line { mode: Mode, required: bool, help: &'static str },
+    /// The words of a command of either mode.
+    CommandName { help: &'static str },
+}
+
+impl Argument {
+    /// Returns whether it takes words by their place and not by a keyword.
+    pub(super) fn is_positional(&self) -> bool {
+        !matches!(self, Self::Keyword { .. } | Self::Option { .. })
+    }
+
+    /// Returns whether the command does nothing without it.
+    pub(super) fn is_required(&self) -> bool {
+        match self {
+            Self::Number { required, .. } | Self::Line { required, .. } => *required,
+            Self::Choice { .. } | Self::Text { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// Returns whether it takes as many words as come.
+    pub(super) fn is_greedy(&self) -> bool {
+        matches!(self, Self::Path { .. } | Self::Statement { .. } | Self::CommandName { .. })
+    }
+
+    /// Returns how it is written in a usage line.
+    pub(super) fn usage(&self) -> String {
+        match self {
+            Self::Keyword { word, .. } => format!("[{word}]"),
+            Self::Option { word, value, .. } => format!("[{word} {value}]"),
+            Self::Path { .. } => "[PATH]".to_owned(),
+            Self::Statement { .. } => "[PATH] [LEAF VALUE]…".to_owned(),
+            Self::Number { name, required: false, .. } => format!("[{name}]"),
+            Self::Number { name, .. } | Self::Text { name, .. } => (*name).to_owned(),
+            Self::Choice { words } => {
+                let words: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+                format!("({})", words.join(" | "))
+            }
+            Self::Line { required: true, .. } => "COMMAND".to_owned(),
+            Self::Line { .. } => "[COMMAND]".to_owned(),
+            Self::CommandName { .. } => "[COMMAND]".to_owned(),
+        }
+    }
+
+    /// Returns what it is for.
+    pub(super) fn help(&self) -> &'static str {
+        match self {
+            Self::Keyword { help, .. }
+            | Self::Option { help, .. }
+            | Self::Path { help, .. }
+            | Self::Statement { help }
+            | Self::Number { help, .. }
+            | Self::Text { help, .. }
+            | Self::Line { help, .. }
+            | Self::CommandName { help } => help,
+            Self::Choice { .. } => "",
+        }
+    }
+}
+
+/// What a command's output may be piped through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Piped {
+    /// It has none worth piping.
+    No,
+    /// Lines.
+    Lines,
+    /// A part of the configuration, which has several notations.
+    Configuration,
+}
+
+/// Runs a command.
+pub(super) type Run = fn(&mut Engine, &Given, &mut Call<'_>) -> Result<Status, Fault>;
+
+/// A command.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Command {
+    pub(super) words: &'static [&'static str],
+    pub(super) mode: Mode,
+    /// One line, shown by `?`.
+    pub(super) help: &'static str,
+    /// What a person needs to know besides, shown by `help`.
+    pub(super) about: &'static str,
+    pub(super) arguments: &'static [Argument],
+    pub(super) piped: Piped,
+    pub(super) run: Run,
+}
+
+impl Command {
+    /// Returns the words with a blank between two.
+    pub(super) fn name(&self) -> String {
+        self.words.join(" ")
+    }
+
+    /// Returns the words with what may follow them.
+    pub(super) fn usage(&self) -> String {
+        let arguments = self.arguments.iter().map(Argument::usage);
+        std::iter::once(self.name()).chain(arguments).collect::<Vec<_>>().join(" ")
+    }
+}

@@ -1,0 +1,403 @@
+//! From tokens to a command, its arguments and pipes: what running, completing and helping have in common.
+
+use super::command::{Argument, Command, Mode, Piped};
+use super::pipe::{PIPES, Pipe};
+use super::table::COMMANDS;
+use crate::codec::{Token, TokenKind};
+use crate::diagnostic::{Diagnostic, Source, Span};
+use crate::shell::Terminal;
+use std::sync::Arc;
+
+/// A command line that runs, as handlers see it.
+pub(super) struct Call<'t> {
+    pub(super) source: Arc<Source>,
+    pub(super) terminal: &'t mut dyn Terminal,
+    pub(super) is_terminal: bool,
+    pub(super) pipes: Vec<PipeCall>,
+    /// The command behind `run` or `top`.
+    pub(super) nested: Option<Box<Line>>,
+    /// Stretches of the line that hold a secret in clear.
+    pub(super) secrets: Vec<(usize, usize)>,
+}
+
+/// What was given behind a command's words, or behind a pipe's name.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Given {
+    /// Keywords, and options with their texts.
+    options: Vec<(&'static str, String)>,
+    /// An option whose text is still to come.
+    pending: Option<&'static str>,
+    /// The words of the positional argument.
+    pub(super) words: Vec<Token>,
+}
+
+impl Given {
+    /// Returns whether a keyword was given.
+    pub(super) fn has(&self, word: &str) -> bool {
+        self.options.iter().any(|(given, _)| *given == word)
+    }
+
+    /// Returns the text given with an option.
+    pub(super) fn option(&self, word: &str) -> Option<&str> {
+        self.options.iter().find(|(given, _)| *given == word).map(|(_, text)| text.as_str())
+    }
+
+    /// Returns the first positional word.
+    pub(super) fn word(&self) -> Option<&str> {
+        self.words.first().and_then(Token::word)
+    }
+
+    /// Returns the option whose text is to come next.
+    pub(super) fn pending(&self) -> Option<&'static str> {
+        self.pending
+    }
+
+    /// Returns the arguments that may come next.
+    pub(super) fn expects<'a>(&self, arguments: &'a [Argument]) -> Vec<&'a Argument> {
+        let open = |argument: &&Argument| match argument {
+            Argument::Keyword { word, .. } | Argument::Option { word, .. } => {
+                self.words.is_empty() && !self.has(word)
+            }
+            positional => self.words.is_empty() || positional.is_greedy(),
+        };
+        arguments.iter().filter(open).collect()
+    }
+
+    fn step(&mut self, arguments: &'static [Argument], token: &Token, source: &Arc<Source>) -> Result<(), Diagnostic> {
+        let span = || token.span(source);
+        if let Some(option) = self.pending {
+            let Some(text) = token.word() else {
+                return Err(Diagnostic::error(format!("expected a text behind `{option}`")).at(span()));
+            };
+            self.options.push((option, text.to_owned()));
+            self.pending = None;
+            return Ok(());
+        }
+        if let Some(word) = token.word().filter(|_| !token.quoted)
+            && let Some(argument) = self.keyword(arguments, word)
+        {
+            match argument {
+                Argument::Keyword { word, .. } => self.options.push((word, String::new())),
+                Argument::Option { word, .. } => self.pending = Some(word),
+                _ => {}
+            }
+            return Ok(());
+        }
+        let Some(positional) = self.expects(arguments).into_iter().find(|a| a.is_positional()) else {
+            return Err(unknown_argument(&self.expects(arguments), token).at(span()));
+        };
+        check_word(positional, token).map_err(|d| d.at(span()))?;
+        self.words.push(token.clone());
+        Ok(())
+    }
+
+    /// Returns the keyword that a word stands for: whole, or begun where nothing else could be meant.
+    fn keyword(&self, arguments: &'static [Argument], word: &str) -> Option<&'static Argument> {
+        let keyword = |argument: &Argument| match argument {
+            Argument::Keyword { word, .. } | Argument::Option { word, .. } => Some(*word),
+            _ => None,
+        };
+        let open: Vec<&'static Argument> =
+            self.expects(arguments).into_iter().filter(|a| keyword(a).is_some()).collect();
+        if let Some(exact) = open.iter().find(|a| keyword(a) == Some(word)) {
+            return Some(exact);
+        }
+        let begun: Vec<&'static Argument> =
+            open.into_iter().filter(|a| keyword(a).is_some_and(|k| k.starts_with(word))).collect();
+        match begun.as_slice() {
+            [only] if !arguments.iter().any(Argument::is_greedy) => Some(only),
+            _ => None,
+        }
+    }
+
+    fn finish(&self, arguments: &'static [Argument], end: Span) -> Result<(), Diagnostic> {
+        if let Some(option) = self.pending {
+            return Err(Diagnostic::error(format!("incomplete: expected a text behind `{option}`")).at(end));
+        }
+        match self.expects(arguments).into_iter().find(|a| a.is_required()) {
+            Some(missing) => Err(Diagnostic::error(format!("incomplete: expected {}", missing.usage())).at(end)),
+            None => Ok(()),
+        }
+    }
+}
+
+fn check_word(argument: &Argument, token: &Token) -> Result<(), Diagnostic> {
+    let Some(word) = token.word() else {
+        return match argument {
+            Argument::Statement { .. } | Argument::Path { .. } => Ok(()),
+            _ => Err(Diagnostic::error(format!("unexpected punctuation: expected {}", argument.usage()))),
+        };
+    };
+    match argument {
+        Argument::Number { name, .. } if word.parse::<u64>().is_err() => {
+            Err(Diagnostic::error(format!("`{word}` is not a number: expected {name}")))
+        }
+        Argument::Choice { words } if !words.iter().any(|(known, _)| *known == word) => {
+            let said = Diagnostic::error(format!("`{word}` is not a valid value: expected {}", argument.usage()));
+            Err(said.did_you_mean(word, words.iter().map(|(known, _)| *known)))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn unknown_argument(expected: &[&Argument], token: &Token) -> Diagnostic {
+    let said = Diagnostic::error("unknown argument");
+    let words: Vec<&str> = expected
+        .iter()
+        .filter_map(|argument| match argument {
+            Argument::Keyword { word, .. } | Argument::Option { word, .. } => Some(*word),
+            _ => None,
+        })
+        .collect();
+    if words.is_empty() {
+        return said.hint("nothing more may follow here");
+    }
+    let near = said.clone().did_you_mean(token.word().unwrap_or(""), words.iter().copied());
+    if near.hint.is_some() { near } else { said.hint(format!("expected one of {}", words.join(", "))) }
+}
+
+/// One pipe of a line.
+#[derive(Debug, Clone)]
+pub(super) struct PipeCall {
+    pub(super) pipe: &'static Pipe,
+    pub(super) given: Given,
+    /// Where its name stands.
+    pub(super) span: Span,
+}
+
+/// Where in a line the next token goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// Into the words of a command.
+    Words,
+    /// Into the arguments of a command.
+    Arguments,
+    /// Into the name of a pipe.
+    PipeName,
+    /// Into the arguments of a pipe.
+    PipeArguments,
+}
+
+/// A line being read.
+#[derive(Debug, Clone)]
+pub(super) struct Line {
+    mode: Mode,
+    possible: Vec<&'static Command>,
+    word: usize,
+    pub(super) stage: Stage,
+    pub(super) given: Given,
+    pub(super) pipes: Vec<PipeCall>,
+    pub(super) nested: Option<Box<Line>>,
+}
+
+impl Line {
+    pub(super) fn new(mode: Mode) -> Self {
+        let possible = COMMANDS.iter().filter(|command| command.mode == mode).collect();
+        Self {
+            mode,
+            possible,
+            word: 0,
+            stage: Stage::Words,
+            given: Given::default(),
+            pipes: Vec::new(),
+            nested: None,
+        }
+    }
+
+    /// Returns whether nothing was read.
+    pub(super) fn is_empty(&self) -> bool {
+        self.word == 0
+    }
+
+    /// Returns the command whose words are complete.
+    pub(super) fn command(&self) -> Option<&'static Command> {
+        self.possible.iter().copied().find(|command| command.words.len() == self.word)
+    }
+
+    /// Returns the words that may come next in the command's words, with their help.
+    pub(super) fn next_words(&self) -> Vec<(&'static str, &'static str)> {
+        let mut words: Vec<(&'static str, &'static str)> = Vec::new();
+        for command in &self.possible {
+            if let Some(word) = command.words.get(self.word)
+                && !words.iter().any(|(known, _)| known == word)
+            {
+                let is_last = command.words.len() == self.word + 1;
+                words.push((word, if is_last { command.help } else { group_help(word) }));
+            }
+        }
+        words
+    }
+
+    /// Takes one token.
+    pub(super) fn step(&mut self, token: &Token, source: &Arc<Source>) -> Result<(), Diagnostic> {
+        if let Some(nested) = &mut self.nested {
+            return nested.step(token, source);
+        }
+        match self.stage {
+            Stage::Words => self.step_word(token, source),
+            Stage::Arguments | Stage::PipeArguments if token.kind == TokenKind::Pipe => self.step_pipe(token, source),
+            Stage::Arguments => match self.command() {
+                Some(command) => self.given.step(command.arguments, token, source),
+                None => Ok(()),
+            },
+            Stage::PipeName => self.step_pipe_name(token, source),
+            Stage::PipeArguments => match self.pipes.last_mut() {
+                Some(call) => call.given.step(call.pipe.arguments, token, source),
+                None => Ok(()),
+            },
+        }
+    }
+
+    fn step_word(&mut self, token: &Token, source: &Arc<Source>) -> Result<(), Diagnostic> {
+        let known = self.next_words();
+        let found = match token.word() {
+            Some(word) => find_word(&known, word, token.quoted).map_err(|d| d.at(token.span(source)))?,
+            None => None,
+        };
+        let Some(word) = found else {
+            if self.command().is_some() {
+                self.enter_arguments();
+                return self.step(token, source);
+            }
+            let what = if self.word == 0 { "unknown command" } else { "unknown argument" };
+            let said = Diagnostic::error(what).at(token.span(source));
+            return Err(hint_words(said, token.word().unwrap_or(""), &known));
+        };
+        let at = self.word;
+        self.possible.retain(|command| command.words.get(at) == Some(&word));
+        self.word += 1;
+        if let [only] = self.possible.as_slice()
+            && only.words.len() == self.word
+        {
+            self.enter_arguments();
+        }
+        Ok(())
+    }
+
+    fn enter_arguments(&mut self) {
+        self.stage = Stage::Arguments;
+        let Some(command) = self.command() else { return };
+        self.possible = vec![command];
+        if let Some(Argument::Line { mode, .. }) = command.arguments.first() {
+            self.nested = Some(Box::new(Self::new(*mode)));
+        }
+    }
+
+    fn step_pipe(&mut self, token: &Token, source: &Arc<Source>) -> Result<(), Diagnostic> {
+        let end = token.span(source);
+        match (self.pipes.last(), self.command()) {
+            (Some(call), _) => call.given.finish(call.pipe.arguments, end)?,
+            (None, Some(command)) if command.piped == Piped::No => {
+                return Err(Diagnostic::error(format!("`|` cannot follow `{}`", command.name())).at(end));
+            }
+            (None, Some(command)) => self.given.finish(command.arguments, end)?,
+            (None, None) => {}
+        }
+        self.stage = Stage::PipeName;
+        Ok(())
+    }
+
+    /// Returns the pipes that may come next.
+    pub(super) fn next_pipes(&self) -> Vec<&'static Pipe> {
+        let piped = self.command().map_or(Piped::No, |command| command.piped);
+        let lines_only = self.pipes.iter().any(|call| call.pipe.needs == Piped::Lines);
+        let is_formatted = self.pipes.iter().any(|call| call.pipe.needs == Piped::Configuration);
+        PIPES
+            .iter()
+            .filter(|pipe| pipe.needs <= piped)
+            .filter(|pipe| pipe.needs == Piped::Lines || !(lines_only || is_formatted))
+            .collect()
+    }
+
+    fn step_pipe_name(&mut self, token: &Token, source: &Arc<Source>) -> Result<(), Diagnostic> {
+        let span = token.span(source);
+        let pipes = self.next_pipes();
+        let known: Vec<(&'static str, &'static str)> = pipes.iter().map(|pipe| (pipe.word, pipe.help)).collect();
+        let word = token.word().unwrap_or("");
+        let found = find_word(&known, word, token.quoted).map_err(|d| d.at(span.clone()))?;
+        match pipes.into_iter().find(|pipe| Some(pipe.word) == found) {
+            Some(pipe) => {
+                self.pipes.push(PipeCall { pipe, given: Given::default(), span });
+                self.stage = Stage::PipeArguments;
+                Ok(())
+            }
+            None => {
+                let is_misplaced = PIPES.iter().any(|pipe| pipe.word == word);
+                let what = if is_misplaced { "this pipe cannot be used here" } else { "unknown pipe command" };
+                Err(hint_words(Diagnostic::error(what).at(span), word, &known))
+            }
+        }
+    }
+
+    /// Ends the line: nothing may be missing.
+    pub(super) fn finish(&mut self, end: Span) -> Result<(), Diagnostic> {
+        if self.stage == Stage::Words {
+            self.enter_arguments();
+        }
+        if let Some(nested) = &mut self.nested {
+            let is_required = self.possible.iter().any(|c| c.arguments.iter().any(Argument::is_required));
+            if !nested.is_empty() || is_required {
+                return nested.finish(end);
+            }
+            return Ok(());
+        }
+        let Some(command) = self.command() else {
+            let words: Vec<&str> = self.next_words().into_iter().map(|(word, _)| word).collect();
+            return Err(Diagnostic::error(format!("incomplete command: expected {}", words.join(" or "))).at(end));
+        };
+        if self.stage == Stage::PipeName {
+            return Err(Diagnostic::error("incomplete: expected a pipe command behind `|`").at(end));
+        }
+        match self.pipes.last() {
+            Some(call) => call.given.finish(call.pipe.arguments, end),
+            None => self.given.finish(command.arguments, end),
+        }
+    }
+
+    /// Returns the mode whose commands are read.
+    pub(super) fn mode(&self) -> Mode {
+        self.mode
+    }
+}
+
+/// Returns the known word that is meant: whole, or begun where only one begins so.
+fn find_word(
+    known: &[(&'static str, &'static str)],
+    word: &str,
+    quoted: bool,
+) -> Result<Option<&'static str>, Diagnostic> {
+    if let Some((exact, _)) = known.iter().find(|(name, _)| *name == word) {
+        return Ok(Some(exact));
+    }
+    let begun: Vec<&'static str> = known.iter().map(|(name, _)| *name).filter(|name| name.starts_with(word)).collect();
+    match begun.as_slice() {
+        _ if quoted || word.is_empty() => Ok(None),
+        [] => Ok(None),
+        [only] => Ok(Some(only)),
+        several => Err(Diagnostic::error(format!("`{word}` is ambiguous")).hint(several.join(", "))),
+    }
+}
+
+fn hint_words(said: Diagnostic, word: &str, known: &[(&'static str, &'static str)]) -> Diagnostic {
+    /// Words listed in a hint at most; `?` shows all with what they are for.
+    const LISTED_MAX: usize = 8;
+    let near = said.clone().did_you_mean(word, known.iter().map(|(name, _)| *name));
+    if near.hint.is_some() || known.is_empty() {
+        return near;
+    }
+    if known.len() > LISTED_MAX {
+        return said.hint("`help` lists the commands");
+    }
+    let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
+    said.hint(format!("expected one of {}", names.join(", ")))
+}
+
+/// Returns what a word stands for that begins several commands.
+fn group_help(word: &str) -> &'static str {
+    match word {
+        "show" => "Shows what is configured and what goes on",
+        "set" | "cli" => "Settings of this session",
+        "system" => "The element itself",
+        _ => "",
+    }
+}

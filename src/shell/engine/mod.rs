@@ -1,0 +1,240 @@
+//! The shell's language: commands over the management of the element, in ConfD's J style.
+//!
+//! One table of commands and the schema give running, abbreviation, completion, `?`, `help` and the reference.
+//!
+//! **Invariants**: a line that is refused leaves the candidate as it was. A secret typed in clear is kept out of
+//! history and of what scripts log. Text from data cannot steer a terminal. No line, and no place in one, panics.
+
+mod ask;
+mod command;
+mod commit;
+mod complete;
+mod edit;
+mod fault;
+mod line;
+mod output;
+mod pipe;
+mod reference;
+mod session;
+mod show;
+mod table;
+mod values;
+
+pub use reference::reference;
+
+use super::server::NoticeSwitch;
+use super::{Candidates, Interpreter, Prompt, Status, Terminal};
+use crate::codec::{lex, path_words};
+use crate::datastore::Candidate;
+use crate::diagnostic::{Source, Span};
+use crate::management::{Management, SessionHandle, SessionsExhausted};
+use crate::tree::DataPath;
+use command::{Mode, Run};
+use fault::{Fault, Telling};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use line::{Call, Line};
+use output::Output;
+use session::Settings;
+use std::fmt::{self, Write as _};
+use std::sync::Arc;
+
+/// Bytes of a line at most: a certificate chain fits, and a bound on what a session may cost.
+const LINE_BYTES_MAX: usize = 1 << 20;
+
+/// Who is at the shell.
+#[derive(Debug, Clone, Default)]
+pub struct EngineSession {
+    /// Whom the prompt greets and commits are by.
+    pub user: String,
+    /// The element's name, in the prompt.
+    pub node: String,
+    /// How the session came: `console`, `script`, `command`.
+    pub via: String,
+    /// Switches alarms above the line off and on.
+    pub notices: NoticeSwitch,
+}
+
+/// One session's interpreter.
+pub struct Engine {
+    management: Management,
+    session: SessionHandle,
+    user: String,
+    node: String,
+    via: String,
+    notices: NoticeSwitch,
+    zone: TimeZone,
+    settings: Settings,
+    editing: Option<Editing>,
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Engine({}@{})", self.user, self.node)
+    }
+}
+
+/// What configuration mode has.
+struct Editing {
+    candidate: Candidate,
+    /// The edit level.
+    at: DataPath,
+    /// The edit levels to go back to.
+    levels: Vec<DataPath>,
+}
+
+impl Editing {
+    fn new(candidate: Candidate) -> Self {
+        Self { candidate, at: DataPath::ROOT, levels: Vec::new() }
+    }
+}
+
+impl Engine {
+    /// Opens a session.
+    ///
+    /// # Errors
+    /// When there are too many.
+    pub fn new(management: Management, session: EngineSession) -> Result<Self, SessionsExhausted> {
+        let EngineSession { user, node, via, notices } = session;
+        Ok(Self {
+            session: management.open_session(&user, &via)?,
+            management,
+            user,
+            node,
+            via,
+            notices,
+            zone: TimeZone::system(),
+            settings: Settings::default(),
+            editing: None,
+        })
+    }
+
+    fn mode(&self) -> Mode {
+        if self.editing.is_some() { Mode::Configuration } else { Mode::Operational }
+    }
+
+    fn editing(&mut self) -> Result<&mut Editing, Fault> {
+        self.editing.as_mut().ok_or_else(|| Fault::failed("this is a command of configuration mode"))
+    }
+
+    /// Writes a time as people at this machine read it.
+    fn local_time(&self, time: Timestamp) -> impl fmt::Display + use<> {
+        time.to_zoned(self.zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string()
+    }
+
+    fn prompt_text(&self) -> String {
+        let mark = if self.editing.is_some() { '%' } else { '>' };
+        format!("{}@{}{mark} ", self.user, self.node)
+    }
+
+    /// Cuts a line of help to the width of the screen.
+    fn cut(&self, line: &str) -> String {
+        match self.settings.screen_width {
+            0 => line.to_owned(),
+            width => line.chars().take(width).collect(),
+        }
+    }
+
+    /// Runs what was read of a line.
+    fn execute(&mut self, line: Line, call: &mut Call<'_>) -> Result<Status, Fault> {
+        let Some(command) = line.command() else { return Ok(Status::Done) };
+        let run: Run = command.run;
+        call.pipes = line.pipes;
+        call.nested = line.nested;
+        run(self, &line.given, call)
+    }
+
+    fn read_and_run(&mut self, call: &mut Call<'_>) -> Result<Status, Fault> {
+        let end = call.source.text().len();
+        let (tokens, faults) = lex(&call.source, 0, end);
+        if faults.has_errors() {
+            return Err(Fault::Syntax(faults));
+        }
+        let mut line = Line::new(self.mode());
+        for token in &tokens {
+            line.step(token, &call.source)?;
+        }
+        let end = tokens.last().map_or(0, |token| token.end);
+        line.finish(Span::new(&call.source, end, end))?;
+        self.execute(line, call)
+    }
+}
+
+impl Call<'_> {
+    /// Tells the person or script something that is the command's own output.
+    fn say(&mut self, text: &str) -> Result<(), Fault> {
+        Ok(self.terminal.write(text)?)
+    }
+
+    /// Sends a text through the pipes of the line.
+    fn print(&mut self, text: &str) -> Result<Status, Fault> {
+        let pipes = std::mem::take(&mut self.pipes);
+        let mut output = Output::new(self.terminal, self.is_terminal, &pipes)?;
+        // A refused write is remembered by the output with its reason.
+        drop(output.write_str(text));
+        output.finish()?;
+        Ok(Status::Done)
+    }
+}
+
+impl Interpreter for Engine {
+    fn prompt(&self) -> Prompt {
+        let banner = match &self.editing {
+            None => String::new(),
+            Some(editing) => {
+                let words = path_words(editing.candidate.tree.schema(), &editing.at);
+                if words.is_empty() { "\n[edit]".to_owned() } else { format!("\n[edit {words}]") }
+            }
+        };
+        Prompt { banner, text: self.prompt_text(), mode: self.mode().name().to_owned() }
+    }
+
+    fn line(&mut self, line: &str, terminal: &mut dyn Terminal) -> Status {
+        let hello = terminal.hello();
+        let trimmed = line.trim();
+        if trimmed.is_empty() || trimmed.starts_with(['#', '!']) {
+            return Status::Done;
+        }
+        terminal.paginate(self.settings.screen_length != Some(0));
+        let is_terminal = hello.is_terminal;
+        let prompt_width = self.prompt_text().chars().count();
+        let source = Source::new("command", if line.len() > LINE_BYTES_MAX { "" } else { line });
+        let mut call = Call {
+            source,
+            terminal,
+            is_terminal,
+            pipes: Vec::new(),
+            nested: None,
+            secrets: Vec::new(),
+        };
+        let result = if line.len() > LINE_BYTES_MAX {
+            Err(Fault::failed(format!("the line is longer than the {LINE_BYTES_MAX} bytes allowed")))
+        } else {
+            self.read_and_run(&mut call)
+        };
+        let secrets = std::mem::take(&mut call.secrets);
+        let (status, word) = match result {
+            Ok(status) => (status, "ok"),
+            Err(fault) => {
+                let schema = Arc::clone(self.management.datastore().plan().schema());
+                let telling = Telling { schema: &schema, prompt_width, secrets: &secrets };
+                telling.tell(fault, terminal, is_terminal);
+                (Status::Failed, "error")
+            }
+        };
+        if is_terminal && status != Status::Closed {
+            let now = self.local_time(self.management.clock().now());
+            // A terminal that is gone is noticed by whoever reads from it.
+            drop(terminal.write(&format!("[{word}][{now}]\n")));
+        }
+        status
+    }
+
+    fn complete(&mut self, line: &str, position: usize) -> Candidates {
+        self.candidates(line, position, false)
+    }
+
+    fn help(&mut self, line: &str, position: usize) -> Candidates {
+        self.candidates(line, position, true)
+    }
+}

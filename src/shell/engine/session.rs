@@ -1,0 +1,178 @@
+//! Commands about the session itself: modes, settings, who is here, help.
+
+use super::command::{Command, Mode};
+use super::edit::leave;
+use super::fault::Fault;
+use super::line::{Call, Given};
+use super::table::COMMANDS;
+use super::{Editing, Engine};
+use crate::diagnostic::Diagnostic;
+use crate::management::SessionMode;
+use crate::shell::Status;
+use std::fmt::Write as _;
+
+/// What a person has set for this session.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Settings {
+    pub(super) alarms: bool,
+    pub(super) complete_on_space: bool,
+    /// `None` for the terminal's own.
+    pub(super) screen_length: Option<u64>,
+    /// Columns, 0 for no limit.
+    pub(super) screen_width: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { alarms: true, complete_on_space: true, screen_length: None, screen_width: 0 }
+    }
+}
+
+fn is_on(given: &Given) -> bool {
+    given.word() == Some("on")
+}
+
+fn number(given: &Given) -> u64 {
+    given.word().and_then(|word| word.parse().ok()).unwrap_or(0)
+}
+
+/// `configure`
+pub(super) fn configure(engine: &mut Engine, _given: &Given, call: &mut Call<'_>) -> Result<Status, Fault> {
+    if engine.editing.is_some() {
+        return Err(Fault::failed("this session is in configuration mode already"));
+    }
+    engine.editing = Some(Editing::new(engine.management.candidate()));
+    engine.session.set_mode(SessionMode::Configuration);
+    if call.is_terminal {
+        call.say("Entering configuration mode private\n")?;
+    }
+    Ok(Status::Done)
+}
+
+/// `exit` and `quit` in operational mode
+pub(super) fn close(engine: &mut Engine, _given: &Given, _call: &mut Call<'_>) -> Result<Status, Fault> {
+    if engine.editing.is_some() {
+        leave(engine);
+        return Ok(Status::Done);
+    }
+    Ok(Status::Closed)
+}
+
+/// `run`
+pub(super) fn run(engine: &mut Engine, _given: &Given, call: &mut Call<'_>) -> Result<Status, Fault> {
+    match call.nested.take() {
+        Some(line) => engine.execute(*line, call),
+        None => Ok(Status::Done),
+    }
+}
+
+/// `set cli alarms`
+pub(super) fn set_alarms(engine: &mut Engine, given: &Given, _call: &mut Call<'_>) -> Result<Status, Fault> {
+    engine.settings.alarms = is_on(given);
+    engine.notices.set(engine.settings.alarms);
+    Ok(Status::Done)
+}
+
+/// `set cli complete-on-space`
+pub(super) fn set_complete_on_space(engine: &mut Engine, given: &Given, call: &mut Call<'_>) -> Result<Status, Fault> {
+    engine.settings.complete_on_space = is_on(given);
+    call.terminal.complete_on_space(engine.settings.complete_on_space);
+    Ok(Status::Done)
+}
+
+/// `set cli screen-length`
+pub(super) fn set_screen_length(engine: &mut Engine, given: &Given, _call: &mut Call<'_>) -> Result<Status, Fault> {
+    engine.settings.screen_length = Some(number(given));
+    Ok(Status::Done)
+}
+
+/// `set cli screen-width`
+pub(super) fn set_screen_width(engine: &mut Engine, given: &Given, _call: &mut Call<'_>) -> Result<Status, Fault> {
+    engine.settings.screen_width = usize::try_from(number(given)).unwrap_or(usize::MAX);
+    Ok(Status::Done)
+}
+
+/// `show cli`
+pub(super) fn show_cli(engine: &mut Engine, _given: &Given, call: &mut Call<'_>) -> Result<Status, Fault> {
+    let on_off = |on: bool| if on { "on" } else { "off" };
+    let settings = engine.settings;
+    let length = settings.screen_length.map_or_else(|| "terminal".to_owned(), |lines| lines.to_string());
+    call.print(&format!(
+        "alarms            {};\ncomplete-on-space {};\nscreen-length     {length};\nscreen-width      {};\n",
+        on_off(settings.alarms),
+        on_off(settings.complete_on_space),
+        settings.screen_width
+    ))
+}
+
+/// `who`
+pub(super) fn who(engine: &mut Engine, _given: &Given, call: &mut Call<'_>) -> Result<Status, Fault> {
+    let mut text = format!("{:<8} {:<16} {:<10} {:<19} Mode\n", "Session", "User", "Via", "Since");
+    for session in engine.management.sessions() {
+        let mark = if session.id == engine.session.id() { "*" } else { "" };
+        let number = format!("{mark}{}", session.id);
+        let mode = match session.mode {
+            SessionMode::Operational => Mode::Operational,
+            SessionMode::Configuration => Mode::Configuration,
+        };
+        let since = engine.local_time(session.since);
+        let (user, via) = (&session.user, &session.via);
+        // Writing to a string cannot fail.
+        drop(writeln!(text, "{number:<8} {user:<16} {via:<10} {since} {}", mode.name()));
+    }
+    call.print(&text)
+}
+
+/// `status`
+pub(super) fn status(engine: &mut Engine, _given: &Given, call: &mut Call<'_>) -> Result<Status, Fault> {
+    let mut text = "Users currently editing the configuration:\n".to_owned();
+    for session in engine.management.sessions().iter().filter(|s| s.mode == SessionMode::Configuration) {
+        let since = engine.local_time(session.since);
+        drop(writeln!(text, "  {} {} (session {}) on since {since}", session.user, session.via, session.id));
+    }
+    call.print(&text)
+}
+
+/// `help`
+pub(super) fn help(engine: &mut Engine, given: &Given, call: &mut Call<'_>) -> Result<Status, Fault> {
+    let mode = engine.mode();
+    if given.words.is_empty() {
+        let commands: Vec<&Command> = COMMANDS.iter().filter(|command| command.mode == mode).collect();
+        let width = commands.iter().map(|command| command.name().len()).max().unwrap_or(0);
+        let mut text = String::new();
+        for command in commands {
+            let line = format!("{:<width$} - {}", command.name(), command.help);
+            drop(writeln!(text, "{}", engine.cut(&line)));
+        }
+        return call.print(&text);
+    }
+    let words: Vec<&str> = given.words.iter().filter_map(|token| token.word()).collect();
+    let named: Vec<&Command> =
+        COMMANDS.iter().filter(|c| c.words.len() >= words.len() && c.words.iter().zip(&words).all(|(a, b)| a == b)).collect();
+    let in_mode: Vec<&Command> = named.iter().copied().filter(|command| command.mode == mode).collect();
+    let shown = if in_mode.is_empty() { named } else { in_mode };
+    if shown.is_empty() {
+        let said = Diagnostic::error("unknown command");
+        let said = said.at_maybe(given.words.first().map(|token| token.span(&call.source)));
+        return Err(said.did_you_mean(words.first().unwrap_or(&""), COMMANDS.iter().map(|c| c.words[0])).into());
+    }
+    let explained: Vec<String> = shown.into_iter().map(explain).collect();
+    call.print(&explained.join("\n"))
+}
+
+/// Writes a command's usage and what its arguments are for.
+fn explain(command: &Command) -> String {
+    let mut text = format!("{}\n\n{}.", command.usage(), command.help);
+    if !command.about.is_empty() {
+        text.push('\n');
+        text.push_str(command.about);
+    }
+    text.push('\n');
+    let arguments: Vec<_> = command.arguments.iter().filter(|argument| !argument.help().is_empty()).collect();
+    let width = arguments.iter().map(|argument| argument.usage().chars().count()).max().unwrap_or(0);
+    for (at, argument) in arguments.iter().enumerate() {
+        let gap = if at == 0 { "\n" } else { "" };
+        drop(writeln!(text, "{gap}  {:<width$} - {}", argument.usage(), argument.help()));
+    }
+    text
+}

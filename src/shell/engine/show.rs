@@ -1,0 +1,119 @@
+//! Commands that show the configuration and its history.
+
+use super::fault::Fault;
+use super::line::{Call, Given, PipeCall};
+use super::output::Output;
+use super::pipe::Effect;
+use super::Engine;
+use crate::codec::{JsonLayout, resolve, write_compare, write_curly, write_json, write_set, write_yaml};
+use crate::diagnostic::Diagnostic;
+use crate::shell::Status;
+use crate::tree::{DataPath, DataTree, diff};
+use std::fmt::{self, Write as _};
+
+/// Commits listed at most: as many screens as anybody looks through.
+const COMMITS_MAX: usize = 1000;
+
+/// `show configuration`
+pub(super) fn running(engine: &mut Engine, given: &Given, call: &mut Call<'_>) -> Result<Status, Fault> {
+    let running = engine.management.running();
+    let before = compared(engine, call, None)?;
+    show(&running.tree, before.as_ref(), &DataPath::ROOT, given, call)
+}
+
+/// `show` in configuration mode
+pub(super) fn candidate(engine: &mut Engine, given: &Given, call: &mut Call<'_>) -> Result<Status, Fault> {
+    let editing = engine.editing()?;
+    let (tree, at, base) = (editing.candidate.tree.clone(), editing.at.clone(), editing.candidate.base().clone());
+    let before = compared(engine, call, Some(&base.tree))?;
+    show(&tree, before.as_ref(), &at, given, call)
+}
+
+/// Returns the tree to compare with, when a pipe asks for one.
+fn compared(engine: &Engine, call: &Call<'_>, base: Option<&DataTree>) -> Result<Option<DataTree>, Fault> {
+    let Some(pipe) = notation(&call.pipes).filter(|pipe| pipe.pipe.effect == Effect::Compare) else { return Ok(None) };
+    let steps = match pipe.given.option("rollback") {
+        Some(text) => Some(text.parse::<usize>().map_err(|_| {
+            Diagnostic::error(format!("`{text}` is not a number of commits")).at(pipe.span.clone())
+        })?),
+        None => None,
+    };
+    match (steps, base) {
+        (Some(steps), _) => engine.management.back(steps).map(Some).map_err(|e| Fault::failed(e.to_string())),
+        (None, Some(base)) => Ok(Some(base.clone())),
+        (None, None) => {
+            let said = Diagnostic::error("what is running can only be compared with what was before");
+            Err(said.at(pipe.span.clone()).hint("write `| compare rollback N`").into())
+        }
+    }
+}
+
+/// Returns the pipe that chooses how the configuration is written.
+fn notation(pipes: &[PipeCall]) -> Option<&PipeCall> {
+    pipes.iter().find(|call| matches!(call.pipe.effect, Effect::Display | Effect::Compare))
+}
+
+fn show(
+    tree: &DataTree,
+    before: Option<&DataTree>,
+    base: &DataPath,
+    given: &Given,
+    call: &mut Call<'_>,
+) -> Result<Status, Fault> {
+    let place = resolve(tree.schema(), &call.source, base, &given.words)?;
+    let path = match place.paths().as_slice() {
+        [only] => only.clone(),
+        _ => place.path,
+    };
+    if tree.get(&path).is_none() && call.pipes.is_empty() {
+        call.say("No entries found.\n")?;
+        return Ok(Status::Done);
+    }
+    let pipes = std::mem::take(&mut call.pipes);
+    let mut output = Output::new(call.terminal, call.is_terminal, &pipes)?;
+    let format = notation(&pipes).filter(|pipe| pipe.pipe.effect == Effect::Display);
+    let written = match (before, format.and_then(|pipe| pipe.given.word())) {
+        (Some(before), _) => write_compare(before, tree, &diff(before, tree), &path, &mut output),
+        (None, format) => write(tree, &path, format.unwrap_or("curly"), &mut output),
+    };
+    // A refused write is remembered by the output with its reason.
+    drop(written);
+    output.finish()?;
+    Ok(Status::Done)
+}
+
+fn write(tree: &DataTree, path: &DataPath, format: &str, out: &mut Output<'_>) -> fmt::Result {
+    match (format, tree.get(path)) {
+        ("json", None) => out.write_str("{}\n"),
+        ("json", Some(_)) => {
+            write_json(out, tree, path, JsonLayout::PRETTY)?;
+            out.write_str("\n")
+        }
+        ("yaml", None) => out.write_str("{}\n"),
+        ("yaml", Some(_)) => write_yaml(out, tree, path),
+        (_, None) => Ok(()),
+        ("set", Some(node)) => write_set(node, path, out),
+        (_, Some(node)) => write_curly(node, out),
+    }
+}
+
+/// `show system commit`
+pub(super) fn commits(engine: &mut Engine, _given: &Given, call: &mut Call<'_>) -> Result<Status, Fault> {
+    let commits = engine.management.commits(COMMITS_MAX).map_err(|e| Fault::failed(e.to_string()))?;
+    if commits.is_empty() && call.pipes.is_empty() {
+        call.say("No entries found.\n")?;
+        return Ok(Status::Done);
+    }
+    let mut text = String::new();
+    for (back, commit) in commits.iter().enumerate() {
+        let time = engine.local_time(commit.time);
+        // Writing to a string cannot fail.
+        drop(writeln!(text, "{back:<3} {time} by {} via {}", commit.user, commit.via));
+        for (name, said) in [("label", &commit.label), ("comment", &commit.comment)] {
+            if let Some(said) = said {
+                drop(writeln!(text, "    {name}: {said}"));
+            }
+        }
+    }
+    call.print(&text)
+}

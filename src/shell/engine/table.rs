@@ -1,0 +1,291 @@
+//! The one table of commands: running, abbreviation, completion, `?`, `help` and the reference are read from it.
+
+use super::command::{Argument, Command, Mode, Piped, Purpose, Tree};
+use super::{commit, edit, session, show};
+use Argument::{Choice, CommandName, Keyword, Line, Number, Option, Path, Statement};
+use Mode::{Configuration, Operational};
+
+const ON_OFF: &[Argument] = &[Choice { words: &[("on", "Switches it on"), ("off", "Switches it off")] }];
+
+const NO_CONFIRM: Argument = Keyword { word: "no-confirm", help: "Discards uncommitted changes without asking" };
+
+const LEAVE: &str = "Uncommitted changes are discarded; a terminal is asked first. Without a terminal nobody is asked.";
+
+const EXISTING: Argument =
+    Path { purpose: Purpose::Existing, tree: Tree::Candidate, help: "A place in the candidate, from the edit level" };
+
+/// All commands, in the order in which they are listed.
+pub(super) static COMMANDS: &[Command] = &[
+    Command {
+        words: &["configure"],
+        mode: Operational,
+        help: "Enters configuration mode",
+        about: "Edits go to a private candidate, which nobody else sees until it is committed.",
+        arguments: &[Keyword { word: "private", help: "Edits a private candidate, as without this word" }],
+        piped: Piped::No,
+        run: session::configure,
+    },
+    Command {
+        words: &["exit"],
+        mode: Operational,
+        help: "Leaves the shell",
+        about: "",
+        arguments: &[],
+        piped: Piped::No,
+        run: session::close,
+    },
+    Command {
+        words: &["help"],
+        mode: Operational,
+        help: "Lists the commands, or explains one",
+        about: "",
+        arguments: &[CommandName { help: "The command to explain" }],
+        piped: Piped::Lines,
+        run: session::help,
+    },
+    Command {
+        words: &["quit"],
+        mode: Operational,
+        help: "Leaves the shell",
+        about: "",
+        arguments: &[],
+        piped: Piped::No,
+        run: session::close,
+    },
+    Command {
+        words: &["set", "cli", "alarms"],
+        mode: Operational,
+        help: "Shows alarms above the line being typed, or does not",
+        about: "",
+        arguments: ON_OFF,
+        piped: Piped::No,
+        run: session::set_alarms,
+    },
+    Command {
+        words: &["set", "cli", "complete-on-space"],
+        mode: Operational,
+        help: "Completes a word when space is pressed, or only on Tab",
+        about: "Programs that type into the shell switch it off.",
+        arguments: ON_OFF,
+        piped: Piped::No,
+        run: session::set_complete_on_space,
+    },
+    Command {
+        words: &["set", "cli", "screen-length"],
+        mode: Operational,
+        help: "Sets after how many lines output stops",
+        about: "With 0 it never stops; with any other number it stops at each full screen of the terminal.",
+        arguments: &[Number { name: "LINES", required: true, help: "Lines of a screen, 0 to never stop" }],
+        piped: Piped::No,
+        run: session::set_screen_length,
+    },
+    Command {
+        words: &["set", "cli", "screen-width"],
+        mode: Operational,
+        help: "Sets how wide a screen is",
+        about: "Lists of completions and commands are cut to it; the configuration is never folded or cut.",
+        arguments: &[Number { name: "COLUMNS", required: true, help: "Columns of a screen, 0 for no limit" }],
+        piped: Piped::No,
+        run: session::set_screen_width,
+    },
+    Command {
+        words: &["show", "cli"],
+        mode: Operational,
+        help: "Shows the settings of this session",
+        about: "",
+        arguments: &[],
+        piped: Piped::Lines,
+        run: session::show_cli,
+    },
+    Command {
+        words: &["show", "configuration"],
+        mode: Operational,
+        help: "Shows the configuration that is running",
+        about: "With a path only what is there.",
+        arguments: &[Path { purpose: Purpose::Existing, tree: Tree::Running, help: "A place in the configuration" }],
+        piped: Piped::Configuration,
+        run: show::running,
+    },
+    Command {
+        words: &["show", "system", "commit"],
+        mode: Operational,
+        help: "Shows the commits, newest first",
+        about: "The number in front is what `rollback` takes.",
+        arguments: &[],
+        piped: Piped::Lines,
+        run: show::commits,
+    },
+    Command {
+        words: &["who"],
+        mode: Operational,
+        help: "Shows who is here",
+        about: "A star marks this session.",
+        arguments: &[],
+        piped: Piped::Lines,
+        run: session::who,
+    },
+    Command {
+        words: &["commit"],
+        mode: Configuration,
+        help: "Puts the candidate into force",
+        about: "Either all of it is in force and stored when the command returns, or nothing has changed.",
+        arguments: &[
+            Keyword { word: "check", help: "Only checks whether a commit would be refused" },
+            Keyword { word: "and-quit", help: "Leaves configuration mode when it succeeds" },
+            Option { word: "comment", value: "TEXT", help: "A comment kept with the commit" },
+            Option { word: "label", value: "TEXT", help: "A label kept with the commit" },
+        ],
+        piped: Piped::No,
+        run: commit::commit,
+    },
+    Command {
+        words: &["delete"],
+        mode: Configuration,
+        help: "Deletes something from the candidate",
+        about: "A leaf, a value of a leaf-list, an entry, or everything at a place; without a path everything at the edit \
+                level.",
+        arguments: &[EXISTING],
+        piped: Piped::No,
+        run: edit::delete,
+    },
+    Command {
+        words: &["edit"],
+        mode: Configuration,
+        help: "Goes to a place in the candidate",
+        about: "Paths are then relative to it. What is missing on the way comes into being with the first `set`.",
+        arguments: &[Path {
+            purpose: Purpose::Place,
+            tree: Tree::Candidate,
+            help: "A container or an entry, from the edit level",
+        }],
+        piped: Piped::No,
+        run: edit::edit,
+    },
+    Command {
+        words: &["exit"],
+        mode: Configuration,
+        help: "Goes back to the edit level before, or leaves configuration mode",
+        about: LEAVE,
+        arguments: &[
+            Keyword { word: "configuration-mode", help: "Leaves configuration mode from any level" },
+            NO_CONFIRM,
+        ],
+        piped: Piped::No,
+        run: edit::exit,
+    },
+    Command {
+        words: &["help"],
+        mode: Configuration,
+        help: "Lists the commands, or explains one",
+        about: "",
+        arguments: &[CommandName { help: "The command to explain" }],
+        piped: Piped::Lines,
+        run: session::help,
+    },
+    Command {
+        words: &["quit"],
+        mode: Configuration,
+        help: "Goes back to the edit level before, or leaves configuration mode",
+        about: LEAVE,
+        arguments: &[NO_CONFIRM],
+        piped: Piped::No,
+        run: edit::exit,
+    },
+    Command {
+        words: &["revert"],
+        mode: Configuration,
+        help: "Takes back what was edited",
+        about: "What is running takes the place of the candidate, or of what the candidate has at a place.",
+        arguments: &[EXISTING],
+        piped: Piped::No,
+        run: edit::revert,
+    },
+    Command {
+        words: &["rollback"],
+        mode: Configuration,
+        help: "Makes the candidate what the configuration was before",
+        about: "So many commits ago, as `show system commit` numbers them; 0, or no number, for what is running. `commit` \
+                then puts it into force.",
+        arguments: &[Number { name: "N", required: false, help: "How many commits back" }],
+        piped: Piped::No,
+        run: edit::rollback,
+    },
+    Command {
+        words: &["run"],
+        mode: Configuration,
+        help: "Runs a command of operational mode",
+        about: "",
+        arguments: &[Line { mode: Operational, required: true, help: "A command of operational mode" }],
+        piped: Piped::No,
+        run: session::run,
+    },
+    Command {
+        words: &["set"],
+        mode: Configuration,
+        help: "Sets values in the candidate",
+        about: "Several leaves may follow each other, a leaf-list takes `[ A B ]`, and what is in a container or an entry \
+                may stand in braces. On a terminal a value that is left out is asked for; a secret is then not shown.",
+        arguments: &[Statement { help: "A place, from the edit level, and its values" }],
+        piped: Piped::No,
+        run: edit::set,
+    },
+    Command {
+        words: &["show"],
+        mode: Configuration,
+        help: "Shows the candidate",
+        about: "`| compare` shows what differs from what is running.",
+        arguments: &[EXISTING],
+        piped: Piped::Configuration,
+        run: show::candidate,
+    },
+    Command {
+        words: &["status"],
+        mode: Configuration,
+        help: "Shows who is editing the configuration",
+        about: "",
+        arguments: &[],
+        piped: Piped::Lines,
+        run: session::status,
+    },
+    Command {
+        words: &["top"],
+        mode: Configuration,
+        help: "Goes to the top, or runs a command there",
+        about: "",
+        arguments: &[Line { mode: Configuration, required: false, help: "A command to run from the top" }],
+        piped: Piped::No,
+        run: edit::top,
+    },
+    Command {
+        words: &["up"],
+        mode: Configuration,
+        help: "Goes up",
+        about: "",
+        arguments: &[Number { name: "N", required: false, help: "How many levels" }],
+        piped: Piped::No,
+        run: edit::up,
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_command_is_there_twice_and_all_are_in_order() {
+        let mut names: Vec<(u8, Vec<&str>)> =
+            COMMANDS.iter().map(|c| (u8::from(c.mode == Configuration), c.words.to_vec())).collect();
+        let listed = names.clone();
+        names.sort();
+        names.dedup();
+        assert_eq!(names, listed);
+    }
+
+    #[test]
+    fn a_nested_command_is_the_only_argument_of_its_command() {
+        for command in COMMANDS {
+            let nests = command.arguments.iter().any(|a| matches!(a, Line { .. }));
+            assert!(!nests || command.arguments.len() == 1, "{}", command.name());
+        }
+    }
+}
