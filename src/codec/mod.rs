@@ -8,13 +8,26 @@
 mod builder;
 mod compare;
 mod curly;
+mod delta;
+mod document;
+mod format;
+mod json;
 mod lexer;
+mod load;
+mod names;
 mod set;
+mod shape;
 mod words;
+mod yaml;
 
 pub use builder::{Builder, kind_name, parse_value};
 pub use compare::write_compare;
 pub use curly::{read_curly, write_curly};
+pub use delta::{StoredError, delta_from_json, delta_to_json, tree_from_json, tree_to_json};
+pub use format::Format;
+pub use json::{JsonLayout, write_json, write_json_node};
 pub use lexer::{Token, TokenKind, lex, quote_word};
+pub use load::{read_json, read_yaml};
 pub use set::{Place, read_set, resolve, write_set};
 pub use words::{Ignore, Next, Sink, Walker, path_words, shown_name};
+pub use yaml::{write_yaml, write_yaml_node};

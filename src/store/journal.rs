@@ -1,10 +1,13 @@
 //! The journal: transitions in order, removals of alarms among them, and its trimming.
 
 use super::error::{StoreError, from_sql, to_sql};
-use super::{FaultPoint, Store, WriteTransaction};
+use super::queue::Queue;
+use super::writer::Pair;
+use super::{FaultPoint, Isolation, Store, WriteTransaction};
 use crate::alarm::{AlarmId, JournalPosition, Standing, Transition};
 use crate::clock::format_utc;
 use rusqlite::Connection;
+use std::sync::Arc;
 use uuid::Uuid;
 
 /// Entries read at once at most: some megabytes, so that a reader that is far behind does not take all memory.
@@ -120,7 +123,39 @@ impl WriteTransaction<'_> {
     }
 }
 
+/// Rows that a background trim removes in one group: about a millisecond, which nobody feels.
+const TRIM_ROWS: usize = 1024;
+
+/// Trims a slice with the next group, and the next slice with the one after it, until nothing is left to trim.
+fn trim_slices(queue: &Arc<Queue>, up_to: JournalPosition) -> Result<(), StoreError> {
+    let again = Arc::clone(queue);
+    queue.push_rider(Box::new(Pair {
+        run: Some(move |tx: &mut WriteTransaction<'_>| tx.trim_journal(up_to, TRIM_ROWS)),
+        value: None,
+        done: move |outcome: Result<usize, StoreError>| {
+            let next = match outcome {
+                Ok(removed) if removed >= TRIM_ROWS => trim_slices(&again, up_to),
+                Ok(_) => Ok(()),
+                Err(error) => Err(error),
+            };
+            // Nothing is lost: the next call trims what this one left.
+            if let Err(error) = next {
+                tracing::debug!(error = &error as &dyn std::error::Error, "trimming the journal stopped early");
+            }
+        },
+        isolation: Isolation::Isolated,
+    }))
+}
+
 impl Store {
+    /// Trims the journal up to `up_to` in the background, a slice with each group: see [`WriteTransaction::trim_journal`].
+    ///
+    /// # Errors
+    /// As [`Store::ride`].
+    pub fn trim_behind(&self, up_to: JournalPosition) -> Result<(), StoreError> {
+        trim_slices(self.queue(), up_to)
+    }
+
     /// Returns the transitions at and after `from`, oldest first, at most `limit` and [`JOURNAL_READ_MAX`].
     ///
     /// # Errors

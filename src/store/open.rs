@@ -81,14 +81,16 @@ impl Store {
         let journal_path = data_dir.join("journal.db");
         let connection = open_file(&journal_path, "FULL", migration::JOURNAL)?;
         let records = open_file(&data_dir.join("records.db"), "NORMAL", migration::RECORDS)?;
-        let newest = journal::newest_position(&connection)?;
+        let records = Records::new(records, options.fault.clone());
+        // The alarm list is ahead when the journal was put back from an older copy: its positions are used, too.
+        let newest = journal::newest_position(&connection)?.max(records.watermark()?.0);
         let queue = Arc::new(Queue::default());
         let writer = Writer {
             connection,
             end: JournalEnd { handed_out: newest, written: newest },
             queue: Arc::clone(&queue),
             clock: clock.clone(),
-            fault: options.fault.clone(),
+            fault: options.fault,
         };
         let thread = std::thread::Builder::new()
             .name("journal-writer".to_owned())
@@ -103,7 +105,7 @@ impl Store {
             clock,
             queue,
             readers: ReadPool::new(&journal_path),
-            records: Records::new(records, options.fault),
+            records,
             opened_at: JournalPosition(newest),
             thread: Mutex::new(Some(thread)),
         })))
@@ -220,6 +222,10 @@ impl Store {
 
     pub(super) fn read<T>(&self, read: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
         self.0.readers.read(read)
+    }
+
+    pub(super) fn queue(&self) -> &Arc<Queue> {
+        &self.0.queue
     }
 
     pub(super) fn records(&self) -> &Records {

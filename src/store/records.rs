@@ -41,6 +41,11 @@ impl Records {
         Self { connection: Mutex::new(connection), fault }
     }
 
+    /// Reads the watermark of the stored alarm list.
+    pub(super) fn watermark(&self) -> Result<JournalPosition, StoreError> {
+        self.with(|connection| read_watermark(connection))
+    }
+
     fn with<T>(&self, work: impl FnOnce(&mut Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
         work(&mut self.connection.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -96,10 +101,7 @@ impl Store {
     pub fn read_records(&self) -> Result<StoredAlarms, StoreError> {
         let doing = "read the alarm list";
         self.records().with(|connection| {
-            let watermark = match read_meta(connection, WATERMARK)? {
-                None => 0,
-                Some(text) => text.parse().map_err(|e| StoreError::corrupt("meta", WATERMARK, e))?,
-            };
+            let watermark = read_watermark(connection)?;
             let mut statement =
                 connection.prepare_cached("SELECT id, body FROM alarm ORDER BY id").map_err(StoreError::sql(doing))?;
             let mut rows = statement.query([]).map_err(StoreError::sql(doing))?;
@@ -111,7 +113,7 @@ impl Store {
                 let body = body.as_str().map_err(|e| corrupt(e.to_string()))?;
                 records.push(serde_json::from_str(body).map_err(|e| corrupt(e.to_string()))?);
             }
-            Ok(StoredAlarms { watermark: JournalPosition(watermark), records })
+            Ok(StoredAlarms { watermark, records })
         })
     }
 
@@ -155,6 +157,13 @@ impl Store {
             read_number(connection, "read a checkpoint", "SELECT max(revision) + 1 FROM checkpoint")
         })?;
         Ok(newest.checked_sub(1))
+    }
+}
+
+fn read_watermark(connection: &Connection) -> Result<JournalPosition, StoreError> {
+    match read_meta(connection, WATERMARK)? {
+        None => Ok(JournalPosition(0)),
+        Some(text) => text.parse().map(JournalPosition).map_err(|e| StoreError::corrupt("meta", WATERMARK, e)),
     }
 }
 

@@ -115,7 +115,7 @@ impl Writer {
     fn run_group(&mut self, ran: &mut Vec<Ran>) -> Result<(), StoreError> {
         let begun = self.clock.elapsed();
         let riders = self.queue.take_riders();
-        let mut begin_failure =
+        let mut failure =
             self.connection.execute_batch("BEGIN IMMEDIATE").map_err(StoreError::sql("begin a group")).err();
         let mut tx = WriteTransaction {
             connection: &self.connection,
@@ -125,16 +125,20 @@ impl Writer {
             now: self.clock.now(),
         };
         for rider in riders {
-            run_job(rider, &mut tx, &mut begin_failure, ran);
+            run_job(rider, &mut tx, &mut failure, ran);
         }
         for _ in 0..GROUP_JOBS_MAX {
+            // Whoever still waits when the group has failed gets a group of their own.
+            if failure.is_some() && !ran.is_empty() {
+                break;
+            }
             if tx.bytes >= GROUP_BYTES_MAX || self.clock.elapsed().saturating_sub(begun) >= GROUP_TIME_MAX {
                 break;
             }
             let Some(job) = self.queue.take_job() else { break };
-            run_job(job, &mut tx, &mut begin_failure, ran);
+            run_job(job, &mut tx, &mut failure, ran);
         }
-        if let Some(error) = begin_failure {
+        if let Some(error) = failure {
             return Err(error);
         }
         let fault = self.fault.as_deref();
@@ -169,7 +173,6 @@ fn run_job(job: BoxedJob, tx: &mut WriteTransaction<'_>, failure: &mut Option<St
 
 /// Runs a job between savepoints: the outer error is the group's, the inner one its own.
 fn run_isolated(job: &mut BoxedJob, tx: &mut WriteTransaction<'_>) -> Result<Result<(), StoreError>, StoreError> {
-    let written = tx.end.written;
     tx.connection.execute_batch("SAVEPOINT job").map_err(StoreError::sql("begin a write"))?;
     let outcome = run_caught(job, tx);
     if let Err(error) = &outcome {
@@ -177,7 +180,6 @@ fn run_isolated(job: &mut BoxedJob, tx: &mut WriteTransaction<'_>) -> Result<Res
             // SQLite gave up the whole transaction, as it does when the disk is full.
             return Err(error.clone());
         }
-        tx.end.written = written;
         tx.connection.execute_batch("ROLLBACK TO job").map_err(StoreError::sql("undo a write"))?;
     }
     tx.connection.execute_batch("RELEASE job").map_err(StoreError::sql("end a write"))?;

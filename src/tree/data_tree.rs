@@ -58,6 +58,17 @@ impl DataTree {
         Self { plan, root: Branch::default(), references: References::default() }
     }
 
+    /// Builds a tree from its top-level nodes.
+    #[must_use]
+    pub fn assemble(plan: Arc<Plan>, children: Vec<(SchemaId, Cell)>) -> Self {
+        let root = Branch::assemble(&plan, children);
+        let mut tree = Self { plan, root: root.clone(), references: References::default() };
+        for (id, cell) in root.iter() {
+            tree.index(&DataPath::ROOT.child(id), cell, true);
+        }
+        tree
+    }
+
     /// Returns the schema.
     #[must_use]
     pub fn schema(&self) -> &Arc<SchemaTree> {

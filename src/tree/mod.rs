@@ -8,6 +8,9 @@
 //! an empty non-presence container is not stored; defaults are synthesised, never stored; of a choice at most one case
 //! is stored. RFC 7950 §6–§9, RFC 7951 §6.11 for paths.
 
+#[cfg(test)]
+pub(crate) mod arbitrary;
+mod assemble;
 mod cursor;
 mod data_tree;
 mod diff;

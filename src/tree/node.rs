@@ -86,6 +86,10 @@ impl Branch {
         self.0.iter().map(|slot| (slot.id, &slot.cell))
     }
 
+    pub(super) fn from_slots(slots: Vec<Slot>) -> Self {
+        Self(slots.into())
+    }
+
     pub(super) fn slots(&self) -> &[Slot] {
         &self.0
     }

@@ -1,0 +1,97 @@
+//! One state of running, and the private tree that becomes the next.
+
+use crate::clock::format_utc;
+use crate::diagnostic::Diagnostics;
+use crate::tree::{DataTree, Delta, diff};
+use jiff::Timestamp;
+use std::fmt;
+use std::sync::Arc;
+
+/// One state of running: immutable, shared by whoever reads.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// The revision that it is; 0 before the first.
+    pub revision: u64,
+    /// The configuration.
+    pub tree: DataTree,
+}
+
+/// A private candidate: edited freely, seen by nobody, built on one state of running.
+#[derive(Debug, Clone)]
+pub struct Candidate {
+    /// The configuration being edited.
+    pub tree: DataTree,
+    base: Arc<Snapshot>,
+}
+
+impl Candidate {
+    /// Starts from a state of running.
+    #[must_use]
+    pub fn new(base: Arc<Snapshot>) -> Self {
+        Self { tree: base.tree.clone(), base }
+    }
+
+    /// Returns the state of running that the candidate was built on.
+    #[must_use]
+    pub fn base(&self) -> &Arc<Snapshot> {
+        &self.base
+    }
+
+    /// Returns what was edited.
+    #[must_use]
+    pub fn delta(&self) -> Delta {
+        diff(&self.base.tree, &self.tree)
+    }
+
+    /// Returns whether anything differs from what the candidate was built on.
+    #[must_use]
+    pub fn is_changed(&self) -> bool {
+        !self.tree.is_same(&self.base.tree) && !self.delta().is_empty()
+    }
+
+    /// Puts a whole tree in the place of what was edited.
+    pub fn replace(&mut self, tree: DataTree) {
+        self.tree = tree;
+    }
+
+    /// Stands on another state of running, with nothing edited.
+    pub(super) fn stand_on(&mut self, base: Arc<Snapshot>) {
+        *self = Self::new(base);
+    }
+}
+
+/// Who asks for a commit, and what is kept of that with the revision.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CommitRequest {
+    /// Who.
+    pub user: String,
+    /// Over which face: `cli`, `boot`, `rollback` …
+    pub via: String,
+    /// A label to find the revision by.
+    pub label: Option<String>,
+    /// A comment for people.
+    pub comment: Option<String>,
+}
+
+/// What a commit did; announced when it is in force.
+#[derive(Debug, Clone)]
+pub struct Committed {
+    /// The new revision.
+    pub revision: u64,
+    /// Who.
+    pub user: String,
+    /// Over which face.
+    pub via: String,
+    /// When.
+    pub time: Timestamp,
+    /// What is worth telling and refused nothing.
+    pub warnings: Diagnostics,
+    /// What changed, rebased on the revision before.
+    pub delta: Arc<Delta>,
+}
+
+impl fmt::Display for Committed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "revision {} by {} via {} at {}", self.revision, self.user, self.via, format_utc(self.time))
+    }
+}

@@ -1,0 +1,195 @@
+//! One commit, as a value that each step consumes: rebased, validated, prepared, written, in force.
+
+use super::candidate::{CommitRequest, Committed, Snapshot};
+use super::participant::{CommitContext, Participant, Prepared};
+use super::revision::write_delta;
+use super::secrets;
+use crate::diagnostic::Diagnostics;
+use crate::secret::Sealer;
+use crate::store::{NewRevision, RowWrite, Store, StoreError};
+use crate::tree::{DataTree, Delta, validate, validate_change};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+/// What is to become running, made on the running of now.
+pub(super) struct Rebased {
+    before: Arc<Snapshot>,
+    after: DataTree,
+    delta: Delta,
+    boot: bool,
+}
+
+impl Rebased {
+    /// Takes the next tree; secrets that only were sealed again keep their form.
+    pub(super) fn new(before: Arc<Snapshot>, mut after: DataTree, sealer: &dyn Sealer, boot: bool) -> Self {
+        let delta = secrets::settle(sealer, &before.tree, &mut after);
+        Self { before, after, delta, boot }
+    }
+
+    /// Returns whether there is nothing to commit.
+    pub(super) fn is_empty(&self) -> bool {
+        self.delta.is_empty()
+    }
+
+    /// Validates what changed; all of it when running was not validated as a whole by this program.
+    pub(super) fn validate(self) -> Result<Validated, Diagnostics> {
+        let found = if self.boot || self.before.revision == 0 {
+            validate(&self.after)
+        } else {
+            validate_change(&self.before.tree, &self.after, &self.delta)
+        };
+        let (change, warnings) = found.into_result(self)?;
+        Ok(Validated { change, warnings })
+    }
+
+    /// Goes on with what is in force already: it is not for this start to refuse. What is not valid is a warning.
+    pub(super) fn take_as_stored(self) -> (Validated, Diagnostics) {
+        let found = validate(&self.after);
+        (Validated { change: self, warnings: Diagnostics::new() }, found)
+    }
+}
+
+/// A part that refused, and why.
+pub(super) type Refusal = (&'static str, Diagnostics);
+
+/// What is valid.
+pub(super) struct Validated {
+    change: Rebased,
+    warnings: Diagnostics,
+}
+
+impl Validated {
+    /// Lets every participant prepare; when one refuses, those that have prepared drop what they built.
+    pub(super) fn prepare(self, participants: &[Arc<dyn Participant>]) -> Result<Ready, Refusal> {
+        let mut prepared = Vec::with_capacity(participants.len());
+        for participant in participants {
+            match participant.prepare(&self.context()) {
+                Ok(part) => prepared.push((participant.name(), part)),
+                Err(diagnostics) => return Err((participant.name(), diagnostics)),
+            }
+        }
+        Ok(Ready { change: self.change, warnings: self.warnings, prepared })
+    }
+
+    /// Lets every participant prepare; those that refuse are left out.
+    pub(super) fn prepare_what_can(self, participants: &[Arc<dyn Participant>]) -> (Ready, Vec<Refusal>) {
+        let (mut prepared, mut refusals) = (Vec::with_capacity(participants.len()), Vec::new());
+        for participant in participants {
+            match participant.prepare(&self.context()) {
+                Ok(part) => prepared.push((participant.name(), part)),
+                Err(diagnostics) => refusals.push((participant.name(), diagnostics)),
+            }
+        }
+        (Ready { change: self.change, warnings: self.warnings, prepared }, refusals)
+    }
+
+    fn context(&self) -> CommitContext<'_> {
+        let Rebased { before, after, delta, boot } = &self.change;
+        CommitContext { before: &before.tree, after, delta, boot: *boot }
+    }
+}
+
+/// What every participant is ready for.
+pub(super) struct Ready {
+    change: Rebased,
+    warnings: Diagnostics,
+    prepared: Vec<(&'static str, Prepared)>,
+}
+
+impl Ready {
+    /// Ends a check: drops what was built and returns what is worth telling.
+    pub(super) fn into_warnings(self) -> Diagnostics {
+        self.warnings
+    }
+
+    /// Writes the revision with the rows of the participants, and `rows`, in one transaction.
+    pub(super) fn write(
+        self,
+        store: &Store,
+        request: &CommitRequest,
+        mut rows: Vec<RowWrite>,
+    ) -> Result<Written, StoreError> {
+        let Self { change, warnings, prepared } = self;
+        let (their_rows, applies) = split(prepared);
+        rows.extend(their_rows);
+        let delta = write_delta(change.after.plan(), &change.delta);
+        let delta_bytes = delta.len();
+        let time = store.clock().now();
+        let revision = NewRevision {
+            parent: change.before.revision,
+            time,
+            user: request.user.clone(),
+            via: request.via.clone(),
+            label: request.label.clone(),
+            comment: request.comment.clone(),
+            delta,
+        };
+        let number = store.commit_revision(revision, rows)?;
+        let committed = Committed {
+            revision: number,
+            user: request.user.clone(),
+            via: request.via.clone(),
+            time,
+            warnings,
+            delta: Arc::new(change.delta),
+        };
+        Ok(Written {
+            snapshot: Arc::new(Snapshot { revision: number, tree: change.after }),
+            committed: Arc::new(committed),
+            delta_bytes,
+            applies,
+        })
+    }
+
+    /// Writes the rows of the participants where running itself does not change, and takes the parts into use.
+    pub(super) fn start(self, store: &Store) -> Result<Arc<Snapshot>, StoreError> {
+        let (rows, applies) = split(self.prepared);
+        if !rows.is_empty() {
+            store.write(move |tx| rows.into_iter().try_for_each(|row| row(tx)))?;
+        }
+        apply_all(applies);
+        Ok(self.change.before)
+    }
+}
+
+type Apply = (&'static str, Box<dyn FnOnce() + Send>);
+
+fn split(prepared: Vec<(&'static str, Prepared)>) -> (Vec<RowWrite>, Vec<Apply>) {
+    let (mut rows, mut applies) = (Vec::new(), Vec::with_capacity(prepared.len()));
+    for (name, part) in prepared {
+        rows.extend(part.rows);
+        applies.push((name, part.apply));
+    }
+    (rows, applies)
+}
+
+/// What is on the disk: from here on nothing fails.
+pub(super) struct Written {
+    snapshot: Arc<Snapshot>,
+    committed: Arc<Committed>,
+    delta_bytes: usize,
+    applies: Vec<Apply>,
+}
+
+impl Written {
+    /// Returns the size of the change as stored.
+    pub(super) fn delta_bytes(&self) -> usize {
+        self.delta_bytes
+    }
+
+    /// Takes what was prepared into use. `publish` makes the snapshot running.
+    pub(super) fn take_into_use(self, publish: impl FnOnce(Arc<Snapshot>)) -> Arc<Committed> {
+        publish(self.snapshot);
+        apply_all(self.applies);
+        self.committed
+    }
+}
+
+fn apply_all(applies: Vec<Apply>) {
+    for (name, apply) in applies {
+        // The revision is durable: a defect in one part must not keep the others from following it.
+        if catch_unwind(AssertUnwindSafe(apply)).is_err() {
+            tracing::error!(participant = name, "taking a commit into use failed unexpectedly; a restart repairs it");
+        }
+    }
+}
