@@ -345,8 +345,11 @@ mod tests {
     fn client_message() -> impl Strategy<Value = FromClient> {
         prop_oneof![
             (any::<u64>(), ".*").prop_map(|(id, text)| FromClient::Line { id, text }),
-            (any::<u64>(), ".*", any::<usize>())
-                .prop_map(|(id, line, position)| FromClient::Complete { id, line, position }),
+            (any::<u64>(), ".*", any::<usize>()).prop_map(|(id, line, position)| FromClient::Complete {
+                id,
+                line,
+                position
+            }),
             (any::<u64>(), ".*").prop_map(|(ask, text)| FromClient::Reply { ask, answer: Answer::Text(text) }),
             any::<u64>().prop_map(|ask| FromClient::Reply { ask, answer: Answer::Eof }),
             (any::<u64>(), ".*", any::<bool>()).prop_map(|(ask, data, last)| FromClient::FileData { ask, data, last }),
@@ -417,7 +420,9 @@ mod tests {
 
     #[test]
     fn what_is_no_message_is_malformed() {
-        for content in ["", "{}", "[1]", "{\"type\":\"nothing\"}", "{\"type\":\"line\",\"id\":-1,\"text\":\"\"}", "\u{1}"] {
+        for content in
+            ["", "{}", "[1]", "{\"type\":\"nothing\"}", "{\"type\":\"line\",\"id\":-1,\"text\":\"\"}", "\u{1}"]
+        {
             let mut bytes = u32::try_from(content.len()).unwrap().to_be_bytes().to_vec();
             bytes.extend(content.as_bytes());
             assert!(matches!(decode::<FromClient>(&bytes), Err(FrameError::Malformed(_))), "{content}");

@@ -6,9 +6,9 @@
 mod notices;
 mod session;
 mod socket;
+mod terminal;
 #[cfg(test)]
 mod tests;
-mod terminal;
 mod wire;
 
 pub use notices::{NoticeSwitch, Notices};
@@ -178,8 +178,11 @@ impl ShellServer {
     /// When another daemon listens there, something else has the name, or the system refuses.
     pub fn bind(path: &Path) -> Result<Self, BindError> {
         let (listener, file) = socket::listen(path)?;
-        let listener = UnixListener::from_std(listener)
-            .map_err(|source| BindError::Io { step: "listen on", path: path.to_owned(), source })?;
+        let listener = UnixListener::from_std(listener).map_err(|source| BindError::Io {
+            step: "listen on",
+            path: path.to_owned(),
+            source,
+        })?;
         Ok(Self { listener, file })
     }
 

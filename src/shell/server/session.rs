@@ -74,7 +74,10 @@ fn encode(message: FromDaemon) -> Vec<u8> {
     let instead = match message {
         FromDaemon::Candidates { id, candidates } => {
             let more = candidates.list.len() + candidates.more;
-            FromDaemon::Candidates { id, candidates: Candidates { start: candidates.start, more, ..Candidates::default() } }
+            FromDaemon::Candidates {
+                id,
+                candidates: Candidates { start: candidates.start, more, ..Candidates::default() },
+            }
         }
         _ => FromDaemon::Notice { text: format!("a message was left out: {reason}") },
     };
