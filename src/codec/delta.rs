@@ -160,9 +160,7 @@ impl Reader<'_> {
         let is_entry = path.is_entry(self.schema);
         let cell = |side: Option<&Node<'_>>| match side {
             None => Ok(None),
-            Some(node) if is_entry => {
-                Ok(Some(Cell::Container(Branch::assemble(self.plan, self.children(id, node)?))))
-            }
+            Some(node) if is_entry => Ok(Some(Cell::Container(Branch::assemble(self.plan, self.children(id, node)?)))),
             Some(node) => self.cell(id, node).map(Some),
         };
         let (old, new) = (cell(member("old"))?, cell(member("new"))?);

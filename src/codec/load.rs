@@ -35,7 +35,8 @@ fn read(builder: &mut Builder<'_>, document: Option<&Document<'_>>, found: Diagn
 pub(super) fn load_document(builder: &mut Builder<'_>, document: &Document<'_>) {
     let schema = Arc::clone(builder.tree.schema());
     let plan = Arc::clone(builder.tree.plan());
-    let mut loader = Loader { builder, schema: &schema, plan: &plan, source: document.source, notation: document.notation };
+    let mut loader =
+        Loader { builder, schema: &schema, plan: &plan, source: document.source, notation: document.notation };
     match &document.root.kind {
         Kind::Map(members) => loader.members(&DataPath::ROOT, members),
         _ => {
@@ -128,7 +129,8 @@ impl<'l> Loader<'l, '_> {
             NodeKind::LeafList(list) => self.leaf_list(path, &list.ty, node),
             NodeKind::AnyData => self.any_data(path, node),
             kind => {
-                let fault = Diagnostic::error(format!("`{}` is {} and cannot be configured", schema.name, kind_name(kind)));
+                let fault =
+                    Diagnostic::error(format!("`{}` is {} and cannot be configured", schema.name, kind_name(kind)));
                 self.report(path, name, fault);
             }
         }
@@ -265,7 +267,9 @@ impl<'l> Loader<'l, '_> {
     fn scalar<'n>(&mut self, path: &DataPath, leaf: &SchemaNode, ty: &Type, node: &'n Node<'_>) -> Option<&'n str> {
         let Kind::Scalar { text, style } = &node.kind else {
             let only_null = |items: &[Node<'_>]| matches!(items, [only] if only.is_null());
-            if matches!(&node.kind, Kind::Sequence(items) if only_null(items)) && takes(ty, &|b| matches!(b, BaseType::Empty)) {
+            if matches!(&node.kind, Kind::Sequence(items) if only_null(items))
+                && takes(ty, &|b| matches!(b, BaseType::Empty))
+            {
                 return Some("");
             }
             self.wrong_form(path, node);

@@ -173,6 +173,22 @@ impl List {
         self.iter().map(|(key, _)| key)
     }
 
+    /// Walks the entries by key, whoever decides their order.
+    pub fn in_key_order(&self) -> impl Iterator<Item = (&Key, &Branch)> {
+        self.entries.iter()
+    }
+
+    /// Walks the entries by key from a key on, that key included, whoever decides their order.
+    pub fn from_key<'a>(&'a self, key: &Key) -> impl Iterator<Item = (&'a Key, &'a Branch)> + use<'a> {
+        self.entries.from(key)
+    }
+
+    /// Returns the first key by key order.
+    #[must_use]
+    pub fn first_key(&self) -> Option<&Key> {
+        self.entries.iter().next().map(|(key, _)| key)
+    }
+
     /// Returns whether the user decides the order.
     #[must_use]
     pub fn is_user_ordered(&self) -> bool {

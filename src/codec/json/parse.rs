@@ -97,9 +97,7 @@ impl<'s> Parser<'s, '_> {
     fn value(&mut self) -> Result<Node<'s>, Fault> {
         self.nodes += 1;
         if self.nodes > self.limits.nodes {
-            return Err(Box::new(
-                too_many_nodes(self.limits).at(Place::new(self.at, self.at + 1).span(self.source)),
-            ));
+            return Err(Box::new(too_many_nodes(self.limits).at(Place::new(self.at, self.at + 1).span(self.source))));
         }
         let start = self.at;
         let kind = match self.peek() {
@@ -287,7 +285,8 @@ impl<'s> Parser<'s, '_> {
             }
             _ => first,
         };
-        char::from_u32(code).ok_or_else(|| self.fault(start, self.at, "half of a surrogate pair stands for no character"))
+        char::from_u32(code)
+            .ok_or_else(|| self.fault(start, self.at, "half of a surrogate pair stands for no character"))
     }
 
     fn code_unit(&mut self) -> Result<u32, Fault> {

@@ -1,9 +1,9 @@
 //! Putting the candidate into force.
 
+use super::Engine;
 use super::edit::leave;
 use super::fault::Fault;
 use super::line::{Call, Given};
-use super::Engine;
 use crate::codec::path_words;
 use crate::datastore::{CommitError, CommitRequest, Conflict};
 use crate::diagnostic::{Diagnostic, Diagnostics};

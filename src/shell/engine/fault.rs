@@ -55,7 +55,7 @@ impl Telling<'_> {
     /// Tells a fault. A terminal that is gone need not be told.
     pub(super) fn tell(&self, fault: Fault, terminal: &mut dyn Terminal, is_terminal: bool) {
         let text = if is_terminal { self.for_terminal(fault) } else { self.for_script(fault) };
-        drop(terminal.write_error(&text));
+        terminal.write_error(&text).ok();
     }
 
     fn for_terminal(&self, fault: Fault) -> String {

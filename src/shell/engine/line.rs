@@ -55,9 +55,7 @@ impl Given {
     /// Returns the arguments that may come next.
     pub(super) fn expects<'a>(&self, arguments: &'a [Argument]) -> Vec<&'a Argument> {
         let open = |argument: &&Argument| match argument {
-            Argument::Keyword { word, .. } | Argument::Option { word, .. } => {
-                self.words.is_empty() && !self.has(word)
-            }
+            Argument::Keyword { word, .. } | Argument::Option { word, .. } => self.words.is_empty() && !self.has(word),
             positional => self.words.is_empty() || positional.is_greedy(),
         };
         arguments.iter().filter(open).collect()
@@ -193,15 +191,7 @@ pub(super) struct Line {
 impl Line {
     pub(super) fn new(mode: Mode) -> Self {
         let possible = COMMANDS.iter().filter(|command| command.mode == mode).collect();
-        Self {
-            mode,
-            possible,
-            word: 0,
-            stage: Stage::Words,
-            given: Given::default(),
-            pipes: Vec::new(),
-            nested: None,
-        }
+        Self { mode, possible, word: 0, stage: Stage::Words, given: Given::default(), pipes: Vec::new(), nested: None }
     }
 
     /// Returns whether nothing was read.

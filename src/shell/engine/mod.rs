@@ -170,10 +170,17 @@ impl Call<'_> {
     fn print(&mut self, text: &str) -> Result<Status, Fault> {
         let pipes = std::mem::take(&mut self.pipes);
         let mut output = Output::new(self.terminal, self.is_terminal, &pipes)?;
-        // A refused write is remembered by the output with its reason.
-        drop(output.write_str(text));
+        output.write(|out| out.write_str(text));
         output.finish()?;
         Ok(Status::Done)
+    }
+}
+
+impl Call<'_> {
+    /// Sends lines through the pipes of the line.
+    fn print_lines(&mut self, lines: &[String]) -> Result<Status, Fault> {
+        let text: String = lines.iter().flat_map(|line| [line.as_str(), "\n"]).collect();
+        self.print(&text)
     }
 }
 
@@ -199,14 +206,7 @@ impl Interpreter for Engine {
         let is_terminal = hello.is_terminal;
         let prompt_width = self.prompt_text().chars().count();
         let source = Source::new("command", if line.len() > LINE_BYTES_MAX { "" } else { line });
-        let mut call = Call {
-            source,
-            terminal,
-            is_terminal,
-            pipes: Vec::new(),
-            nested: None,
-            secrets: Vec::new(),
-        };
+        let mut call = Call { source, terminal, is_terminal, pipes: Vec::new(), nested: None, secrets: Vec::new() };
         let result = if line.len() > LINE_BYTES_MAX {
             Err(Fault::failed(format!("the line is longer than the {LINE_BYTES_MAX} bytes allowed")))
         } else {
@@ -225,7 +225,7 @@ impl Interpreter for Engine {
         if is_terminal && status != Status::Closed {
             let now = self.local_time(self.management.clock().now());
             // A terminal that is gone is noticed by whoever reads from it.
-            drop(terminal.write(&format!("[{word}][{now}]\n")));
+            terminal.write(&format!("[{word}][{now}]\n")).ok();
         }
         status
     }

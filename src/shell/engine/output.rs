@@ -79,13 +79,21 @@ impl<'t> Output<'t> {
         self.failed.map_or(Ok(()), Err)
     }
 
+    /// Lets a writer write; when it is refused, the reason is told at the end.
+    pub(super) fn write(&mut self, writer: impl FnOnce(&mut Self) -> fmt::Result) {
+        if writer(self).is_err() && self.failed.is_none() {
+            self.failed = Some(Fault::failed("the output could not be written"));
+        }
+    }
+
     fn flush(&mut self) {
         if self.failed.is_some() || self.chunk.is_empty() {
             return;
         }
         self.unseen = 0;
         let chunk = std::mem::take(&mut self.chunk);
-        let written = if self.is_terminal { self.terminal.write(&printable(&chunk)) } else { self.terminal.write(&chunk) };
+        let written =
+            if self.is_terminal { self.terminal.write(&printable(&chunk)) } else { self.terminal.write(&chunk) };
         if let Err(error) = written {
             self.failed = Some(error.into());
         }
@@ -143,9 +151,9 @@ impl<'t> Output<'t> {
             let said = format!("the output is longer than the {SAVED_BYTES_MAX} bytes that can be saved");
             return Err(Fault::Failed(Diagnostic::error(said)));
         }
-        self.terminal.write_file(path, content).map_err(|reason| {
-            Fault::Failed(Diagnostic::error(format!("failed to write file: {path}: {reason}")))
-        })?;
+        self.terminal
+            .write_file(path, content)
+            .map_err(|reason| Fault::Failed(Diagnostic::error(format!("failed to write file: {path}: {reason}"))))?;
         // A script's output is only what it asked for.
         let lines = content.lines().count();
         Ok(if self.is_terminal { format!("Wrote {lines} lines of output to '{path}'") } else { String::new() })

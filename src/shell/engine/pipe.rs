@@ -42,13 +42,7 @@ pub(super) static PIPES: &[Pipe] = &[
         }],
         effect: Effect::Compare,
     },
-    Pipe {
-        word: "count",
-        help: "Counts the lines",
-        needs: Piped::Lines,
-        arguments: &[],
-        effect: Effect::Count,
-    },
+    Pipe { word: "count", help: "Counts the lines", needs: Piped::Lines, arguments: &[], effect: Effect::Count },
     Pipe {
         word: "display",
         help: "Shows the configuration in another notation",

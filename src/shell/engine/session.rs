@@ -9,7 +9,6 @@ use super::{Editing, Engine};
 use crate::diagnostic::Diagnostic;
 use crate::management::SessionMode;
 use crate::shell::Status;
-use std::fmt::Write as _;
 
 /// What a person has set for this session.
 #[derive(Debug, Clone, Copy)]
@@ -107,7 +106,7 @@ pub(super) fn show_cli(engine: &mut Engine, _given: &Given, call: &mut Call<'_>)
 
 /// `who`
 pub(super) fn who(engine: &mut Engine, _given: &Given, call: &mut Call<'_>) -> Result<Status, Fault> {
-    let mut text = format!("{:<8} {:<16} {:<10} {:<19} Mode\n", "Session", "User", "Via", "Since");
+    let mut lines = vec![format!("{:<8} {:<16} {:<10} {:<19} Mode", "Session", "User", "Via", "Since")];
     for session in engine.management.sessions() {
         let mark = if session.id == engine.session.id() { "*" } else { "" };
         let number = format!("{mark}{}", session.id);
@@ -117,20 +116,19 @@ pub(super) fn who(engine: &mut Engine, _given: &Given, call: &mut Call<'_>) -> R
         };
         let since = engine.local_time(session.since);
         let (user, via) = (&session.user, &session.via);
-        // Writing to a string cannot fail.
-        drop(writeln!(text, "{number:<8} {user:<16} {via:<10} {since} {}", mode.name()));
+        lines.push(format!("{number:<8} {user:<16} {via:<10} {since} {}", mode.name()));
     }
-    call.print(&text)
+    call.print_lines(&lines)
 }
 
 /// `status`
 pub(super) fn status(engine: &mut Engine, _given: &Given, call: &mut Call<'_>) -> Result<Status, Fault> {
-    let mut text = "Users currently editing the configuration:\n".to_owned();
+    let mut lines = vec!["Users currently editing the configuration:".to_owned()];
     for session in engine.management.sessions().iter().filter(|s| s.mode == SessionMode::Configuration) {
         let since = engine.local_time(session.since);
-        drop(writeln!(text, "  {} {} (session {}) on since {since}", session.user, session.via, session.id));
+        lines.push(format!("  {} {} (session {}) on since {since}", session.user, session.via, session.id));
     }
-    call.print(&text)
+    call.print_lines(&lines)
 }
 
 /// `help`
@@ -139,16 +137,15 @@ pub(super) fn help(engine: &mut Engine, given: &Given, call: &mut Call<'_>) -> R
     if given.words.is_empty() {
         let commands: Vec<&Command> = COMMANDS.iter().filter(|command| command.mode == mode).collect();
         let width = commands.iter().map(|command| command.name().len()).max().unwrap_or(0);
-        let mut text = String::new();
-        for command in commands {
-            let line = format!("{:<width$} - {}", command.name(), command.help);
-            drop(writeln!(text, "{}", engine.cut(&line)));
-        }
-        return call.print(&text);
+        let line = |command: &Command| format!("{:<width$} - {}", command.name(), command.help);
+        let lines: Vec<String> = commands.into_iter().map(|command| engine.cut(&line(command))).collect();
+        return call.print_lines(&lines);
     }
     let words: Vec<&str> = given.words.iter().filter_map(|token| token.word()).collect();
-    let named: Vec<&Command> =
-        COMMANDS.iter().filter(|c| c.words.len() >= words.len() && c.words.iter().zip(&words).all(|(a, b)| a == b)).collect();
+    let named: Vec<&Command> = COMMANDS
+        .iter()
+        .filter(|c| c.words.len() >= words.len() && c.words.iter().zip(&words).all(|(a, b)| a == b))
+        .collect();
     let in_mode: Vec<&Command> = named.iter().copied().filter(|command| command.mode == mode).collect();
     let shown = if in_mode.is_empty() { named } else { in_mode };
     if shown.is_empty() {
@@ -156,23 +153,21 @@ pub(super) fn help(engine: &mut Engine, given: &Given, call: &mut Call<'_>) -> R
         let said = said.at_maybe(given.words.first().map(|token| token.span(&call.source)));
         return Err(said.did_you_mean(words.first().unwrap_or(&""), COMMANDS.iter().map(|c| c.words[0])).into());
     }
-    let explained: Vec<String> = shown.into_iter().map(explain).collect();
-    call.print(&explained.join("\n"))
+    let explained: Vec<Vec<String>> = shown.into_iter().map(explain).collect();
+    call.print_lines(&explained.join(&String::new()))
 }
 
 /// Writes a command's usage and what its arguments are for.
-fn explain(command: &Command) -> String {
-    let mut text = format!("{}\n\n{}.", command.usage(), command.help);
+fn explain(command: &Command) -> Vec<String> {
+    let mut lines = vec![command.usage(), String::new(), format!("{}.", command.help)];
     if !command.about.is_empty() {
-        text.push('\n');
-        text.push_str(command.about);
+        lines.push(command.about.to_owned());
     }
-    text.push('\n');
     let arguments: Vec<_> = command.arguments.iter().filter(|argument| !argument.help().is_empty()).collect();
     let width = arguments.iter().map(|argument| argument.usage().chars().count()).max().unwrap_or(0);
-    for (at, argument) in arguments.iter().enumerate() {
-        let gap = if at == 0 { "\n" } else { "" };
-        drop(writeln!(text, "{gap}  {:<width$} - {}", argument.usage(), argument.help()));
+    if !arguments.is_empty() {
+        lines.push(String::new());
     }
-    text
+    lines.extend(arguments.iter().map(|a| format!("  {:<width$} - {}", a.usage(), a.help())));
+    lines
 }

@@ -1,10 +1,10 @@
 //! Commands that show the configuration and its history.
 
+use super::Engine;
 use super::fault::Fault;
 use super::line::{Call, Given, PipeCall};
 use super::output::Output;
 use super::pipe::Effect;
-use super::Engine;
 use crate::codec::{JsonLayout, resolve, write_compare, write_curly, write_json, write_set, write_yaml};
 use crate::diagnostic::Diagnostic;
 use crate::shell::Status;
@@ -33,9 +33,10 @@ pub(super) fn candidate(engine: &mut Engine, given: &Given, call: &mut Call<'_>)
 fn compared(engine: &Engine, call: &Call<'_>, base: Option<&DataTree>) -> Result<Option<DataTree>, Fault> {
     let Some(pipe) = notation(&call.pipes).filter(|pipe| pipe.pipe.effect == Effect::Compare) else { return Ok(None) };
     let steps = match pipe.given.option("rollback") {
-        Some(text) => Some(text.parse::<usize>().map_err(|_| {
-            Diagnostic::error(format!("`{text}` is not a number of commits")).at(pipe.span.clone())
-        })?),
+        Some(text) => Some(
+            text.parse::<usize>()
+                .map_err(|_| Diagnostic::error(format!("`{text}` is not a number of commits")).at(pipe.span.clone()))?,
+        ),
         None => None,
     };
     match (steps, base) {
@@ -72,12 +73,11 @@ fn show(
     let pipes = std::mem::take(&mut call.pipes);
     let mut output = Output::new(call.terminal, call.is_terminal, &pipes)?;
     let format = notation(&pipes).filter(|pipe| pipe.pipe.effect == Effect::Display);
-    let written = match (before, format.and_then(|pipe| pipe.given.word())) {
-        (Some(before), _) => write_compare(before, tree, &diff(before, tree), &path, &mut output),
-        (None, format) => write(tree, &path, format.unwrap_or("curly"), &mut output),
-    };
-    // A refused write is remembered by the output with its reason.
-    drop(written);
+    let format = format.and_then(|pipe| pipe.given.word()).unwrap_or("curly");
+    output.write(|out| match before {
+        Some(before) => write_compare(before, tree, &diff(before, tree), &path, out),
+        None => write(tree, &path, format, out),
+    });
     output.finish()?;
     Ok(Status::Done)
 }
@@ -104,16 +104,15 @@ pub(super) fn commits(engine: &mut Engine, _given: &Given, call: &mut Call<'_>) 
         call.say("No entries found.\n")?;
         return Ok(Status::Done);
     }
-    let mut text = String::new();
+    let mut lines = Vec::new();
     for (back, commit) in commits.iter().enumerate() {
         let time = engine.local_time(commit.time);
-        // Writing to a string cannot fail.
-        drop(writeln!(text, "{back:<3} {time} by {} via {}", commit.user, commit.via));
+        lines.push(format!("{back:<3} {time} by {} via {}", commit.user, commit.via));
         for (name, said) in [("label", &commit.label), ("comment", &commit.comment)] {
             if let Some(said) = said {
-                drop(writeln!(text, "    {name}: {said}"));
+                lines.push(format!("    {name}: {said}"));
             }
         }
     }
-    call.print(&text)
+    call.print_lines(&lines)
 }

@@ -1,0 +1,263 @@
+//! What may stand at a place in a line: the one function behind completion and `?`.
+
+use super::command::{Argument, Piped, Purpose, Tree};
+use super::line::{Given, Line, Stage};
+use super::values::{Offer, Offers};
+use super::{Engine, Mode};
+use crate::codec::{Ignore, Next, Token, TokenKind, Walker, lex, quote_word};
+use crate::diagnostic::{Diagnostic, Source};
+use crate::shell::{CANDIDATES_MAX, Candidate, Candidates};
+use crate::tree::{DataPath, DataTree};
+use std::sync::Arc;
+
+/// The line up to the place, as tokens and the word being typed.
+struct Typed {
+    source: Arc<Source>,
+    tokens: Vec<Token>,
+    /// The word being typed, its quotes taken away; empty between words.
+    word: String,
+    /// Where it begins.
+    start: usize,
+}
+
+/// Splits the line in front of a place into whole tokens and the word being typed, quoted or not.
+fn typed(line: &str, position: usize) -> Result<Typed, Diagnostic> {
+    let position = (0..=position.min(line.len())).rev().find(|at| line.is_char_boundary(*at)).unwrap_or(0);
+    let before = line.get(..position).unwrap_or("");
+    let source = Source::new("command", before);
+    let (mut tokens, faults) = lex(&source, 0, before.len());
+    if let Some(fault) = faults.into_iter().next() {
+        // A quote that is still open is a word being typed; nothing else is.
+        let open = fault.span.as_ref().map_or(before.len(), |span| span.start);
+        let quoted = before.get(open..).filter(|rest| rest.starts_with(['"', '\'']));
+        let Some(quoted) = quoted else { return Err(fault) };
+        tokens.retain(|token| token.end <= open);
+        let word = quoted.get(1..).unwrap_or("").replace("\\\"", "\"").replace("\\\\", "\\");
+        return Ok(Typed { source, tokens, word, start: open });
+    }
+    match tokens.last() {
+        Some(Token { kind: TokenKind::Word(word), start, end, .. }) if *end == before.len() => {
+            let (word, start) = (word.clone(), *start);
+            tokens.pop();
+            Ok(Typed { source, tokens, word, start })
+        }
+        _ => Ok(Typed { source, tokens, word: String::new(), start: position }),
+    }
+}
+
+/// Collects candidates up to the limit and counts the rest.
+struct Collected {
+    list: Vec<Candidate>,
+    more: usize,
+    is_help: bool,
+}
+
+impl Collected {
+    fn word(&mut self, prefix: &str, word: &str, help: &str) {
+        if word.starts_with(prefix) {
+            self.push(quote_word(word).into_owned(), String::new(), help.to_owned());
+        }
+    }
+
+    /// A remark says what can be typed; it stands where nothing is typed yet, and in help.
+    fn remark(&mut self, prefix: &str, display: &str, help: &str) {
+        if prefix.is_empty() || self.is_help {
+            self.push(String::new(), display.to_owned(), help.to_owned());
+        }
+    }
+
+    fn push(&mut self, text: String, display: String, help: String) {
+        if self.list.len() < CANDIDATES_MAX {
+            let display = if display.is_empty() { text.clone() } else { display };
+            self.list.push(Candidate { text, display, help });
+        } else {
+            self.more += 1;
+        }
+    }
+}
+
+impl Engine {
+    /// Returns what may stand at a place in a line; help also says whether the line may end there.
+    pub(super) fn candidates(&mut self, line: &str, position: usize, is_help: bool) -> Candidates {
+        let mut found = Collected { list: Vec::new(), more: 0, is_help };
+        let (start, fault) = match typed(line, position) {
+            Err(fault) => (position.min(line.len()), Some(fault)),
+            Ok(typed) => (typed.start, self.collect(&typed, &mut found).err()),
+        };
+        let fault = fault.map(|fault| match fault.hint {
+            Some(hint) => format!("syntax error: {}\nhint: {hint}", fault.message),
+            None => format!("syntax error: {}", fault.message),
+        });
+        for candidate in &mut found.list {
+            candidate.help = self.cut(&candidate.help);
+        }
+        Candidates { start, list: found.list, more: found.more, fault }
+    }
+
+    fn collect(&self, typed: &Typed, found: &mut Collected) -> Result<(), Diagnostic> {
+        let mut line = Line::new(self.mode());
+        for token in &typed.tokens {
+            line.step(token, &typed.source)?;
+        }
+        let (line, is_at_top) = innermost(&line);
+        match line.stage {
+            Stage::Words => {
+                for (word, help) in line.next_words() {
+                    found.word(&typed.word, word, help);
+                }
+                if line.command().is_some() {
+                    self.arguments(line, typed, is_at_top, found)?;
+                }
+            }
+            Stage::Arguments => self.arguments(line, typed, is_at_top, found)?,
+            Stage::PipeName => {
+                for pipe in line.next_pipes() {
+                    found.word(&typed.word, pipe.word, pipe.help);
+                }
+            }
+            Stage::PipeArguments => {
+                if let Some(call) = line.pipes.last() {
+                    self.given(&call.given, call.pipe.arguments, line, typed, is_at_top, found)?;
+                }
+                self.ending(line, typed, found);
+            }
+        }
+        Ok(())
+    }
+
+    fn arguments(&self, line: &Line, typed: &Typed, is_at_top: bool, found: &mut Collected) -> Result<(), Diagnostic> {
+        if let Some(command) = line.command() {
+            self.given(&line.given, command.arguments, line, typed, is_at_top, found)?;
+            self.ending(line, typed, found);
+        }
+        Ok(())
+    }
+
+    /// Says that the line may end here, or go on with a pipe.
+    fn ending(&self, line: &Line, typed: &Typed, found: &mut Collected) {
+        if !found.is_help || !typed.word.is_empty() {
+            return;
+        }
+        let end = crate::diagnostic::Span::new(&typed.source, typed.start, typed.start);
+        if line.clone().finish(end).is_ok() {
+            found.push(String::new(), "<[Enter]>".to_owned(), "Runs the command".to_owned());
+            if line.command().is_some_and(|command| command.piped != Piped::No) {
+                found.push("|".to_owned(), String::new(), "Pipes the output".to_owned());
+            }
+        }
+    }
+
+    fn given(
+        &self,
+        given: &Given,
+        arguments: &'static [Argument],
+        line: &Line,
+        typed: &Typed,
+        is_at_top: bool,
+        found: &mut Collected,
+    ) -> Result<(), Diagnostic> {
+        if let Some(option) = given.pending() {
+            for argument in arguments {
+                if let Argument::Option { word, value, help } = argument
+                    && *word == option
+                {
+                    found.remark(&typed.word, &format!("<{value}>"), help);
+                }
+            }
+            return Ok(());
+        }
+        for argument in given.expects(arguments) {
+            match argument {
+                Argument::Keyword { word, help } | Argument::Option { word, help, .. } => {
+                    found.word(&typed.word, word, help);
+                }
+                Argument::Choice { words } => words.iter().for_each(|(word, help)| found.word(&typed.word, word, help)),
+                Argument::Number { name, help, .. } | Argument::Text { name, help } => {
+                    found.remark(&typed.word, &format!("<{name}>"), help);
+                }
+                Argument::Path { purpose, tree, .. } => {
+                    let offer = match purpose {
+                        Purpose::Existing => Offer::Existing,
+                        Purpose::Place => Offer::Places,
+                    };
+                    self.schema_words(*tree, offer, &given.words, typed, is_at_top, found)?;
+                }
+                Argument::Statement { .. } => {
+                    self.schema_words(Tree::Candidate, Offer::Values, &given.words, typed, is_at_top, found)?;
+                }
+                Argument::CommandName { .. } => {
+                    let words: Vec<&str> = given.words.iter().filter_map(Token::word).collect();
+                    command_words(line.mode(), &words, typed, found);
+                }
+                Argument::Line { .. } => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn schema_words(
+        &self,
+        tree: Tree,
+        offer: Offer,
+        words: &[Token],
+        typed: &Typed,
+        is_at_top: bool,
+        found: &mut Collected,
+    ) -> Result<(), Diagnostic> {
+        let (tree, base): (DataTree, DataPath) = match (tree, &self.editing) {
+            (Tree::Candidate, Some(editing)) => {
+                let base = if is_at_top { DataPath::ROOT } else { editing.at.clone() };
+                (editing.candidate.tree.clone(), base)
+            }
+            _ => (self.management.running().tree.clone(), DataPath::ROOT),
+        };
+        let mut walker = Walker::new(tree.schema(), &typed.source, base, false);
+        for token in words {
+            // A path ends with its leaf; only where values are set do others follow.
+            let has_ended = offer != Offer::Values && matches!(walker.next(), Next::Value(_));
+            walker.step(token, &mut Ignore)?;
+            if has_ended && matches!(walker.next(), Next::Child(_)) {
+                return Ok(());
+            }
+        }
+        let offers = Offers::new(&tree, offer, &typed.word);
+        let more = offers.each(walker.next(), &mut |text, help| {
+            if text.starts_with('<') && text.ends_with('>') {
+                found.remark(&typed.word, text, help);
+            } else if let Some(bracket @ ("[" | "]")) = Some(text) {
+                found.push(bracket.to_owned(), String::new(), help.to_owned());
+            } else {
+                found.push(quote_word(text).into_owned(), String::new(), help.to_owned());
+            }
+            found.list.len() < CANDIDATES_MAX
+        });
+        found.more += more;
+        Ok(())
+    }
+}
+
+/// Goes into the command behind `run` or `top`; the latter's paths begin at the top.
+fn innermost(line: &Line) -> (&Line, bool) {
+    let (mut at, mut is_at_top) = (line, false);
+    while let Some(nested) = &at.nested {
+        is_at_top = is_at_top || nested.mode() == Mode::Configuration;
+        at = nested;
+    }
+    (at, is_at_top)
+}
+
+/// Offers the next word of the commands that begin with some words.
+fn command_words(mode: Mode, words: &[&str], typed: &Typed, found: &mut Collected) {
+    let mut line = Line::new(mode);
+    for (at, word) in words.iter().enumerate() {
+        let token = Token { kind: TokenKind::Word((*word).to_owned()), start: at, end: at, quoted: false };
+        if line.stage != Stage::Words || line.step(&token, &typed.source).is_err() {
+            return;
+        }
+    }
+    if line.stage == Stage::Words {
+        for (word, help) in line.next_words() {
+            found.word(&typed.word, word, help);
+        }
+    }
+}
