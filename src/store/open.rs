@@ -1,7 +1,7 @@
 //! Opening a data folder, and the handle that everybody shares.
 
 use super::error::StoreError;
-use super::fault::Fault;
+use super::fault::{self, Fault, FaultPoint};
 use super::queue::Queue;
 use super::reader::ReadPool;
 use super::records::Records;
@@ -59,6 +59,7 @@ struct Shared {
     readers: ReadPool,
     records: Records,
     opened_at: JournalPosition,
+    fault: Option<Arc<dyn Fault>>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -213,6 +214,14 @@ impl Store {
     pub fn set_meta(&self, key: &str, value: &str) -> Result<(), StoreError> {
         let (key, value) = (key.to_owned(), value.to_owned());
         self.write(move |tx| tx.set_meta(&key, &value))
+    }
+
+    /// Passes a point of a commit; does nothing in production.
+    ///
+    /// # Errors
+    /// [`StoreError::Injected`] where a test wants the commit to fail.
+    pub fn reach(&self, point: FaultPoint) -> Result<(), StoreError> {
+        fault::reach(self.0.fault.as_deref(), point)
     }
 
     /// Takes no more writes, finishes those that wait, and blocks until that is done. Reading still works.
