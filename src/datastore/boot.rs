@@ -161,7 +161,7 @@ impl Starting {
     fn keep_stored(self) -> Result<(Diagnostics, Vec<Refusal>), BootError> {
         let tree = self.running.tree.clone();
         let mut warnings = self.changed_files()?;
-        let (stored, found) = Rebased::new(Arc::clone(&self.running), tree, &*self.sealer, true).take_keep_stored();
+        let (stored, found) = Rebased::new(Arc::clone(&self.running), tree, &*self.sealer, true).take_as_stored();
         warnings.extend(found.into_iter().map(|diagnostic| Diagnostic { gravity: Gravity::Warning, ..diagnostic }));
         let (ready, refusals) = stored.prepare_what_can(&self.participants);
         ready.start(&self.store)?;
@@ -182,8 +182,10 @@ impl Starting {
         };
         let mut tell = |name: &str, what: &str| {
             found.push(
-                Diagnostic::warning(format!("the configuration file `{name}` {what} since the configuration was first loaded"))
-                    .hint("the stored configuration is used; `--config-override` loads the files in its place"),
+                Diagnostic::warning(format!(
+                    "the configuration file `{name}` {what} since the configuration was first loaded"
+                ))
+                .hint("the stored configuration is used; `--config-override` loads the files in its place"),
             );
         };
         for (name, digest) in &self.digests {

@@ -91,7 +91,7 @@ impl Store {
             end: JournalEnd { handed_out: newest, written: newest },
             queue: Arc::clone(&queue),
             clock: clock.clone(),
-            fault: options.fault,
+            fault: options.fault.clone(),
         };
         let thread = std::thread::Builder::new()
             .name("journal-writer".to_owned())
@@ -108,6 +108,7 @@ impl Store {
             readers: ReadPool::new(&journal_path),
             records,
             opened_at: JournalPosition(newest),
+            fault: options.fault,
             thread: Mutex::new(Some(thread)),
         })))
     }
