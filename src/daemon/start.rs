@@ -130,7 +130,7 @@ const NODE_KEY: &str = "node-id";
 
 /// Returns the configured node id, or else the host name at the first start, which a renamed host does not change.
 fn node_id(store: &Store, tree: &crate::tree::DataTree) -> Result<String, Stopped> {
-    if let Some(node) = settings::node_id(tree) {
+    if let Some(node) = settings::environment(tree).node_id {
         return Ok(node);
     }
     if let Some(node) = store.meta(NODE_KEY)? {

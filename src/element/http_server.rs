@@ -71,10 +71,10 @@ impl HttpListener {
         if let Some(fixed) = self.0.fixed {
             return Ok(fixed);
         }
-        let (host, port) = settings::http_address(change.after);
+        let settings::HttpServerSpec { address: host, port } = settings::http_server(change.after)?;
         let fault = |cause: String| {
             Diagnostic::error(format!("`{host}` is no address to listen on: {cause}"))
-                .on(settings::http_server_path(change.after.schema(), "address"))
+                .on("/annunciator-system:system/http-server/address")
                 .hint("give an address of this machine, such as 127.0.0.1 or 0.0.0.0")
         };
         let mut found = (host.as_str(), port).to_socket_addrs().map_err(|e| Diagnostics::from(fault(e.to_string())))?;
@@ -120,7 +120,7 @@ impl Participant for HttpListener {
         let bound = self.0.runtime.block_on(HttpServer::bind(wanted, ServerLimits::default()));
         let server = bound.map_err(|error| {
             let said = Diagnostic::error(format!("cannot listen on {wanted}: {error}"));
-            let path = settings::http_server_path(change.after.schema(), "port");
+            let path = "/annunciator-system:system/http-server/port";
             Diagnostics::from(match self.0.fixed {
                 Some(_) => said.hint("choose another address with `--http-listen`"),
                 None => said.on(path).hint("choose a free port, or an address of this machine"),
