@@ -122,8 +122,8 @@ impl Link {
         self.running.store(0, Ordering::Release);
     }
 
-    /// Interrupts the line that runs, if one does.
-    pub(super) fn interrupt(&self) {
+    /// Interrupts the line that runs; returns whether one does.
+    pub(super) fn interrupt(&self) -> bool {
         let id = self.running.load(Ordering::Acquire);
         if id != 0
             && let Err(Lost(reason)) = self.send(&FromClient::Interrupt { id })
@@ -131,6 +131,7 @@ impl Link {
             // The reading thread meets the same end and tells it.
             tracing::debug!(reason, "the interrupt was not sent");
         }
+        id != 0
     }
 
     /// Asks the daemon about the line being typed; `None` when it does not answer in time.
@@ -219,7 +220,7 @@ impl Link {
                     drop(answers.try_send((id, candidates)));
                 }
                 Ok(Some(FromDaemon::Notice { text })) => self.notice(text),
-                Ok(Some(FromDaemon::Goodbye { reason })) => return self.lose(Lost::goodbye(reason), events),
+                Ok(Some(FromDaemon::Goodbye { reason })) => return self.lose(Lost::goodbye(&reason), events),
                 Ok(Some(message)) => {
                     if events.send(Event::Message(message)).is_err() {
                         return;
