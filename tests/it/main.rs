@@ -1,2 +1,4 @@
-//! x
-fn main() {}
+//! Tests of the element from outside, one binary.
+
+#[cfg(test)]
+mod transcripts;
