@@ -4,7 +4,7 @@ use super::builder::Builder;
 use super::lexer::{Token, TokenKind, lex, quote_word};
 use super::words::{Walker, shown_name};
 use crate::diagnostic::Source;
-use crate::tree::{DataPath, NodeRef, Value};
+use crate::tree::{DataPath, Key, NodeRef, Value};
 use crate::yang::NodeKind;
 use std::fmt::{self, Write};
 use std::sync::Arc;
@@ -75,7 +75,7 @@ impl<'o> CurlyWriter<'o> {
     fn block(&mut self, name: &str, node: NodeRef<'_>) -> fmt::Result {
         self.start()?;
         self.out.write_str(name)?;
-        for value in node.key().into_iter().flat_map(|key| key.values()) {
+        for value in node.key().into_iter().flat_map(Key::values) {
             write!(self.out, " {}", quote_word(&value.to_string()))?;
         }
         if node.children().next().is_none() {

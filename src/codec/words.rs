@@ -287,7 +287,8 @@ impl<'s> Walker<'s> {
         if let Some(close) = nearest(name, children.iter().map(|n| &*n.name)) {
             return Err(said.hint(format!("did you mean `{close}`?")));
         }
-        let mut names: Vec<&str> = children.iter().filter(|n| n.config).map(|n| &*n.name).take(LISTED_MAX).collect();
+        let mut names: Vec<&str> =
+            children.iter().filter(|n| n.config && !n.is_key()).map(|n| &*n.name).take(LISTED_MAX).collect();
         if children.len() > LISTED_MAX {
             names.push("…");
         }

@@ -10,5 +10,6 @@ mod alertmanager_clients;
 mod harness;
 mod listener;
 mod receive;
+mod transcripts;
 mod transport;
 mod webhook;

@@ -46,7 +46,7 @@ fn expected(ty: &Type) -> String {
             members.iter().map(|member| &*member.name).collect::<Vec<_>>().join(",")
         }
         BaseType::Boolean => "true,false".to_owned(),
-        _ => format!("<{}>", ty.name),
+        _ => format!("<{}>", ty.name.split_once(':').map_or(&*ty.name, |(_, name)| name)),
     }
 }
 

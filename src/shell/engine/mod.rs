@@ -1,4 +1,4 @@
-//! The shell's language: commands over the management of the element, in ConfD's J style.
+//! The shell's language: commands over the management of the element, in the J style of `ConfD`.
 //!
 //! One table of commands and the schema give running, abbreviation, completion, `?`, `help` and the reference.
 //!

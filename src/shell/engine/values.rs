@@ -85,29 +85,35 @@ impl<'t> Offers<'t> {
             take(&format!("<{}>", leaf.name), &leaf.summary());
         }
         let found = self.tree.get(list);
-        let Some(entries) = found.and_then(|node| node.as_list()) else {
-            return self.typed_values(list, leaf, take);
+        let more = match found.and_then(|node| node.as_list()) {
+            Some(entries) => self.existing_keys(node, entries, given, take),
+            None => 0,
         };
-        let more = self.existing_keys(node, entries, given, take);
-        if entries.is_empty() { more + self.typed_values(list, leaf, take) } else { more }
+        // Keys that can only be one of some values are offered all, there or not.
+        let is_closed =
+            leaf.ty().is_some_and(|ty| !matches!(ty.base, BaseType::String { .. } | BaseType::Integer { .. }));
+        if self.offer != Offer::Existing && is_closed && found.is_none() {
+            return more + self.typed_values(list, leaf, take);
+        }
+        more
     }
 
     fn existing_keys(&self, list: &SchemaNode, entries: &List, given: &[Value], take: &mut Take<'_>) -> usize {
         let mut more = 0;
         let mut has_room = true;
-        let mut last: Option<&Value> = None;
-        for (key, branch) in self.from_prefix(entries, given).take(SCANNED_MAX) {
+        let mut told: Option<&Value> = None;
+        for (key, branch) in self.beginning(entries, given).take(SCANNED_MAX) {
             let Some((before, value)) = key.values().get(..given.len()).zip(key.values().get(given.len())) else {
                 continue;
             };
-            if before != given || last == Some(value) {
+            if before != given || told == Some(value) {
                 continue;
             }
             let text = value.to_string();
             if !text.starts_with(self.prefix) {
                 continue;
             }
-            last = Some(value);
+            told = Some(value);
             if !has_room {
                 more += 1;
                 continue;
@@ -124,7 +130,7 @@ impl<'t> Offers<'t> {
 
     /// Walks the entries from the first whose key can begin with what is typed; texts are in order, so the walk ends
     /// behind the last.
-    fn from_prefix<'e>(
+    fn beginning<'e>(
         &self,
         entries: &'e List,
         given: &[Value],
@@ -211,18 +217,10 @@ impl<'t> Offers<'t> {
                 return more;
             }
             _ => {
-                take(&format!("<{}>", local(&ty.name)), &self.value_help(node));
+                take(&format!("<{}>", local(&ty.name)), &value_help(node));
             }
         }
         more
-    }
-
-    /// Returns what a leaf is for, with its default.
-    fn value_help(&self, node: &SchemaNode) -> String {
-        match node.as_leaf().and_then(|leaf| leaf.default.as_deref()) {
-            Some(default) => format!("{} [{default}]", node.summary()),
-            None => node.summary(),
-        }
     }
 
     /// Offers the values that a reference may have.
@@ -233,13 +231,11 @@ impl<'t> Offers<'t> {
         let is_first_key = holder.as_list().is_some_and(|list| list.keys.first() == Some(&leafref.target));
         if is_first_key && shared.len() + 1 == usize::from(holder.list_depth) {
             let found = self.tree.get(&DataPath::new(holder.id, shared));
-            return match found.and_then(|node| node.as_list()) {
-                Some(list) => self.existing_keys(holder, list, &[], take),
-                None => {
-                    take(&format!("<{}>", target.name), &target.summary());
-                    0
-                }
-            };
+            if let Some(list) = found.and_then(|node| node.as_list()) {
+                return self.existing_keys(holder, list, &[], take);
+            }
+            take(&format!("<{}>", target.name), &target.summary());
+            return 0;
         }
         let mut found = Vec::new();
         collect(self.tree.root(), &self.schema().ancestry(leafref.target), &shared, &mut found);
@@ -280,6 +276,14 @@ fn collect(at: NodeRef<'_>, way: &[SchemaId], keys: &[Key], found: &mut Vec<Stri
             }
         }
         None => child.entries().take(SCANNED_MAX).for_each(|entry| collect(entry, rest, &[], found)),
+    }
+}
+
+/// Returns what a leaf is for, with its default.
+fn value_help(node: &SchemaNode) -> String {
+    match node.as_leaf().and_then(|leaf| leaf.default.as_deref()) {
+        Some(default) => format!("{} [{default}]", node.summary()),
+        None => node.summary(),
     }
 }
 
