@@ -1,5 +1,7 @@
 //! Holds the house together: imports go down the layers only, and every file opens with its purpose.
 
+#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 

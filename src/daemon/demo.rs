@@ -173,13 +173,13 @@ impl Screen {
             let text =
                 if self.colour { format!("\n\u{1b}[1m# {text}\u{1b}[0m\n\n") } else { format!("\n# {text}\n\n") };
             // A closed output is remembered in `failed` and ends the next command.
-            if self.print(&text).is_err() {}
+            self.print(&text).ok();
         }
     }
 
     fn typed(&mut self, banner: &str, prompt: &str, line: &str) {
         let banner = if banner.is_empty() { String::new() } else { format!("{banner}\n") };
-        if self.print(&format!("{banner}{prompt}{line}\n")).is_err() {}
+        self.print(&format!("{banner}{prompt}{line}\n")).ok();
     }
 }
 

@@ -165,7 +165,7 @@ impl Interpreter for Refusal {
 
     fn line(&mut self, _line: &str, terminal: &mut dyn Terminal) -> Status {
         // The session ends either way.
-        if terminal.write_error(&format!("error: {}\n", self.0)).is_err() {}
+        terminal.write_error(&format!("error: {}\n", self.0)).ok();
         Status::Closed
     }
 
