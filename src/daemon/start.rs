@@ -1,6 +1,6 @@
 //! Builds the element from its folder and its files: everything that can fail before it is ready, fails here.
 
-use super::{KEY_FILE_NAME, Stopped, builtin_plan, check::tell_warnings, discover};
+use super::{KEY_FILE_NAME, Stopped, builtin_plan, check::tell_warnings, discover, load};
 use crate::clock::Clock;
 use crate::codec::{self, Builder, Format};
 use crate::datastore::{BootInput, BootOptions, Booted, Participant, boot};
@@ -13,8 +13,9 @@ use crate::settings;
 use crate::shell::engine::{Engine, EngineSession};
 use crate::shell::server::{Notices, Sessions, ShellServer};
 use crate::shell::{Candidates, Interpreter, Prompt, Status, Terminal};
-use crate::store::{AbortAt, FaultPoint, Store, StoreOptions};
+use crate::store::{AbortAt, FaultPoint, JOURNAL_NAME, Store, StoreOptions};
 use crate::task::Scope;
+use crate::tree::Plan;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -64,6 +65,9 @@ pub async fn start(options: &StartOptions) -> Result<Running, Stopped> {
     let (clock, scope) = (Clock::system(), Scope::new());
     let files = config_files(options)?;
     let plan = builtin_plan()?;
+    if !options.data_dir.join(JOURNAL_NAME).exists() {
+        first_look(options, &files, &plan)?;
+    }
     let folder =
         |e: std::io::Error| Stopped::failed("create the data folder", format!("`{}`: {e}", options.data_dir.display()));
     persist::create_private_folder(&options.data_dir).map_err(folder)?;
@@ -98,6 +102,14 @@ pub async fn start(options: &StartOptions) -> Result<Running, Stopped> {
         ShellServer::bind(&options.socket).map_err(|e| Stopped::failed("open the shell's socket", chain(&e)))?;
     server.serve(sessions.clone());
     Ok(Running { management, sessions, scope, clock, node, http, store })
+}
+
+/// Reads the files of a first start before anything is created: faulty ones leave no trace.
+fn first_look(options: &StartOptions, files: &[super::ConfigFile], plan: &Arc<Plan>) -> Result<(), Stopped> {
+    let path = options.data_dir.join(KEY_FILE_NAME);
+    let keys = if path.exists() { KeyRing::load_or_create(&path) } else { KeyRing::ephemeral() };
+    let keys = keys.map_err(|e| Stopped::failed("use the key", chain(&e)))?;
+    load(files, plan, &keys).map(|_| ()).map_err(Stopped::Refused)
 }
 
 fn config_files(options: &StartOptions) -> Result<Vec<super::ConfigFile>, Stopped> {
