@@ -7,7 +7,7 @@ use crate::delivery::HandlerSpec;
 use crate::diagnostic::Diagnostics;
 use crate::handler::Notifier;
 use crate::settings::{self, Places};
-use crate::tree::{DataPath, EntryChange, Key, Value};
+use crate::tree::{DataPath, EntryChange, Value};
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
@@ -123,7 +123,6 @@ fn concerned(change: &CommitContext<'_>, places: &Places, clients: &ChangedClien
         for referrer in change.after.references().to(*client_key, &value) {
             if schema.ancestry(referrer.schema_id()).contains(&places.alarm_handler) {
                 let path = referrer.ancestor(schema, places.alarm_handler);
-                debug_assert!(matches!(path.keys().last(), Some(Key::One(_))));
                 found.entry(path).or_insert(EntryChange::Changed);
             }
         }

@@ -100,8 +100,8 @@ impl Running {
     }
 }
 
-fn local() -> Option<SocketAddr> {
-    Some(SocketAddr::from(([127, 0, 0, 1], 0)))
+fn local() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 0))
 }
 
 fn ping(address: SocketAddr) -> String {
@@ -115,7 +115,7 @@ fn ping(address: SocketAddr) -> String {
 #[test]
 fn what_a_commit_does_not_concern_stays_as_it_is() {
     let element = Element::new();
-    let running = element.boot(local());
+    let running = element.boot(Some(local()));
     let (clients, handlers) = (running.outbound.clients(), running.outbound.handlers());
     assert_eq!((clients.len(), handlers.len()), (2, 2));
     let (c1, c2) = (clients.http_client("c1").unwrap(), clients.http_client("c2").unwrap());
@@ -135,7 +135,7 @@ fn what_a_commit_does_not_concern_stays_as_it_is() {
 #[test]
 fn a_handler_that_cannot_be_built_refuses_the_commit_at_its_path() {
     let element = Element::new();
-    let running = element.boot(local());
+    let running = element.boot(Some(local()));
     let path = format!("{HANDLERS}[id='h1']/webhook-notifier/web-service/hostname");
     let refused = running.commit(&[(&path, Some(Value::Text("169.254.169.254".into())))]).unwrap_err();
     let CommitError::Refused { diagnostics, .. } = refused else { panic!("{refused}") };
@@ -151,7 +151,7 @@ fn the_server_moves_and_a_port_in_use_refuses_the_whole_commit() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = |port: u16| (PORT, Some(Value::Uint(port.into())));
     // The default port may be in use on this machine: the first boot is with one that is not.
-    drop(element.boot(local()));
+    drop(element.boot(Some(local())));
     let running = element.boot(None);
     running.commit(&[port(free)]).unwrap();
     let bound = running.listener.local_addr().unwrap();
@@ -171,7 +171,7 @@ fn the_server_moves_and_a_port_in_use_refuses_the_whole_commit() {
 #[test]
 fn a_stored_configuration_boots_without_the_parts_that_cannot_be_built() {
     let mut element = Element::new();
-    let running = element.boot(local());
+    let running = element.boot(Some(local()));
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     // With a fixed address the port is not looked at, and gets stored.
     running.commit(&[(PORT, Some(Value::Uint(taken.local_addr().unwrap().port().into())))]).unwrap();

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use std::time::Duration;
 
 /// An edit of the test schema, from numbers.
-fn edit(world: &World, tree: &mut DataTree, (kind, entry, value): (u8, u8, u8)) {
+pub(super) fn edit(world: &World, tree: &mut DataTree, (kind, entry, value): (u8, u8, u8)) {
     let text = match kind {
         0 => format!("/m:c/a = {value}"),
         1 => format!("/m:c/tag = t{value}"),
