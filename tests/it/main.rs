@@ -1,2 +1,14 @@
-//! x
-fn main() {}
+//! Integration tests: one binary, each test with a world of its own.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test ends at the first surprise, and says what it cannot test"
+)]
+
+mod alertmanager_clients;
+mod harness;
+mod listener;
+mod receive;
+mod transport;
+mod webhook;
