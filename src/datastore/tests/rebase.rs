@@ -145,7 +145,9 @@ proptest! {
         let world = World::new();
         let made = |from: &DataTree, steps: &[(u8, u8, u8)]| {
             let mut tree = from.clone();
-            steps.iter().for_each(|step| edit(&world, &mut tree, *step));
+            for step in steps {
+                edit(&world, &mut tree, *step);
+            }
             tree
         };
         let base = made(&DataTree::new(world.plan.clone()), &base);
