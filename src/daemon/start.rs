@@ -5,17 +5,20 @@ use crate::clock::Clock;
 use crate::codec::{self, Builder, Format};
 use crate::datastore::{BootInput, BootOptions, Booted, Participant, boot};
 use crate::diagnostic::{Diagnostic, Source};
-use crate::element::HttpListener;
+use crate::element::{Listener, ListenerOptions, Outbound};
 use crate::management::Management;
 use crate::persist;
 use crate::secret::{KeyRing, Sealer};
-use crate::settings;
+use crate::settings::{self, Places};
 use crate::shell::engine::{Engine, EngineSession};
 use crate::shell::server::{Notices, Sessions, ShellServer};
 use crate::shell::{Candidates, Interpreter, Prompt, Status, Terminal};
 use crate::store::{AbortAt, FaultPoint, JOURNAL_NAME, Store, StoreOptions};
 use crate::task::Scope;
+use crate::transport::Transport;
 use crate::tree::Plan;
+use axum::Router;
+use tokio::runtime::Handle;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -50,7 +53,7 @@ pub struct Running {
     /// The node's name.
     pub node: String,
     /// The HTTP listener.
-    pub http: HttpListener,
+    pub http: Arc<Listener>,
     store: Store,
 }
 
@@ -74,8 +77,19 @@ pub async fn start(options: &StartOptions) -> Result<Running, Stopped> {
     let store = open_store(options, &clock)?;
     let keys = KeyRing::load_or_create(&options.data_dir.join(KEY_FILE_NAME));
     let sealer: Arc<dyn Sealer> = Arc::new(keys.map_err(|e| Stopped::failed("use the key", chain(&e)))?);
-    let http = HttpListener::new(scope.clone(), options.http_listen);
-    let participants: Vec<Arc<dyn Participant>> = vec![Arc::new(http.clone())];
+    let places = Places::of(plan.schema()).ok_or_else(|| Stopped::failed("start", "the schema is not the product's"))?;
+    let outbound = Arc::new(Outbound::new(places, Arc::new(Transport::new(&clock)), Arc::clone(&sealer)));
+    let http = Arc::new(Listener::new(
+        places,
+        ListenerOptions {
+            router: Router::new(),
+            runtime: Handle::current(),
+            scope: scope.clone(),
+            clock: clock.clone(),
+            fixed: options.http_listen,
+        },
+    ));
+    let participants: Vec<Arc<dyn Participant>> = vec![outbound, Arc::clone(&http) as Arc<dyn Participant>];
     let booting = BootOptions {
         store: store.clone(),
         plan,
@@ -237,7 +251,7 @@ impl Running {
     /// Says in one line that the element is ready, and where.
     #[must_use]
     pub fn ready_line(&self, options: &StartOptions) -> String {
-        let http = self.http.address().map_or_else(|| "no HTTP".to_owned(), |at| format!("HTTP http://{at}"));
+        let http = self.http.local_addr().map_or_else(|| "no HTTP".to_owned(), |at| format!("HTTP http://{at}"));
         let revision = self.management.running().revision;
         format!(
             "annunciator ready: node {}, revision {revision}, shell {}, {http}",

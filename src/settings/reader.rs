@@ -118,7 +118,7 @@ impl<'t, 's> Reader<'t, 's> {
     pub(super) fn secret(&mut self, leaf: &str, sealer: &dyn Sealer) -> Result<Option<Secret>, Reported> {
         match self.value(leaf) {
             None => Ok(None),
-            Some(Value::Secret(sealed)) => sealer.open(sealed).map(Some).map_err(|error| {
+            Some(Value::Secret(text)) => sealer.open(text).map(Some).map_err(|error| {
                 let said = Diagnostic::error(format!("the secret cannot be opened: {error}"));
                 self.report(
                     leaf,

@@ -1,9 +1,14 @@
 //! Two candidates at once: what goes together, and what is told when it does not.
 
 use super::super::{CommitError, Conflict};
+use super::history::edit;
 use super::{World, request};
+use crate::datastore::rebase::rebase;
+use crate::datastore::{Candidate, Snapshot};
 use crate::secret::PLACEHOLDER;
 use crate::tree::{DataTree, Key, Position, Value};
+use proptest::prelude::*;
+use std::sync::Arc;
 
 /// Commits `theirs`, then `ours`, both made from a running with `base`; gives running or the conflicts.
 fn meet(base: &[&str], theirs: &[&str], ours: &[&str]) -> Result<(World, DataTree), (World, Vec<Conflict>)> {
@@ -126,4 +131,42 @@ fn the_users_order_survives_additions_of_others_and_conflicts_only_when_both_reo
     assert_eq!(ids(&datastore.running().tree), "3 1 4 2");
     let Err(CommitError::Conflict(found)) = datastore.commit(&mut third, &request("cid")) else { panic!() };
     assert_eq!((found[0].ours.as_str(), found[0].theirs.as_str()), ("(reordered)", "(reordered)"));
+}
+
+/// Edits of nodes whose order nobody decides, and that are not sealed: these have one result, whoever comes first.
+fn edits() -> impl Strategy<Value = Vec<(u8, u8, u8)>> {
+    let kind = proptest::sample::select(vec![0u8, 1, 2, 5, 5, 6, 10, 11, 13]);
+    proptest::collection::vec((kind, 0u8..3, 0u8..3), 0..6)
+}
+
+proptest! {
+    #[test]
+    fn it_does_not_matter_who_commits_first(base in edits(), one in edits(), other in edits()) {
+        let world = World::new();
+        let made = |from: &DataTree, steps: &[(u8, u8, u8)]| {
+            let mut tree = from.clone();
+            for step in steps {
+                edit(&world, &mut tree, *step);
+            }
+            tree
+        };
+        let base = made(&DataTree::new(world.plan.clone()), &base);
+        let (one, other) = (made(&base, &one), made(&base, &other));
+        let onto = |ours: &DataTree, running: &DataTree| {
+            let mut candidate = Candidate::new(Arc::new(Snapshot { revision: 1, tree: base.clone() }));
+            candidate.replace(ours.clone());
+            rebase(&candidate, running, &*world.sealer)
+        };
+        match (onto(&one, &other), onto(&other, &one)) {
+            (Ok(a), Ok(b)) => {
+                prop_assert_eq!(&a, &b);
+                prop_assert_eq!(a.references(), b.references());
+            }
+            (Err(a), Err(b)) => prop_assert!(!a.is_empty() && !b.is_empty()),
+            (a, b) => prop_assert!(false, "{:?} but {:?}", a, b),
+        }
+        // Alone, an edit is what it is; what both did is done.
+        prop_assert_eq!(onto(&one, &base), Ok(one.clone()));
+        prop_assert_eq!(onto(&one, &one), Ok(one.clone()));
+    }
 }
