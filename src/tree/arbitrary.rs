@@ -3,7 +3,9 @@
 use super::{Cell, DataPath, DataTree, Key, Plan, Position, Value};
 use crate::diagnostic::Source;
 use crate::secret::{OpenError, SEALED_PREFIX, Sealer, Secret};
-use crate::yang::{BaseType, CompileOptions, NodeKind, SchemaId, SchemaNode, SchemaTree, Type, builtin_sources, compile};
+use crate::yang::{
+    BaseType, CompileOptions, NodeKind, SchemaId, SchemaNode, SchemaTree, Type, builtin_sources, compile,
+};
 use proptest::prelude::*;
 use std::sync::{Arc, LazyLock};
 
@@ -278,16 +280,97 @@ fn is_target(schema: &SchemaTree, node: &SchemaNode) -> bool {
 
 /// Texts that some notation takes for something else, or cannot write without care.
 const NASTY: &[&str] = &[
-    "a", "it's", "no", "\"x\" and 'y'", "b", "", " ", " lead", "trail ", "two words", "a: b", "a #b", "- x", "017", "1e3",
-    "true", "null", "~", "<<", "=", "{", "}", "[x]", ";", "a;b", "a{b", "\\", "a\\nb", "\\\\", "l1\nl2", "\n", "a\n", "\t", "a\tb", "\r\n",
-    "\u{85}", "\u{2028}", "\u{feff}", "\u{7f}", "\u{9b}31m", "é", "😀", "&a", "*a", "!a", "|", ">", "%a", "@a", "`a`", "#", "/* a */",
-    "// a", "---", "...", "$9$", "$9", "<secret>", "/a/b", "a,b", "?", ":", "-", "'", "\"", "0x1f", "1:30", "2001-01-01", ".5",
-    "set", "delete", "pair a", "\"", "\u{10fffd}", "ab1", "zz", "xyz", "a]b", "it''s", "\"\"",
+    "a",
+    "it's",
+    "no",
+    "\"x\" and 'y'",
+    "b",
+    "",
+    " ",
+    " lead",
+    "trail ",
+    "two words",
+    "a: b",
+    "a #b",
+    "- x",
+    "017",
+    "1e3",
+    "true",
+    "null",
+    "~",
+    "<<",
+    "=",
+    "{",
+    "}",
+    "[x]",
+    ";",
+    "a;b",
+    "a{b",
+    "\\",
+    "a\\nb",
+    "\\\\",
+    "l1\nl2",
+    "\n",
+    "a\n",
+    "\t",
+    "a\tb",
+    "\r\n",
+    "\u{85}",
+    "\u{2028}",
+    "\u{feff}",
+    "\u{7f}",
+    "\u{9b}31m",
+    "é",
+    "😀",
+    "&a",
+    "*a",
+    "!a",
+    "|",
+    ">",
+    "%a",
+    "@a",
+    "`a`",
+    "#",
+    "/* a */",
+    "// a",
+    "---",
+    "...",
+    "$9$",
+    "$9",
+    "<secret>",
+    "/a/b",
+    "a,b",
+    "?",
+    ":",
+    "-",
+    "'",
+    "\"",
+    "0x1f",
+    "1:30",
+    "2001-01-01",
+    ".5",
+    "set",
+    "delete",
+    "pair a",
+    "\"",
+    "\u{10fffd}",
+    "ab1",
+    "zz",
+    "xyz",
+    "a]b",
+    "it''s",
+    "\"\"",
 ];
 
 /// `anydata` as readers keep it: compact JSON.
-const ANY_DATA: &[&str] =
-    &["{\"a\":1}", "{}", "{\"x\":[null,true,\"no\",1.5e3,{\"y\":[]}]}", "[\"a\\nb\",[[]]]", "\"text\"", "{\"a b\":{\"é\":\"~\"}}"];
+const ANY_DATA: &[&str] = &[
+    "{\"a\":1}",
+    "{}",
+    "{\"x\":[null,true,\"no\",1.5e3,{\"y\":[]}]}",
+    "[\"a\\nb\",[[]]]",
+    "\"text\"",
+    "{\"a b\":{\"é\":\"~\"}}",
+];
 
 /// Texts tried at most until one fits the type's restrictions.
 const TRIES: u16 = 200;

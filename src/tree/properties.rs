@@ -18,7 +18,13 @@ fn rebuilt(tree: &DataTree) -> References {
 fn as_set(found: &Diagnostics) -> Vec<String> {
     let mut all: Vec<String> = found
         .iter()
-        .map(|d| format!("{} {}", d.data_path.as_deref().unwrap_or(""), d.message.split(" is still referred").next().unwrap_or("")))
+        .map(|d| {
+            format!(
+                "{} {}",
+                d.data_path.as_deref().unwrap_or(""),
+                d.message.split(" is still referred").next().unwrap_or("")
+            )
+        })
         .collect();
     all.sort();
     all
