@@ -175,11 +175,17 @@ async fn converse(
     if let Err(error) = started {
         return Ending::Told(format!("no further session can be started: {error}"));
     }
-    tokio::select! {
+    let ending = tokio::select! {
         ending = listen(frames, wire, &work, listener.as_mut(), &notices) => ending,
         written = writer.run(wire) => if written.is_ok() { Ending::Said } else { Ending::Gone },
         () = sessions.scope().stopped() => Ending::Told(STOPPING.to_owned()),
+    };
+    // Before `work` goes, which ends the thread, whose own goodbye has no reason.
+    if let Ending::Told(reason) = &ending {
+        wire.hang_up();
+        wire.close(reason);
     }
+    ending
 }
 
 /// Closes the session when the interpreter's thread ends, by a panic too.
@@ -203,6 +209,10 @@ fn interpret(interpreter: &mut dyn Interpreter, wire: &Wire, mut works: mpsc::Re
     wire.send(FromDaemon::Prompt(interpreter.prompt()));
     while let Some(work) = works.blocking_recv() {
         match work {
+            // Whoever asked has gone on: nobody waits for an answer that the next message follows.
+            Work::Complete { id, .. } | Work::Help { id, .. } if !works.is_empty() => {
+                wire.send(FromDaemon::Candidates { id, candidates: Candidates::default() });
+            }
             Work::Line { id, text } => {
                 let status = interpreter.line(&text, &mut RemoteTerminal { wire, id });
                 wire.finish();
