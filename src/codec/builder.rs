@@ -1,8 +1,9 @@
 //! What all readers feed: a tree under construction that remembers where in the input each node came from.
 
+use super::load::compact_json;
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
 use crate::secret::{OpenError, PLACEHOLDER, SEALED_PREFIX, Sealer};
-use crate::tree::{DataPath, DataTree, Position, Value};
+use crate::tree::{Cell, DataPath, DataTree, Position, Value};
 use crate::yang::{NodeKind, SchemaId, SchemaNode, Type};
 use std::collections::{HashMap, HashSet};
 
@@ -45,11 +46,11 @@ impl<'s> Builder<'s> {
         parse_value(&self.tree, self.sealer, node, ty, text)
     }
 
-    /// Sets a leaf from text. A secret whose clear text is unchanged keeps its sealed form.
+    /// Sets a leaf, or `anydata` from JSON, from text. A secret whose clear text is unchanged keeps its sealed form.
     pub fn leaf(&mut self, path: &DataPath, text: &str, span: Option<Span>) {
         let schema = self.tree.schema().clone();
         let node = schema.node(path.schema_id());
-        let Some(ty) = node.ty() else { return };
+        let Some(ty) = node.ty() else { return self.any_data(path, text, span) };
         match self.value(node, ty, text) {
             Err(diagnostic) => self.report_on(path, span, diagnostic),
             Ok(value) => {
@@ -60,6 +61,17 @@ impl<'s> Builder<'s> {
                     self.report_on(path, None, Diagnostic::error(e.to_string()));
                 }
             }
+        }
+    }
+
+    fn any_data(&mut self, path: &DataPath, text: &str, span: Option<Span>) {
+        let put = compact_json(text).and_then(|json| {
+            let put = self.tree.put(path, Cell::AnyData(json.into()));
+            put.map_err(|e| Diagnostic::error(e.to_string()))
+        });
+        match put {
+            Ok(_) => self.note(path, span),
+            Err(diagnostic) => self.report_on(path, span, diagnostic),
         }
     }
 

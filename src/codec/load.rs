@@ -31,6 +31,25 @@ fn read(builder: &mut Builder<'_>, document: Option<&Document<'_>>, found: Diagn
     }
 }
 
+/// Reads a JSON text and writes it in the form that `anydata` is kept in.
+///
+/// # Errors
+/// The first fault, without a place: the text is a word of something else.
+pub(super) fn compact_json(text: &str) -> Result<String, Diagnostic> {
+    let source = Source::new("anydata", text);
+    let mut found = Diagnostics::new();
+    let document = json::parse(&source, Limits::INPUT, &mut found);
+    if let Some(fault) = found.into_iter().next() {
+        return Err(Diagnostic { span: None, ..fault });
+    }
+    let mut compact = String::new();
+    let mut emitter = json::JsonEmitter::new(&mut compact, json::JsonLayout::Compact);
+    match document.map(|document| emit_document(&mut emitter, &document.root)) {
+        Some(Ok(())) => Ok(compact),
+        _ => Err(Diagnostic::error("expected JSON")),
+    }
+}
+
 /// Merges a document into the tree under construction.
 pub(super) fn load_document(builder: &mut Builder<'_>, document: &Document<'_>) {
     let schema = Arc::clone(builder.tree.schema());

@@ -15,6 +15,8 @@ mod json;
 mod lexer;
 mod load;
 mod names;
+#[cfg(test)]
+mod notations;
 mod set;
 mod shape;
 mod words;

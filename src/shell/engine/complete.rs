@@ -211,6 +211,9 @@ impl Engine {
         }
         let offers = Offers::new(&tree, offer, &typed.word);
         let more = offers.each(walker.next(), &mut |text, help| {
+            if found.list.len() >= CANDIDATES_MAX {
+                return false;
+            }
             if text.starts_with('<') && text.ends_with('>') {
                 found.remark(text, help);
             } else if let Some(bracket @ ("[" | "]")) = Some(text) {
@@ -218,7 +221,7 @@ impl Engine {
             } else {
                 found.push(quote_word(text).into_owned(), String::new(), help.to_owned());
             }
-            found.list.len() < CANDIDATES_MAX
+            true
         });
         found.more += more;
         Ok(may_end(offer, &walker, &tree))

@@ -16,6 +16,8 @@ pub(super) enum Fault {
     Failed(Diagnostic),
     /// A transaction was refused.
     Aborted(Diagnostics),
+    /// A file says what cannot be.
+    Input(Diagnostics),
     /// The person gave up, or cannot be asked.
     Terminal(TerminalError),
 }
@@ -63,6 +65,7 @@ impl Telling<'_> {
             Fault::Syntax(diagnostics) => each(&diagnostics, |d| self.caret(d)),
             Fault::Failed(diagnostic) => with_hint(&format!("Error: {}", diagnostic.message), &diagnostic),
             Fault::Aborted(diagnostics) => each(&diagnostics, |d| self.aborted(d)),
+            Fault::Input(diagnostics) => format!("{diagnostics}\n"),
             Fault::Terminal(TerminalError::Interrupted) => "Aborted: by user\n".to_owned(),
             Fault::Terminal(error) => format!("Error: {error}\n"),
         }
@@ -97,7 +100,7 @@ impl Telling<'_> {
         let all: Diagnostics = match fault {
             Fault::Syntax(all) => all.into_iter().map(|d| self.masked(d)).fold(Diagnostics::new(), collect),
             Fault::Failed(diagnostic) => self.masked(diagnostic).into(),
-            Fault::Aborted(all) => all,
+            Fault::Aborted(all) | Fault::Input(all) => all,
             Fault::Terminal(error) => Diagnostic::error(error.to_string()).into(),
         };
         format!("{all}\n")

@@ -382,6 +382,7 @@ fn hint_words(said: Diagnostic, word: &str, known: &[(&'static str, &'static str
 fn group_help(word: &str) -> &'static str {
     match word {
         "show" => "Shows what is configured and what goes on",
+        "load" => "Reads configuration from a file",
         "set" | "cli" => "Settings of this session",
         "system" => "The element itself",
         _ => "",

@@ -11,6 +11,7 @@ mod commit;
 mod complete;
 mod edit;
 mod fault;
+mod file;
 mod line;
 mod output;
 mod pipe;

@@ -82,4 +82,11 @@ mod tests {
             assert!(text.contains(&format!("| `{}", pipe.word)));
         }
     }
+
+    #[test]
+    fn the_written_reference_is_that_of_the_table() {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/cli.md");
+        let written = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(written == reference(), "docs/cli.md should be:\n{}", reference());
+    }
 }

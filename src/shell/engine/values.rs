@@ -3,10 +3,11 @@
 use crate::codec::{Next, shown_name};
 use crate::tree::{DataPath, DataTree, Key, List, NodeRef, Value};
 use crate::yang::{BaseType, Leafref, NodeKind, SchemaId, SchemaNode, SchemaTree, Status, Type};
+use std::borrow::Cow;
 
 /// Entries looked at for one answer at most: with the look-up by prefix far more than are shown, and a bound on time
 /// where the keys have no order that a prefix follows.
-const SCANNED_MAX: usize = 5000;
+const SCANNED_MAX: usize = 50_000;
 
 /// What is looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +27,7 @@ pub(super) struct Offers<'t> {
     prefix: &'t str,
 }
 
-/// Takes a text and its help; returns whether there is room for more.
+/// Takes a text and its help; returns whether there was room for it.
 type Take<'f> = dyn FnMut(&str, &str) -> bool + 'f;
 
 impl<'t> Offers<'t> {
@@ -101,6 +102,8 @@ impl<'t> Offers<'t> {
     fn existing_keys(&self, list: &SchemaNode, entries: &List, given: &[Value], take: &mut Take<'_>) -> usize {
         let mut more = 0;
         let mut has_room = true;
+        let mut offered = 0usize;
+        let is_all = self.prefix.is_empty() && list.as_list().is_some_and(|schema| schema.keys.len() == 1);
         let mut told: Option<&Value> = None;
         for (key, branch) in self.beginning(entries, given).take(SCANNED_MAX) {
             let Some((before, value)) = key.values().get(..given.len()).zip(key.values().get(given.len())) else {
@@ -109,21 +112,20 @@ impl<'t> Offers<'t> {
             if before != given || told == Some(value) {
                 continue;
             }
-            let text = value.to_string();
+            let text = value.as_str().map_or_else(|| Cow::Owned(value.to_string()), Cow::Borrowed);
             if !text.starts_with(self.prefix) {
                 continue;
             }
             told = Some(value);
-            if !has_room {
-                more += 1;
-                continue;
+            if has_room {
+                has_room = take(&text, &self.entry_help(list, key, branch));
+                offered += usize::from(has_room);
             }
-            has_room = take(&text, &self.entry_help(list, key, branch));
-        }
-        // With nothing typed all are meant, and their number is known.
-        if self.prefix.is_empty() && given.is_empty() && list.as_list().is_some_and(|l| l.keys.len() == 1) && !has_room
-        {
-            return more.max(entries.len().saturating_sub(crate::shell::CANDIDATES_MAX));
+            if !has_room && is_all {
+                // With nothing typed all are meant, and their number is known.
+                return entries.len().saturating_sub(offered);
+            }
+            more += usize::from(!has_room);
         }
         more
     }
