@@ -1,7 +1,7 @@
 //! What all readers feed: a tree under construction that remembers where in the input each node came from.
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
-use crate::secret::{OpenError, PLACEHOLDER, SEALED_PREFIX, Sealer};
+use crate::secret::{OpenError, PLACEHOLDER, SEALED_PREFIX, Sealer, Secret};
 use crate::tree::{DataPath, DataTree, Position, Value};
 use crate::yang::{NodeKind, SchemaId, SchemaNode, Type};
 use std::collections::HashMap;
@@ -69,7 +69,8 @@ impl<'s> Builder<'s> {
             Err(diagnostic) => self.report_on(path, span, diagnostic),
             Ok(value) => {
                 self.note(path, span);
-                let known = self.tree.get(path).is_some_and(|n| n.values().iter().any(|v| self.is_same_secret(v, &value)));
+                let known =
+                    self.tree.get(path).is_some_and(|n| n.values().iter().any(|v| self.is_same_secret(v, &value)));
                 if known {
                     return;
                 }
@@ -77,6 +78,41 @@ impl<'s> Builder<'s> {
                     self.report_on(path, None, Diagnostic::error(e.to_string()));
                 }
             }
+        }
+    }
+
+    /// Adds many values to a leaf-list from texts, in time that grows with their number and not with its square.
+    pub fn leaf_list_values<'t>(&mut self, path: &DataPath, texts: impl IntoIterator<Item = (&'t str, Option<Span>)>) {
+        let schema = self.tree.schema().clone();
+        let node = schema.node(path.schema_id());
+        let Some(ty) = node.ty() else { return };
+        let mut values = self.tree.get(path).map_or_else(Vec::new, |found| found.values().to_vec());
+        let secrets: Vec<Secret> = values
+            .iter()
+            .filter_map(|value| match value {
+                Value::Secret(sealed) => self.sealer.open(sealed).ok(),
+                _ => None,
+            })
+            .collect();
+        for (text, span) in texts {
+            match self.value(node, ty, text) {
+                Err(diagnostic) => self.report_on(path, span, diagnostic),
+                Ok(value) => {
+                    self.note(path, span);
+                    let is_known = match &value {
+                        Value::Secret(_) if secrets.is_empty() => false,
+                        Value::Secret(sealed) => self.sealer.open(sealed).is_ok_and(|clear| secrets.contains(&clear)),
+                        // A repeated value of another kind is dropped when the values are set.
+                        _ => false,
+                    };
+                    if !is_known {
+                        values.push(value);
+                    }
+                }
+            }
+        }
+        if let Err(e) = self.tree.set_values(path, values) {
+            self.report_on(path, None, Diagnostic::error(e.to_string()));
         }
     }
 
@@ -173,7 +209,9 @@ pub fn parse_value(
         return match sealer.open(text) {
             Ok(clear) => check_secret(tree, node, ty, clear.expose()).map(|()| Value::Secret(text.into())),
             Err(e) => Err(Diagnostic::error(format!("`{}`: {e}", node.name)).hint(match e {
-                OpenError::UnknownKey => "give the secret in clear text: another element's encrypted form means nothing here",
+                OpenError::UnknownKey => {
+                    "give the secret in clear text: another element's encrypted form means nothing here"
+                }
                 _ => "give the secret in clear text, or copy the whole `$9$…` form",
             })),
         };

@@ -88,7 +88,7 @@ fn parse(source: &Arc<Source>) -> Result<Document<'_>, StoredError> {
 fn written(write: impl FnOnce(&mut JsonEmitter<'_>) -> fmt::Result) -> String {
     let mut text = String::new();
     // A `String` takes everything; `anydata` is JSON from its reader on.
-    if write(&mut JsonEmitter::new(&mut text, JsonLayout::Compact)).is_err() {}
+    write(&mut JsonEmitter::new(&mut text, JsonLayout::Compact)).ok();
     text
 }
 
@@ -160,9 +160,7 @@ impl Reader<'_> {
         let is_entry = path.is_entry(self.schema);
         let cell = |side: Option<&Node<'_>>| match side {
             None => Ok(None),
-            Some(node) if is_entry => {
-                Ok(Some(Cell::Container(Branch::assemble(self.plan, self.children(id, node)?))))
-            }
+            Some(node) if is_entry => Ok(Some(Cell::Container(Branch::assemble(self.plan, self.children(id, node)?)))),
             Some(node) => self.cell(id, node).map(Some),
         };
         let (old, new) = (cell(member("old"))?, cell(member("new"))?);

@@ -153,13 +153,7 @@ pub(super) fn report_duplicates(source: &Arc<Source>, members: &[(Name<'_>, Node
 
 /// Builds the diagnostic of what may be said once and is said again. Counting lines walks the text from its start:
 /// where nobody will read the result, `locate` spares it.
-pub(super) fn given_twice(
-    source: &Arc<Source>,
-    what: &str,
-    first: Place,
-    again: Place,
-    locate: bool,
-) -> Diagnostic {
+pub(super) fn given_twice(source: &Arc<Source>, what: &str, first: Place, again: Place, locate: bool) -> Diagnostic {
     let place = if locate { first.span(source).to_string() } else { String::new() };
     Diagnostic::error(format!("{what} is given twice: first at {place}"))
         .at(again.span(source))

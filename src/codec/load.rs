@@ -35,19 +35,19 @@ fn read(builder: &mut Builder<'_>, document: Option<&Document<'_>>, found: Diagn
 pub(super) fn load_document(builder: &mut Builder<'_>, document: &Document<'_>) {
     let schema = Arc::clone(builder.tree.schema());
     let plan = Arc::clone(builder.tree.plan());
-    let mut loader = Loader { builder, schema: &schema, plan: &plan, source: document.source, notation: document.notation };
-    match &document.root.kind {
-        Kind::Map(members) => loader.members(&DataPath::ROOT, members),
-        _ => {
-            let found = document.root.described(document.notation);
-            let expected = match document.notation {
-                Notation::Json => "an object of top-level elements",
-                Notation::Yaml => "a map of top-level elements",
-            };
-            let fault = Diagnostic::error(format!("expected {expected}, found {found}"));
-            loader.report(&DataPath::ROOT, document.root.place, fault);
-        }
+    let mut loader =
+        Loader { builder, schema: &schema, plan: &plan, source: document.source, notation: document.notation };
+    if let Kind::Map(members) = &document.root.kind {
+        loader.members(&DataPath::ROOT, members);
+        return;
     }
+    let expected = match document.notation {
+        Notation::Json => "an object of top-level elements",
+        Notation::Yaml => "a map of top-level elements",
+    };
+    let found = document.root.described(document.notation);
+    let fault = Diagnostic::error(format!("expected {expected}, found {found}"));
+    loader.report(&DataPath::ROOT, document.root.place, fault);
 }
 
 struct Loader<'l, 's> {
@@ -58,7 +58,7 @@ struct Loader<'l, 's> {
     notation: Notation,
 }
 
-impl<'l> Loader<'l, '_> {
+impl Loader<'_, '_> {
     fn report(&mut self, path: &DataPath, place: Place, diagnostic: Diagnostic) {
         self.builder.report_on(path, Some(place.span(self.source)), diagnostic);
     }
@@ -128,7 +128,8 @@ impl<'l> Loader<'l, '_> {
             NodeKind::LeafList(list) => self.leaf_list(path, &list.ty, node),
             NodeKind::AnyData => self.any_data(path, node),
             kind => {
-                let fault = Diagnostic::error(format!("`{}` is {} and cannot be configured", schema.name, kind_name(kind)));
+                let fault =
+                    Diagnostic::error(format!("`{}` is {} and cannot be configured", schema.name, kind_name(kind)));
                 self.report(path, name, fault);
             }
         }
@@ -226,6 +227,7 @@ impl<'l> Loader<'l, '_> {
         let mut values: HashMap<Value, Place> = HashMap::new();
         // A secret is sealed differently each time: its clear text is what must not repeat.
         let mut secrets: HashSet<&str> = HashSet::new();
+        let mut kept = Vec::with_capacity(items.len());
         for item in items {
             let Some(text) = self.scalar(path, schema, ty, item) else { continue };
             let first = if schema.is_secret() {
@@ -243,9 +245,10 @@ impl<'l> Loader<'l, '_> {
                     let what = format!("the value `{text}` of `{}`", schema.name);
                     self.report_twice(path, &what, first, item.place);
                 }
-                None => self.builder.leaf_list_value(path, text, Some(item.place.span(self.source))),
+                None => kept.push((text, Some(item.place.span(self.source)))),
             }
         }
+        self.builder.leaf_list_values(path, kept);
     }
 
     fn any_data(&mut self, path: &DataPath, node: &Node<'_>) {
@@ -265,7 +268,9 @@ impl<'l> Loader<'l, '_> {
     fn scalar<'n>(&mut self, path: &DataPath, leaf: &SchemaNode, ty: &Type, node: &'n Node<'_>) -> Option<&'n str> {
         let Kind::Scalar { text, style } = &node.kind else {
             let only_null = |items: &[Node<'_>]| matches!(items, [only] if only.is_null());
-            if matches!(&node.kind, Kind::Sequence(items) if only_null(items)) && takes(ty, &|b| matches!(b, BaseType::Empty)) {
+            if matches!(&node.kind, Kind::Sequence(items) if only_null(items))
+                && takes(ty, &|b| matches!(b, BaseType::Empty))
+            {
                 return Some("");
             }
             self.wrong_form(path, node);

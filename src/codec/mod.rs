@@ -13,6 +13,8 @@ mod json;
 mod load;
 mod names;
 mod shape;
+#[cfg(test)]
+mod tests;
 mod yaml;
 
 pub use builder::{Builder, kind_name, parse_value};

@@ -3,7 +3,9 @@
 use super::{Cell, DataPath, DataTree, Key, Plan, Position, Value};
 use crate::diagnostic::Source;
 use crate::secret::{OpenError, SEALED_PREFIX, Sealer, Secret};
-use crate::yang::{BaseType, CompileOptions, NodeKind, SchemaId, SchemaNode, SchemaTree, Type, builtin_sources, compile};
+use crate::yang::{
+    BaseType, CompileOptions, NodeKind, SchemaId, SchemaNode, SchemaTree, Type, builtin_sources, compile,
+};
 use proptest::prelude::*;
 use std::sync::{Arc, LazyLock};
 
@@ -161,8 +163,7 @@ pub(crate) struct HexSealer;
 
 impl Sealer for HexSealer {
     fn seal(&self, clear: &str) -> String {
-        let digits: String = clear.bytes().map(|b| format!("{b:02x}")).collect();
-        format!("{SEALED_PREFIX}{digits}")
+        clear.bytes().fold(SEALED_PREFIX.to_owned(), |sealed, byte| sealed + &format!("{byte:02x}"))
     }
 
     fn open(&self, sealed: &str) -> Result<Secret, OpenError> {
@@ -211,10 +212,10 @@ impl Edit {
         let node = targets[usize::from(self.node) % targets.len()];
         let Some(path) = self.path(&schema, node.id) else { return };
         match (self.action, &node.kind) {
-            (7, NodeKind::List(_)) if self.value % 4 == 0 => {
+            (7, NodeKind::List(_)) if self.value.is_multiple_of(4) => {
                 tree.remove(&DataPath::new(node.id, path.keys()[..path.keys().len() - 1].to_vec()));
             }
-            (7, NodeKind::LeafList(list)) if self.value % 2 == 0 => {
+            (7, NodeKind::LeafList(list)) if self.value.is_multiple_of(2) => {
                 if let Some(value) = self.value(&schema, node, &list.ty) {
                     tree.remove(&path.entry(Key::One(value)));
                 }
@@ -248,6 +249,17 @@ impl Edit {
         }
     }
 
+    /// Sets something at a leaf or leaf-list that is missing.
+    pub(crate) fn fill(self, tree: &mut DataTree, path: &DataPath) {
+        let schema = Arc::clone(tree.schema());
+        let node = schema.node(path.schema_id());
+        let Some(value) = node.ty().and_then(|ty| self.value(&schema, node, ty)) else { return };
+        match node.kind {
+            NodeKind::LeafList(_) => drop(tree.add_value(path, value, &Position::Last)),
+            _ => drop(tree.set(path, value)),
+        }
+    }
+
     fn path(self, schema: &SchemaTree, id: SchemaId) -> Option<DataPath> {
         let lists = schema.ancestry(id).into_iter().filter(|id| schema.node(*id).as_list().is_some());
         let keys = lists.enumerate().map(|(at, list)| self.key(schema, list, at)).collect::<Option<Vec<_>>>()?;
@@ -278,16 +290,97 @@ fn is_target(schema: &SchemaTree, node: &SchemaNode) -> bool {
 
 /// Texts that some notation takes for something else, or cannot write without care.
 const NASTY: &[&str] = &[
-    "a", "it's", "no", "\"x\" and 'y'", "b", "", " ", " lead", "trail ", "two words", "a: b", "a #b", "- x", "017", "1e3",
-    "true", "null", "~", "<<", "=", "{", "}", "[x]", ";", "a;b", "a{b", "\\", "a\\nb", "\\\\", "l1\nl2", "\n", "a\n", "\t", "a\tb", "\r\n",
-    "\u{85}", "\u{2028}", "\u{feff}", "\u{7f}", "\u{9b}31m", "é", "😀", "&a", "*a", "!a", "|", ">", "%a", "@a", "`a`", "#", "/* a */",
-    "// a", "---", "...", "$9$", "$9", "<secret>", "/a/b", "a,b", "?", ":", "-", "'", "\"", "0x1f", "1:30", "2001-01-01", ".5",
-    "set", "delete", "pair a", "\"", "\u{10fffd}", "ab1", "zz", "xyz", "a]b", "it''s", "\"\"",
+    "a",
+    "it's",
+    "no",
+    "\"x\" and 'y'",
+    "b",
+    "",
+    " ",
+    " lead",
+    "trail ",
+    "two words",
+    "a: b",
+    "a #b",
+    "- x",
+    "017",
+    "1e3",
+    "true",
+    "null",
+    "~",
+    "<<",
+    "=",
+    "{",
+    "}",
+    "[x]",
+    ";",
+    "a;b",
+    "a{b",
+    "\\",
+    "a\\nb",
+    "\\\\",
+    "l1\nl2",
+    "\n",
+    "a\n",
+    "\t",
+    "a\tb",
+    "\r\n",
+    "\u{85}",
+    "\u{2028}",
+    "\u{feff}",
+    "\u{7f}",
+    "\u{9b}31m",
+    "é",
+    "😀",
+    "&a",
+    "*a",
+    "!a",
+    "|",
+    ">",
+    "%a",
+    "@a",
+    "`a`",
+    "#",
+    "/* a */",
+    "// a",
+    "---",
+    "...",
+    "$9$",
+    "$9",
+    "<secret>",
+    "/a/b",
+    "a,b",
+    "?",
+    ":",
+    "-",
+    "'",
+    "\"",
+    "0x1f",
+    "1:30",
+    "2001-01-01",
+    ".5",
+    "set",
+    "delete",
+    "pair a",
+    "\"",
+    "\u{10fffd}",
+    "ab1",
+    "zz",
+    "xyz",
+    "a]b",
+    "it''s",
+    "\"\"",
 ];
 
 /// `anydata` as readers keep it: compact JSON.
-const ANY_DATA: &[&str] =
-    &["{\"a\":1}", "{}", "{\"x\":[null,true,\"no\",1.5e3,{\"y\":[]}]}", "[\"a\\nb\",[[]]]", "\"text\"", "{\"a b\":{\"é\":\"~\"}}"];
+const ANY_DATA: &[&str] = &[
+    "{\"a\":1}",
+    "{}",
+    "{\"x\":[null,true,\"no\",1.5e3,{\"y\":[]}]}",
+    "[\"a\\nb\",[[]]]",
+    "\"text\"",
+    "{\"a b\":{\"é\":\"~\"}}",
+];
 
 /// Texts tried at most until one fits the type's restrictions.
 const TRIES: u16 = 200;

@@ -4,5 +4,5 @@ mod parse;
 mod write;
 
 pub(super) use parse::parse;
-pub(super) use write::{JsonEmitter};
+pub(super) use write::JsonEmitter;
 pub use write::{JsonLayout, write_json, write_json_node};

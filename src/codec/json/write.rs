@@ -170,9 +170,6 @@ mod tests {
             out
         };
         assert_eq!(say(JsonLayout::Compact), "{\"a\":[1,[null]],\"b\":{}}");
-        assert_eq!(
-            say(JsonLayout::Indented(2)),
-            "{\n  \"a\": [\n    1,\n    [null]\n  ],\n  \"b\": {}\n}"
-        );
+        assert_eq!(say(JsonLayout::Indented(2)), "{\n  \"a\": [\n    1,\n    [null]\n  ],\n  \"b\": {}\n}");
     }
 }

@@ -57,8 +57,11 @@ fn forbidden_character(source: &Arc<Source>) -> Option<Diagnostic> {
     let forbidden = |c: char| c.is_control() && !matches!(c, '\t' | '\n' | '\r' | '\u{85}');
     let at = source.text().find(forbidden)?;
     let c = source.text().get(at..)?.chars().next()?;
-    let diagnostic = Diagnostic::error(format!("the control character U+{:04X}", u32::from(c)))
-        .at(Place::new(at, at + c.len_utf8()).span(source));
+    let diagnostic = Diagnostic::error(format!("the control character U+{:04X}", u32::from(c))).at(Place::new(
+        at,
+        at + c.len_utf8(),
+    )
+    .span(source));
     Some(diagnostic.hint("write it in `\"` as an escape sequence, such as `\\x1b`, if it is meant"))
 }
 
@@ -133,7 +136,9 @@ impl<'s> Reader<'s, '_> {
         while let Some(event) = parser.next_event() {
             let (event, span) = event.map_err(|e| {
                 let at = self.offsets.byte(e.marker().index());
-                Box::new(Diagnostic::error(format!("not YAML: {}", e.info())).at(Place::new(at, at + 1).span(self.source)))
+                Box::new(
+                    Diagnostic::error(format!("not YAML: {}", e.info())).at(Place::new(at, at + 1).span(self.source)),
+                )
             })?;
             let place = self.offsets.place(span);
             match event {
@@ -267,7 +272,9 @@ mod tests {
     fn scalars(text: &str) -> Vec<(String, Style, String)> {
         fn walk(source: &Arc<Source>, node: &Node<'_>, all: &mut Vec<(String, Style, String)>) {
             match &node.kind {
-                Kind::Scalar { text, style } => all.push((text.to_string(), *style, node.place.span(source).to_string())),
+                Kind::Scalar { text, style } => {
+                    all.push((text.to_string(), *style, node.place.span(source).to_string()));
+                }
                 Kind::Sequence(items) => items.iter().for_each(|item| walk(source, item, all)),
                 Kind::Map(members) => members.iter().for_each(|(_, member)| walk(source, member, all)),
             }
@@ -284,7 +291,9 @@ mod tests {
         let plain = |text: &str, place: &str| (text.to_owned(), Style::Plain, format!("a.yaml:{place}"));
         let quoted = |text: &str, place: &str| (text.to_owned(), Style::Quoted, format!("a.yaml:{place}"));
         assert_eq!(
-            scalars("é: no # really\nb:\n  - 017\n  - ~\n  - 1e3\n  - \"x\"\n  - 'it''s'\nc: [ü, 2]\nd:\ne: |\n  l1\n  l2\nf: z\n"),
+            scalars(
+                "é: no # really\nb:\n  - 017\n  - ~\n  - 1e3\n  - \"x\"\n  - 'it''s'\nc: [ü, 2]\nd:\ne: |\n  l1\n  l2\nf: z\n"
+            ),
             [
                 plain("no", "1:4"),
                 plain("017", "3:5"),
