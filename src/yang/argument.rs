@@ -1,6 +1,7 @@
 //! Whether the argument of a statement has the form that its keyword asks for (RFC 7950 §14).
 
 use super::keyword::Keyword;
+use super::schema::IntegerKind;
 use super::statement::{StatementId, Statements};
 use crate::diagnostic::Diagnostic;
 
@@ -17,7 +18,7 @@ enum Form {
     Text,
     NotEmpty,
     OneOf(&'static [&'static str]),
-    Number { low: i64, high: i64 },
+    Number { low: i128, high: i128 },
     MaxElements,
     AbsolutePath,
     DescendantPath,
@@ -61,9 +62,8 @@ fn form(keyword: Keyword) -> Form {
         K::Modifier => Form::OneOf(&["invert-match"]),
         K::Deviate => Form::OneOf(&["not-supported", "add", "replace", "delete"]),
         K::FractionDigits => Form::Number { low: 1, high: 18 },
-        K::Value => Form::Number { low: i32::MIN as i64, high: i32::MAX as i64 },
-        K::Position => Form::Number { low: 0, high: u32::MAX as i64 },
-        K::MinElements => Form::Number { low: 0, high: u32::MAX as i64 },
+        K::Value => integer(IntegerKind::Int32),
+        K::Position | K::MinElements => integer(IntegerKind::Uint32),
         K::MaxElements => Form::MaxElements,
         K::Deviation => Form::AbsolutePath,
         K::Augment => Form::NamePath,
@@ -111,7 +111,7 @@ pub(super) fn check(statements: &Statements, id: StatementId, keyword: Keyword) 
         Form::OneOf(words) => words.contains(&argument),
         Form::Number { low, high } => number(argument).is_some_and(|n| *low <= n && n <= *high),
         Form::MaxElements => {
-            argument == "unbounded" || number(argument).is_some_and(|n| 1 <= n && n <= i64::from(u32::MAX))
+            argument == "unbounded" || number(argument).is_some_and(|n| (1..=u32::MAX.into()).contains(&n))
         }
         Form::AbsolutePath => argument.strip_prefix('/').is_some_and(is_path),
         Form::DescendantPath => is_path(argument),
@@ -188,7 +188,12 @@ fn is_path(text: &str) -> bool {
     text.split('/').all(is_identifier_ref)
 }
 
-fn number(text: &str) -> Option<i64> {
+fn integer(kind: IntegerKind) -> Form {
+    let (low, high) = kind.bounds();
+    Form::Number { low, high }
+}
+
+fn number(text: &str) -> Option<i128> {
     let digits = text.strip_prefix('-').unwrap_or(text);
     let canonical = digits == "0" || (!digits.starts_with('0') && digits.bytes().all(|b| b.is_ascii_digit()));
     if canonical && text != "-0" { text.parse().ok() } else { None }

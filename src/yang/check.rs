@@ -1,7 +1,7 @@
 //! What can be judged where it is written, used or not: types, uses, features, extension statements, scoped names.
 
 use super::compile::Compiler;
-use super::definitions::{find_scoped, taken};
+use super::definitions::taken;
 use super::keyword::Keyword;
 use super::leafref_path;
 use super::module_set::Prefixed;
@@ -98,10 +98,12 @@ impl Compiler<'_> {
             return;
         }
         let module: ModuleId = self.set.module_of(statement);
-        let sibling = self.set.statements.all(parent, keyword).find(|s| self.set.statements.argument(*s) == name);
-        let other = sibling
-            .filter(|s| *s != statement)
-            .or_else(|| find_scoped(self.set, parent, keyword, name))
+        // The first of two is found as itself.
+        let other = self
+            .definitions
+            .scoped(self.set, statement, keyword, name)
+            .filter(|found| *found != statement)
+            .or_else(|| self.definitions.scoped(self.set, parent, keyword, name))
             .or_else(|| self.definitions.top(module, keyword, name));
         if let Some(other) = other {
             self.faults.push(taken(self.set, statement, other));

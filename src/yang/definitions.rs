@@ -8,10 +8,12 @@ use crate::diagnostic::{Diagnostic, Diagnostics, nearest};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// The definitions at the top level of all modules.
+/// The definitions of all modules.
 #[derive(Debug, Default)]
 pub(super) struct Definitions {
     by_name: HashMap<(ModuleId, Keyword), HashMap<Arc<str>, StatementId>>,
+    /// Those below a statement of a module; the first of a name.
+    scoped: HashMap<(StatementId, Keyword), HashMap<Arc<str>, StatementId>>,
 }
 
 /// The statements that define something that others name.
@@ -36,9 +38,39 @@ impl Definitions {
                         names.insert(name, child);
                     }
                 }
+                all.collect_scoped(set, body);
             }
         }
         all
+    }
+
+    fn collect_scoped(&mut self, set: &ModuleSet, body: StatementId) {
+        let mut pending: Vec<StatementId> = set.statements.get(body).children.clone();
+        while let Some(at) = pending.pop() {
+            for child in set.statements.get(at).children.iter().copied() {
+                let Some(keyword) = set.statements.keyword(child) else { continue };
+                if matches!(keyword, Keyword::Typedef | Keyword::Grouping) {
+                    let names = self.scoped.entry((at, keyword)).or_default();
+                    names.entry(set.statements.shared_argument(child)).or_insert(child);
+                }
+                pending.push(child);
+            }
+        }
+    }
+
+    /// Finds a definition below one of the statements that enclose `at`, the top level left out, inner ones first.
+    pub(super) fn scoped(&self, set: &ModuleSet, at: StatementId, keyword: Keyword, name: &str) -> Option<StatementId> {
+        self.scopes(set, at, keyword).find_map(|names| names.get(name)).copied()
+    }
+
+    fn scopes<'s>(
+        &'s self,
+        set: &'s ModuleSet,
+        at: StatementId,
+        keyword: Keyword,
+    ) -> impl Iterator<Item = &'s HashMap<Arc<str>, StatementId>> {
+        let enclosing = std::iter::successors(set.statements.get(at).parent, |id| set.statements.get(*id).parent);
+        enclosing.filter_map(move |id| self.scoped.get(&(id, keyword)))
     }
 
     /// Returns a definition at the top level of a module.
@@ -57,14 +89,16 @@ impl Definitions {
     ) -> Option<StatementId> {
         let (module, name) = set.resolve_name(at, text, faults)?;
         let own = module == set.module_of(at);
-        let scoped = if own { find_scoped(set, at, keyword, name) } else { None };
+        let scoped = if own { self.scoped(set, at, keyword, name) } else { None };
         let found = scoped.or_else(|| self.top(module, keyword, name));
         if found.is_none() {
+            // Who uses a type does not care that it would be a typedef.
+            let what = if keyword == Keyword::Typedef { "type" } else { keyword.as_str() };
             let fault = if own {
-                Diagnostic::error(format!("{keyword} `{name}` is not defined"))
+                Diagnostic::error(format!("{what} `{name}` is not defined"))
             } else {
                 let module = &set.modules[module.index()].name;
-                Diagnostic::error(format!("{keyword} `{name}` is not defined in module `{module}`"))
+                Diagnostic::error(format!("{what} `{name}` is not defined in module `{module}`"))
             };
             faults.push(self.hint(set, fault, at, module, keyword, text).at(set.statements.argument_span(at)));
         }
@@ -84,9 +118,7 @@ impl Definitions {
         let mut known: Vec<&str> =
             self.by_name.get(&(module, keyword)).into_iter().flat_map(|n| n.keys().map(|k| &**k)).collect();
         if prefix.is_none() {
-            for (_, scoped) in scoped(set, at, keyword) {
-                known.push(set.statements.argument(scoped));
-            }
+            known.extend(self.scopes(set, at, keyword).flat_map(|names| names.keys().map(|k| &**k)));
             if keyword == Keyword::Typedef {
                 known.extend(super::types::BUILTIN_NAMES);
             }
@@ -105,16 +137,4 @@ pub(super) fn taken(set: &ModuleSet, second: StatementId, first: StatementId) ->
     let what = format!("{} is defined twice", set.statements.describe(second));
     let hint = format!("the other one is at {}", set.statements.span(first));
     Diagnostic::error(what).at(set.statements.argument_span(second)).hint(hint)
-}
-
-/// Returns the definitions of that kind below the statements that enclose `at`, the top level left out, inner ones first.
-fn scoped(set: &ModuleSet, at: StatementId, keyword: Keyword) -> impl Iterator<Item = (StatementId, StatementId)> + '_ {
-    std::iter::successors(set.statements.get(at).parent, |id| set.statements.get(*id).parent)
-        .filter(|id| set.statements.get(*id).parent.is_some())
-        .flat_map(move |id| set.statements.all(id, keyword).map(move |child| (id, child)))
-}
-
-/// Finds a definition below the statements that enclose `at`, the top level left out.
-pub(super) fn find_scoped(set: &ModuleSet, at: StatementId, keyword: Keyword, name: &str) -> Option<StatementId> {
-    scoped(set, at, keyword).map(|(_, child)| child).find(|child| set.statements.argument(*child) == name)
 }

@@ -152,7 +152,7 @@ impl Draft {
 }
 
 /// Most nodes of a schema: the largest published sets stay below 100,000, and groupings that use groupings grow without bound.
-const DRAFTS_MAX: usize = 1_000_000;
+const DRAFTS_MAX: usize = 300_000;
 
 /// Deepest nesting of nodes: published modules stay below 40, and what walks a schema or data below it recurses.
 pub(super) const DEPTH_MAX: u8 = 100;

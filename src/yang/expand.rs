@@ -134,8 +134,8 @@ impl Compiler<'_> {
         // What is not found is told where statements are checked, once.
         let mut told = crate::diagnostic::Diagnostics::new();
         let Some(grouping) = self.definitions.find(self.set, uses, Keyword::Grouping, name, &mut told) else { return };
-        // A grouping that uses itself is told where statements are checked.
-        if self.uses.contains(&grouping) {
+        // A grouping that uses itself is told where statements are checked, a full schema where the last node was refused.
+        if self.uses.contains(&grouping) || self.drafts.is_full() {
             return;
         }
         self.expansions += 1;

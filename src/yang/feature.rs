@@ -21,7 +21,12 @@ impl Compiler<'_> {
     /// Returns whether all `if-feature` statements below a statement hold; faults are reported once.
     pub(super) fn features_hold(&mut self, statement: StatementId) -> bool {
         let conditions: Vec<StatementId> = self.set.statements.all(statement, Keyword::IfFeature).collect();
-        conditions.into_iter().fold(true, |all, condition| self.feature_holds(condition) && all)
+        // Each is looked at, so that each fault is told.
+        let mut all_hold = true;
+        for condition in conditions {
+            all_hold &= self.feature_holds(condition);
+        }
+        all_hold
     }
 
     /// Returns whether one `if-feature` statement holds.
@@ -54,8 +59,14 @@ impl Compiler<'_> {
             Expression::Feature(name) => self.is_enabled(at, name),
             Expression::Not(inner) => !self.evaluate(at, inner),
             // Each operand is looked at, so that each fault is told.
-            Expression::And(all) => all.iter().fold(true, |holds, e| self.evaluate(at, e) && holds),
-            Expression::Or(all) => all.iter().fold(false, |holds, e| self.evaluate(at, e) || holds),
+            Expression::And(all) => {
+                let operands: Vec<bool> = all.iter().map(|e| self.evaluate(at, e)).collect();
+                !operands.contains(&false)
+            }
+            Expression::Or(all) => {
+                let operands: Vec<bool> = all.iter().map(|e| self.evaluate(at, e)).collect();
+                operands.contains(&true)
+            }
         }
     }
 

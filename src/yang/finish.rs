@@ -3,7 +3,10 @@
 use super::compile::Compiler;
 use super::draft::{Draft, DraftId, DraftKind};
 use super::keyword::Keyword;
-use super::schema::*;
+use super::schema::{
+    BaseType, Condition, ExtensionUse, LeafListSchema, LeafSchema, ListSchema, Module, ModuleId, NodeKind, SchemaId,
+    SchemaNode, SchemaTree, Status, Type,
+};
 use super::statement::StatementId;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use std::collections::HashMap;
@@ -32,7 +35,6 @@ struct Above {
     config: bool,
     /// Below an operation or a notification, where `config` says nothing.
     is_message: bool,
-    /// Directly in the case of a choice or in one of a case, where siblings are those of all cases.
     status: Status,
 }
 

@@ -1,9 +1,12 @@
 //! Which substatements each statement may and must have (RFC 7950 §7, §9, §14), as one table.
 
+#![allow(clippy::enum_glob_use, reason = "the table below is that of the RFC, whose words are the keywords alone")]
+
 use super::argument;
 use super::keyword::Keyword::{self, *};
 use super::statement::{StatementId, Statements, Word};
-use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::diagnostic::{Diagnostic, Diagnostics, nearest};
+use std::collections::HashSet;
 
 /// How often a substatement stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -176,56 +179,83 @@ fn detail_rows(keyword: Keyword) -> &'static [Row] {
 /// Checks a statement and all below it; takes out what cannot be used, so that later steps see sound statements only.
 pub(super) fn check(statements: &mut Statements, id: StatementId, faults: &mut Diagnostics) {
     let Some(keyword) = statements.keyword(id) else { return };
-    let mut counts: Vec<(Keyword, usize)> = Vec::new();
-    let mut dropped = Vec::new();
+    let mut seen = HashSet::new();
+    let mut dropped = HashSet::new();
     for child in statements.get(id).children.clone() {
         let child_keyword = match &statements.get(child).word {
             Word::Yang(child_keyword) => *child_keyword,
             Word::Extension { prefix, .. } => {
                 // Without a prefix it is no statement at all, which the parser has told.
                 if prefix.is_empty() {
-                    dropped.push(child);
+                    dropped.insert(child);
                 }
                 continue;
             }
         };
         let times = times(keyword, child_keyword);
-        let count = match counts.iter_mut().find(|(k, _)| *k == child_keyword) {
-            Some((_, count)) => {
-                *count += 1;
-                *count
-            }
-            None => {
-                counts.push((child_keyword, 1));
-                1
-            }
-        };
+        let is_first = seen.insert(child_keyword);
         let fault = match times {
             None => Some(misplaced(statements, id, keyword, child)),
-            Some(One | Maybe) if count > 1 => {
+            Some(One | Maybe) if !is_first => {
                 Some(Diagnostic::error(format!("`{keyword}` has more than one `{child_keyword}`")))
             }
             Some(_) => None,
         };
         if let Some(fault) = fault {
             faults.push(fault.at(statements.span(child)));
-            dropped.push(child);
+            dropped.insert(child);
         } else if let Some(fault) = argument::check(statements, child, child_keyword) {
             faults.push(fault.at(statements.argument_span(child)));
-            dropped.push(child);
+            dropped.insert(child);
         } else {
             check(statements, child, faults);
         }
     }
     for (needed, times) in rows(keyword).iter().copied().flatten() {
-        if matches!(times, One | Several) && !counts.iter().any(|(k, _)| k == needed) {
+        let is_needed = matches!(times, One | Several) && !seen.contains(needed);
+        if is_needed && !is_misspelt(statements, &dropped, *needed) {
             let what = format!("{} has no `{needed}`", statements.describe(id));
             faults.push(Diagnostic::error(what).at(statements.span(id)).hint(format!("add `{needed} …;`")));
         }
     }
+    if matches!(keyword, Module | Submodule) {
+        warn_of_order(statements, id, faults);
+    }
     if !dropped.is_empty() {
         statements.retain_children(id, |child| !dropped.contains(&child));
     }
+}
+
+/// Warns once of a statement that stands behind the section of the module it belongs to (RFC 7950 §14, `module-stmt`).
+fn warn_of_order(statements: &Statements, id: StatementId, faults: &mut Diagnostics) {
+    let sections = ["header", "imports and includes", "texts", "revisions", "definitions"];
+    let mut furthest = 0;
+    for child in statements.get(id).children.iter().copied() {
+        let section = match statements.keyword(child) {
+            Some(YangVersion | Namespace | Prefix | BelongsTo) => 0,
+            Some(Import | Include) => 1,
+            Some(Organization | Contact | Description | Reference) => 2,
+            Some(Revision) => 3,
+            Some(_) => 4,
+            None => continue,
+        };
+        if section < furthest {
+            let after = sections.get(furthest).copied().unwrap_or_default();
+            let what = format!("{} stands behind the {after} of the module", statements.describe(child));
+            let fault = Diagnostic::warning(what).hint(format!("the order is {}", sections.join(", ")));
+            faults.push(fault.at(statements.span(child)));
+            return;
+        }
+        furthest = section;
+    }
+}
+
+/// Returns whether the parser has told of an unknown keyword that is likely to mean this one.
+fn is_misspelt(statements: &Statements, unknown: &HashSet<StatementId>, needed: Keyword) -> bool {
+    unknown.iter().any(|id| match &statements.get(*id).word {
+        Word::Extension { name, .. } => nearest(name, [needed.as_str()]).is_some(),
+        Word::Yang(_) => false,
+    })
 }
 
 fn times(parent: Keyword, child: Keyword) -> Option<Times> {
@@ -236,7 +266,7 @@ fn misplaced(statements: &Statements, id: StatementId, keyword: Keyword, child: 
     let written = statements.keyword(child).map_or("", Keyword::as_str);
     let fault = Diagnostic::error(format!("`{written}` is not a substatement of {}", statements.describe(id)));
     let allowed: Vec<&str> = rows(keyword).iter().copied().flatten().map(|(k, _)| k.as_str()).collect();
-    match (allowed.is_empty(), crate::diagnostic::nearest(written, allowed.iter().copied())) {
+    match (allowed.is_empty(), nearest(written, allowed.iter().copied())) {
         (true, _) => fault.hint(format!("`{keyword}` has no substatements")),
         (false, Some(near)) => fault.hint(format!("did you mean `{near}`?")),
         (false, None) => fault,

@@ -12,8 +12,8 @@ use super::types::{RawType, Shape};
 use crate::diagnostic::{Diagnostic, nearest};
 use std::sync::Arc;
 
-/// Longest chain of leafrefs to leafrefs: following it recurses.
-const CHAIN_MAX: usize = 32;
+/// Deepest nesting of leafrefs, typedefs and unions in a type: following it recurses.
+const DEPTH_MAX: usize = 64;
 
 /// Types that a leaf may come down to, leafrefs followed: each may be tried for each value.
 const MEMBERS_MAX: usize = 4096;
@@ -23,8 +23,25 @@ const MEMBERS_MAX: usize = 4096;
 enum State {
     New,
     Active,
-    /// With how many types it comes down to; nothing for one whose fault is told.
-    Done(Option<(Arc<Type>, usize)>),
+    /// Nothing for one whose fault is told.
+    Done(Option<Resolved>),
+}
+
+/// A type with its leafrefs resolved.
+#[derive(Debug, Clone)]
+struct Resolved {
+    ty: Arc<Type>,
+    /// How many types it comes down to.
+    members: usize,
+    /// How many types deep it is.
+    depth: usize,
+}
+
+/// Where a leafref leads.
+struct Target {
+    id: SchemaId,
+    predicates: Vec<LeafrefPredicate>,
+    resolved: Resolved,
 }
 
 /// The types of all nodes while they are resolved.
@@ -39,17 +56,17 @@ impl Finish<'_, '_> {
         let mut table = Table { states: vec![State::New; self.nodes.len()], depth: 0 };
         for at in 0..self.nodes.len() {
             let id = self.nodes[at].id;
-            if let Some((ty, _)) = self.type_of_node(&mut table, id) {
+            if let Some(resolved) = self.type_of_node(&mut table, id) {
                 match &mut self.nodes[at].kind {
-                    NodeKind::Leaf(leaf) => leaf.ty = ty,
-                    NodeKind::LeafList(list) => list.ty = ty,
+                    NodeKind::Leaf(leaf) => leaf.ty = resolved.ty,
+                    NodeKind::LeafList(list) => list.ty = resolved.ty,
                     _ => {}
                 }
             }
         }
     }
 
-    fn type_of_node(&mut self, table: &mut Table, id: SchemaId) -> Option<(Arc<Type>, usize)> {
+    fn type_of_node(&mut self, table: &mut Table, id: SchemaId) -> Option<Resolved> {
         let statement = match self.draft(id).kind {
             DraftKind::Leaf | DraftKind::LeafList => self.draft(id).property(Keyword::Type)?,
             _ => return None,
@@ -64,46 +81,65 @@ impl Finish<'_, '_> {
         done
     }
 
-    fn instantiate(&mut self, table: &mut Table, leaf: SchemaId, raw: &RawType) -> Option<(Arc<Type>, usize)> {
-        let (base, members) = match &raw.shape {
+    fn instantiate(&mut self, table: &mut Table, leaf: SchemaId, raw: &RawType) -> Option<Resolved> {
+        let (base, members, depth) = match &raw.shape {
             Shape::Broken => return None,
-            Shape::Plain(ty) => return Some((Arc::clone(ty), raw.members)),
+            Shape::Plain(ty) => return Some(Resolved { ty: Arc::clone(ty), members: raw.members, depth: raw.depth }),
             Shape::Union(types) => {
-                let mut members = Vec::new();
-                let mut count = 0_usize;
-                for member in types {
-                    let (ty, more) = self.instantiate(table, leaf, member)?;
-                    members.push(ty);
-                    count = count.saturating_add(more);
+                let mut parts = Vec::new();
+                for part in types {
+                    parts.push(self.instantiate(table, leaf, part)?);
                 }
-                (BaseType::Union(members), count)
+                let members = parts.iter().map(|p| p.members).fold(0, usize::saturating_add);
+                let depth = parts.iter().map(|p| p.depth).max().unwrap_or(0);
+                (BaseType::Union(parts.into_iter().map(|p| p.ty).collect()), members, depth)
             }
             Shape::Leafref { path, require_instance, on_delete } => {
-                let (leafref, count) =
-                    self.resolve_leafref(table, leaf, *path, *require_instance, on_delete.clone())?;
-                (BaseType::Leafref(leafref), count.saturating_add(1))
+                let target = self.resolve_target(table, leaf, *path, *require_instance)?;
+                let leafref = self.leafref(leaf, *path, *require_instance, on_delete.clone(), &target);
+                (BaseType::Leafref(leafref), target.resolved.members.saturating_add(1), target.resolved.depth)
             }
         };
-        if members > MEMBERS_MAX {
-            let what =
-                format!("type of `{}` comes down to more than {MEMBERS_MAX} types", self.nodes[leaf.index()].name);
+        if members > MEMBERS_MAX || depth >= DEPTH_MAX {
+            let name = &self.nodes[leaf.index()].name;
+            let what = format!("type of `{name}` comes down to more than {MEMBERS_MAX} types or {DEPTH_MAX} levels");
             let span = self.nodes[leaf.index()].span.clone();
             self.compiler.faults.push(Diagnostic::error(what).at_maybe(span));
             return None;
         }
         let default = raw.default.map(|d| self.compiler.set.statements.shared_argument(d));
         let ty = Type { name: Arc::clone(&raw.name), base, default, units: raw.units.clone() };
-        Some((Arc::new(ty), members))
+        Some(Resolved { ty: Arc::new(ty), members, depth: depth + 1 })
     }
 
-    fn resolve_leafref(
+    fn leafref(
+        &self,
+        leaf: SchemaId,
+        path_at: StatementId,
+        require_instance: bool,
+        on_delete: Option<Arc<str>>,
+        target: &Target,
+    ) -> Leafref {
+        let mut own = self.draft(leaf).extensions.iter().copied();
+        let on_leaf = own.find(|s| self.compiler.is_own_extension(*s, "on-delete"));
+        Leafref {
+            path: self.compiler.set.statements.shared_argument(path_at),
+            module: self.compiler.set.module_of(path_at),
+            target: target.id,
+            target_type: Arc::clone(&target.resolved.ty),
+            require_instance,
+            predicates: target.predicates.clone(),
+            on_delete: on_delete.or_else(|| on_leaf.map(|s| self.compiler.set.statements.shared_argument(s))),
+        }
+    }
+
+    fn resolve_target(
         &mut self,
         table: &mut Table,
         leaf: SchemaId,
         path_at: StatementId,
         require_instance: bool,
-        on_delete: Option<Arc<str>>,
-    ) -> Option<(Leafref, usize)> {
+    ) -> Option<Target> {
         let path = self.compiler.paths.get(&path_at).cloned().flatten()?;
         let (target, predicates) = match self.follow(leaf, path_at, &path) {
             Ok(found) => found,
@@ -136,26 +172,14 @@ impl Finish<'_, '_> {
             self.tell(path_at, Diagnostic::error(what));
             return None;
         }
-        if table.depth >= CHAIN_MAX {
-            self.tell(path_at, Diagnostic::error(format!("leafrefs lead to leafrefs more than {CHAIN_MAX} deep")));
+        if table.depth >= DEPTH_MAX {
+            self.tell(path_at, Diagnostic::error(format!("leafrefs lead to leafrefs more than {DEPTH_MAX} deep")));
             return None;
         }
         table.depth += 1;
         let resolved = self.type_of_node(table, target);
         table.depth -= 1;
-        let (target_type, members) = resolved?;
-        let on_leaf =
-            self.draft(leaf).extensions.iter().copied().find(|s| self.compiler.is_own_extension(*s, "on-delete"));
-        let leafref = Leafref {
-            path: self.compiler.set.statements.shared_argument(path_at),
-            module: self.compiler.set.module_of(path_at),
-            target,
-            target_type,
-            require_instance,
-            predicates,
-            on_delete: on_delete.or_else(|| on_leaf.map(|s| self.compiler.set.statements.shared_argument(s))),
-        };
-        Some((leafref, members))
+        Some(Target { id: target, predicates, resolved: resolved? })
     }
 
     fn tell(&mut self, at: StatementId, fault: Diagnostic) {
@@ -264,12 +288,12 @@ impl Finish<'_, '_> {
             _ => format!("`{}`", self.nodes[at.index()].name),
         };
         let fault = Diagnostic::error(format!("{place} has no node `{name}`"));
-        let names = self.nodes[at.index()].data_children.iter().map(|id| &*self.nodes[id.index()].name);
+        let children = self.nodes[at.index()].data_children.iter().map(|id| &*self.nodes[id.index()].name);
         if let Some(other) = named.first() {
             let module = &self.compiler.set.modules[self.nodes[other.index()].module.index()];
             return fault.hint(format!("there is one in module `{}`: use a prefix that stands for it", module.name));
         }
-        match nearest(local, names) {
+        match nearest(local, children) {
             Some(near) => fault.hint(format!("did you mean `{near}`?")),
             None => fault,
         }

@@ -169,17 +169,12 @@ impl<'a> Lexer<'a> {
             let plus = self.offset();
             let _plus = self.next();
             self.skip_blanks();
-            match self.chars.peek().copied() {
-                Some((at, c @ ('"' | '\''))) => {
-                    let _mark = self.next();
-                    text.push_str(&self.quoted(at, c));
-                }
-                _ => {
-                    let fault = Diagnostic::error("expected a quoted text after `+`");
-                    self.fault(fault, plus, plus + 1);
-                    return text;
-                }
-            }
+            let Some((at, mark)) = self.chars.next_if(|(_, c)| matches!(c, '"' | '\'')) else {
+                let fault = Diagnostic::error("expected a quoted text after `+`");
+                self.fault(fault, plus, plus + 1);
+                return text;
+            };
+            text.push_str(&self.quoted(at, mark));
         }
     }
 

@@ -25,8 +25,8 @@ struct Kind {
 }
 
 const ENUMERATION: Kind =
-    Kind { member: Keyword::Enum, number: Keyword::Value, number_max: i32::MAX as i64, name: "enumeration" };
-const BITS: Kind = Kind { member: Keyword::Bit, number: Keyword::Position, number_max: u32::MAX as i64, name: "bits" };
+    Kind { member: Keyword::Enum, number: Keyword::Value, number_max: 0x7fff_ffff, name: "enumeration" };
+const BITS: Kind = Kind { member: Keyword::Bit, number: Keyword::Position, number_max: 0xffff_ffff, name: "bits" };
 
 impl Compiler<'_> {
     /// Reads the members of an enumeration; with a base, only members of it with their values.
@@ -36,9 +36,11 @@ impl Compiler<'_> {
         base: Option<&[EnumMember]>,
     ) -> Option<Vec<EnumMember>> {
         let numbers = base.map(|b| b.iter().map(|m| (Arc::clone(&m.name), i64::from(m.value))).collect());
-        let Some(members) = self.members(statement, &ENUMERATION, numbers.as_ref())? else {
-            return base.map(<[EnumMember]>::to_vec);
-        };
+        if let Some(base) = base.filter(|_| self.set.statements.first(statement, Keyword::Enum).is_none()) {
+            self.allow_only(statement, &[Keyword::Enum], ENUMERATION.name);
+            return Some(base.to_vec());
+        }
+        let members = self.members(statement, &ENUMERATION, numbers.as_ref())?;
         let build = |m: Member| {
             Some(EnumMember { name: m.name, value: i32::try_from(m.number).ok()?, description: m.description })
         };
@@ -48,7 +50,11 @@ impl Compiler<'_> {
     /// Reads the members of a bits type in the order of their positions; with a base, only members of it.
     pub(super) fn bits(&mut self, statement: StatementId, base: Option<&[Bit]>) -> Option<Vec<Bit>> {
         let numbers = base.map(|b| b.iter().map(|m| (Arc::clone(&m.name), i64::from(m.position))).collect());
-        let Some(members) = self.members(statement, &BITS, numbers.as_ref())? else { return base.map(<[Bit]>::to_vec) };
+        if let Some(base) = base.filter(|_| self.set.statements.first(statement, Keyword::Bit).is_none()) {
+            self.allow_only(statement, &[Keyword::Bit], BITS.name);
+            return Some(base.to_vec());
+        }
+        let members = self.members(statement, &BITS, numbers.as_ref())?;
         let build =
             |m: Member| Some(Bit { name: m.name, position: u32::try_from(m.number).ok()?, description: m.description });
         let mut bits: Vec<Bit> = members.into_iter().filter_map(build).collect();
@@ -56,19 +62,16 @@ impl Compiler<'_> {
         Some(bits)
     }
 
-    /// Reads members; `Some(None)` when there are none and the base's stay.
+    /// Reads the members that are written.
     fn members(
         &mut self,
         statement: StatementId,
         kind: &Kind,
         base: Option<&HashMap<Arc<str>, i64>>,
-    ) -> Option<Option<Vec<Member>>> {
+    ) -> Option<Vec<Member>> {
         self.allow_only(statement, &[kind.member], kind.name);
         let statements: Vec<StatementId> = self.set.statements.all(statement, kind.member).collect();
         if statements.is_empty() {
-            if base.is_some() {
-                return Some(None);
-            }
             self.lacks(statement, kind.member);
             return None;
         }
@@ -97,7 +100,7 @@ impl Compiler<'_> {
                 members.push(Member { name, number, description });
             }
         }
-        Some(Some(members))
+        Some(members)
     }
 
     /// Returns the number of a member: its own, that of the base type, or one more than the highest so far.

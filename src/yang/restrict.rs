@@ -193,12 +193,12 @@ fn patterns(compiler: &mut Compiler<'_>, statement: StatementId, base: &[Pattern
     let mut all = base.to_vec();
     for at in compiler.set.statements.all(statement, Keyword::Pattern).collect::<Vec<_>>() {
         let text = compiler.set.statements.shared_argument(at);
-        let compiled = if all.len() < PATTERNS_MAX {
+        let regex = if all.len() < PATTERNS_MAX {
             compiler.regex(&text)
         } else {
             Err(format!("the type has more than {PATTERNS_MAX} patterns"))
         };
-        match compiled {
+        match regex {
             Ok(regex) => {
                 let (error_message, error_app_tag) = compiler.error_texts(at);
                 let invert_match = compiler.set.statements.first(at, Keyword::Modifier).is_some();

@@ -121,7 +121,8 @@ pub struct SchemaNode {
     pub id: SchemaId,
     /// Its parent in the schema, choices and cases included; `None` for the root.
     pub parent: Option<SchemaId>,
-    /// Its nearest ancestor that has instances (a container, a list or the root).
+    /// Its nearest ancestor that is neither choice nor case: a container, a list or the root; within an operation or
+    /// notification, its input, output or the notification itself.
     pub data_parent: SchemaId,
     /// The module whose namespace it is in (that of an augment's module, for augmented nodes).
     pub module: ModuleId,
@@ -137,7 +138,7 @@ pub struct SchemaNode {
     pub slot: u32,
     /// How many lists there are on the way from the root, this node included.
     pub list_depth: u8,
-    /// Whether it is configuration (RFC 7950 §7.21.1).
+    /// Whether it is configuration (RFC 7950 §7.21.1); never within an operation or notification.
     pub config: bool,
     /// Whether it is mandatory (leaf, choice, anydata).
     pub mandatory: bool,
@@ -212,7 +213,7 @@ pub struct ListSchema {
 pub struct LeafSchema {
     /// Its type.
     pub ty: Arc<Type>,
-    /// Its default in lexical form: its own or its type's.
+    /// Its default in canonical form, its own or its type's; an identity is written `module:name` (RFC 7951 §6.8).
     pub default: Option<Arc<str>>,
     /// `units`.
     pub units: Option<Arc<str>>,
@@ -227,7 +228,7 @@ pub struct LeafSchema {
 pub struct LeafListSchema {
     /// Its type.
     pub ty: Arc<Type>,
-    /// Its defaults in lexical form.
+    /// Its defaults in canonical form, its own or its type's.
     pub defaults: Vec<Arc<str>>,
     /// `units`.
     pub units: Option<Arc<str>>,

@@ -259,19 +259,17 @@ impl Parser<'_> {
         if let Some(keyword) = Keyword::parse(word) {
             return Word::Yang(keyword);
         }
-        match word.split_once(':') {
-            Some((prefix, name)) => Word::Extension { prefix: prefix.into(), name: name.into() },
-            None => {
-                // Below an extension statement anything may stand: its meaning is the extension's own affair.
-                let in_extension = parent.is_some_and(|p| self.arena.keyword(p).is_none());
-                if !in_extension {
-                    let fault = Diagnostic::error(format!("`{word}` is not a statement of YANG"))
-                        .did_you_mean(word, Keyword::ALL.iter().map(|k| k.as_str()));
-                    self.faults.push(fault.at(Span::new(self.source, at.start, at.end)));
-                }
-                Word::Extension { prefix: Arc::from(""), name: word.into() }
-            }
+        if let Some((prefix, name)) = word.split_once(':') {
+            return Word::Extension { prefix: prefix.into(), name: name.into() };
         }
+        // Below an extension statement anything may stand: its meaning is the extension's own affair.
+        let in_extension = parent.is_some_and(|p| self.arena.keyword(p).is_none());
+        if !in_extension {
+            let fault = Diagnostic::error(format!("`{word}` is not a statement of YANG"))
+                .did_you_mean(word, Keyword::ALL.iter().map(|k| k.as_str()));
+            self.faults.push(fault.at(Span::new(self.source, at.start, at.end)));
+        }
+        Word::Extension { prefix: Arc::from(""), name: word.into() }
     }
 }
 

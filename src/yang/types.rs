@@ -50,6 +50,8 @@ pub(super) struct RawType {
     pub(super) units: Option<Arc<str>>,
     /// How many types it comes down to.
     pub(super) members: usize,
+    /// How many typedefs and unions deep it is.
+    pub(super) depth: usize,
 }
 
 /// What a type is before its leafrefs are resolved.
@@ -78,8 +80,10 @@ impl Compiler<'_> {
         match self.types.get(&statement) {
             Some(Some(known)) => return Arc::clone(known),
             Some(None) => {
-                let what = format!("typedef of {} is defined by itself", self.set.statements.describe(statement));
-                self.faults.push(Diagnostic::error(what).at(self.set.statements.argument_span(statement)));
+                self.fault_at(
+                    statement,
+                    format!("type `{}` is defined by itself", self.set.statements.argument(statement)),
+                );
                 return broken();
             }
             None => {}
@@ -93,6 +97,13 @@ impl Compiler<'_> {
         self.type_depth += 1;
         let raw = self.read_type(statement).map_or_else(broken, Arc::new);
         self.type_depth -= 1;
+        // What was read before is not on the stack, so the depth is counted as well: no order of definitions gets past it.
+        let raw = if raw.depth > DEPTH_MAX {
+            self.fault_at(statement, format!("types are derived more than {DEPTH_MAX} deep"));
+            broken()
+        } else {
+            raw
+        };
         self.types.insert(statement, Some(Arc::clone(&raw)));
         raw
     }
@@ -126,7 +137,7 @@ impl Compiler<'_> {
             }
             Shape::Broken => return None,
         };
-        Some(RawType { name, shape, default, units, members: base.members })
+        Some(RawType { name, shape, default, units, members: base.members, depth: base.depth + 1 })
     }
 
     fn plain(
@@ -160,7 +171,7 @@ impl Compiler<'_> {
                 Shape::Plain(self.plain(name, base, None, None))
             }
         };
-        Some(RawType { name: Arc::clone(name), shape, default: None, units: None, members: 1 })
+        Some(RawType { name: Arc::clone(name), shape, default: None, units: None, members: 1, depth: 0 })
     }
 
     fn union(&mut self, statement: StatementId, name: &Arc<str>) -> Option<RawType> {
@@ -174,6 +185,7 @@ impl Compiler<'_> {
         for member in statements {
             members.push(self.type_of(member));
         }
+        let depth = members.iter().map(|m| m.depth).max().unwrap_or(0) + 1;
         let count = members.iter().map(|m| m.members).fold(0, usize::saturating_add);
         if count > MEMBERS_MAX {
             let what = format!("union comes down to more than {MEMBERS_MAX} types");
@@ -194,7 +206,7 @@ impl Compiler<'_> {
         } else {
             Shape::Union(members)
         };
-        Some(RawType { name: Arc::clone(name), shape, default: None, units: None, members: count })
+        Some(RawType { name: Arc::clone(name), shape, default: None, units: None, members: count, depth })
     }
 
     /// Returns the argument of `require-instance` below a type.
@@ -215,12 +227,11 @@ impl Compiler<'_> {
         for child in self.set.statements.get(statement).children.iter().copied() {
             let Some(keyword) = self.set.statements.keyword(child).filter(|k| !allowed.contains(k)) else { continue };
             let fault = Diagnostic::error(format!("`{keyword}` does not apply to `{kind}`"));
-            let fault = match allowed {
-                [] => fault.hint("the type takes no restrictions here"),
-                _ => {
-                    let words: Vec<String> = allowed.iter().map(|k| format!("`{k}`")).collect();
-                    fault.hint(format!("it takes {}", words.join(" and ")))
-                }
+            let fault = if allowed.is_empty() {
+                fault.hint("the type takes no restrictions here")
+            } else {
+                let words: Vec<String> = allowed.iter().map(|k| format!("`{k}`")).collect();
+                fault.hint(format!("it takes {}", words.join(" and ")))
             };
             self.faults.push(fault.at(self.set.statements.span(child)));
         }
@@ -236,7 +247,14 @@ impl Compiler<'_> {
 
 /// Returns a type that stands in for one whose fault is told.
 pub(super) fn broken() -> Arc<RawType> {
-    Arc::new(RawType { name: Arc::from("string"), shape: Shape::Broken, default: None, units: None, members: 1 })
+    Arc::new(RawType {
+        name: Arc::from("string"),
+        shape: Shape::Broken,
+        default: None,
+        units: None,
+        members: 1,
+        depth: 0,
+    })
 }
 
 /// Returns the integer type of that name.

@@ -1,1 +1,363 @@
-//! x
+//! Faulty modules and what is said about them.
+
+use super::{compile_all, faults_of, lines, module};
+use crate::yang::{CompileOptions, compile};
+
+/// A module's body, and the faults told as `file:line:column message [hint]`.
+type Case<'a> = (&'a str, &'a [&'a str]);
+
+fn expect(cases: &[Case<'_>]) {
+    for (body, expected) in cases {
+        assert_eq!(lines(&faults_of(&[&module(body)])), *expected, "{body}");
+    }
+}
+
+#[test]
+fn statements_are_checked_against_the_grammar() {
+    expect(&[
+        ("lef a { type string; }", &["1:2:1 `lef` is not a statement of YANG [did you mean `leaf`?]"]),
+        ("leaf a { tpye string; }", &["1:2:10 `tpye` is not a statement of YANG [did you mean `type`?]"]),
+        ("leaf a { type string; key b; }", &["1:2:23 `key` is not a substatement of `leaf a`"]),
+        ("leaf a { type string; type string; }", &["1:2:23 `leaf` has more than one `type`"]),
+        (
+            "leaf 9a { type string; }",
+            &[
+                "1:2:6 `9a` is not a valid argument of `leaf` [expected a name: a letter or `_`, then letters, digits, `_`, `-` and `.`]",
+            ],
+        ),
+        ("leaf a;", &["1:2:1 `leaf a` has no `type` [add `type …;`]"]),
+        (
+            "leaf a { type string; mandatory yes; }",
+            &["1:2:33 `yes` is not a valid argument of `mandatory` [expected `true` or `false`]"],
+        ),
+        (
+            "leaf a { type string; status currnet; }",
+            &["1:2:30 `currnet` is not a valid argument of `status` [did you mean `current`?]"],
+        ),
+        (
+            "leaf a { type string; description \"\\q\"; must ''; }",
+            &[
+                "1:2:36 backslash in a double-quoted text is followed by neither `n`, `t`, `\"` nor `\\` [write `\\\\`, or use single quotes]",
+                "1:2:46 `` is not a valid argument of `must` [expected a text that is not empty]",
+            ],
+        ),
+    ]);
+}
+
+#[test]
+fn names_are_resolved_or_told() {
+    expect(&[
+        ("leaf a { type strng; }", &["1:2:15 type `strng` is not defined [did you mean `string`?]"]),
+        (
+            "leaf a { type x:string; }",
+            &["1:2:15 prefix `x` is not declared in this module [add `import … { prefix x; }`]"],
+        ),
+        ("container c { uses g; } grouping gg;", &["1:2:20 grouping `g` is not defined"]),
+        ("grouping a { uses b; } grouping b { container c { uses a; } } uses a;", &["1:2:56 grouping `a` uses itself"]),
+        ("typedef a { type b; } typedef b { type a; }", &["1:2:18 type `b` is defined by itself"]),
+        (
+            "typedef t { type string; } container c { typedef t { type int8; } }",
+            &["1:2:50 `typedef t` is defined twice [the other one is at 1.yang:2:1]"],
+        ),
+        (
+            "typedef t { type string; } typedef t { type int8; }",
+            &["1:2:36 `typedef t` is defined twice [the other one is at 1.yang:2:1]"],
+        ),
+        (
+            "leaf a { if-feature 'f and'; type string; } leaf b { if-feature g; type string; } feature ff;",
+            &[
+                "1:2:21 if-feature expression is wrong: the name of a feature is missing",
+                "1:2:65 feature `g` is not defined",
+            ],
+        ),
+        (
+            "feature a { if-feature b; } feature b { if-feature a; }",
+            &["1:2:24 feature depends on itself by way of `b`"],
+        ),
+        ("identity a { base b; } identity b { base a; }", &["1:2:10 identity `a` is derived from itself"]),
+        ("leaf a { type identityref { base x; } } identity y;", &["1:2:34 identity `x` is not defined"]),
+        (
+            "identity b; identity d { base b; } leaf a { type identityref { base d; } default b; }",
+            &["1:2:82 default `b` is not a value of `identityref`: it is not derived from the base of the type"],
+        ),
+        ("x:foo bar;", &["1:2:1 prefix `x` is not declared in this module [add `import … { prefix x; }`]"]),
+        (
+            "extension e { argument n; } extension f; m:e; m:f x; m:g;",
+            &[
+                "1:2:42 `m:e` has no argument, which is its `n`",
+                "1:2:47 `m:f` takes no argument",
+                "1:2:54 module `m` has no extension `g`",
+            ],
+        ),
+        ("leaf a { type union { type int8; type nothing; } }", &["1:2:39 type `nothing` is not defined"]),
+    ]);
+}
+
+#[test]
+fn types_and_defaults_are_checked() {
+    expect(&[
+        (
+            "leaf a { type int8 { range '1..200'; } }",
+            &["1:2:28 range is wrong: `1..200` is not within what the base type allows"],
+        ),
+        (
+            "typedef t { type int8 { range '1..5 | 7'; } } leaf a { type t { range '1..6'; } }",
+            &[
+                "1:2:71 range is wrong: `1..6` is not within what the base type allows [the base type allows `1..5 | 7`]",
+            ],
+        ),
+        ("leaf a { type int8 { length 3; } }", &["1:2:22 `length` does not apply to `int8` [it takes `range`]"]),
+        (
+            "leaf a { type boolean { range 3; } }",
+            &["1:2:25 `range` does not apply to `boolean` [the type takes no restrictions here]"],
+        ),
+        ("leaf a { type string { pattern '[a'; } }", &["1:2:32 pattern is wrong: `[` is not closed"]),
+        (
+            "leaf a { type decimal64; }",
+            &["1:2:10 `type decimal64` has no `fraction-digits` [add `fraction-digits …;`]"],
+        ),
+        ("leaf a { type enumeration; }", &["1:2:10 `type enumeration` has no `enum` [add `enum …;`]"]),
+        (
+            "leaf a { type enumeration { enum x; enum x; enum y { value 0; } enum z { value 2147483647; } enum zz; } }",
+            &[
+                "1:2:42 `enum x` is defined twice [the other one is at 1.yang:2:29]",
+                "1:2:45 value 0 is that of another enum already",
+                "1:2:94 enum `zz` needs a `value`: the one before has the highest there is",
+            ],
+        ),
+        (
+            "typedef t { type enumeration { enum red; } } leaf a { type t { enum rde; } }",
+            &["1:2:69 enum `rde` is not one of the base type [did you mean `red`?]"],
+        ),
+        (
+            "leaf a { type uint8; default 300; }",
+            &["1:2:30 default `300` is not a value of `uint8`: expected a number from 0 to 255"],
+        ),
+        (
+            "leaf a { type enumeration { enum major; } default majr; }",
+            &[
+                "1:2:51 default `majr` is not a value of `enumeration`: it is not one of the enums [did you mean `major`?]",
+            ],
+        ),
+        (
+            "typedef t { type uint8; default x; }",
+            &["1:2:33 default `x` is not a value of `uint8`: it is not a whole number"],
+        ),
+    ]);
+}
+
+#[test]
+fn nodes_are_consistent() {
+    expect(&[
+        (
+            "leaf a { type string; } container a;",
+            &["1:2:35 `a` is there already among its siblings [the other one is at 1.yang:2:1]"],
+        ),
+        (
+            "choice w { case c { leaf a { type string; } } case d { leaf a { type int8; } } }",
+            &["1:2:61 `a` is there already among its siblings [the other one is at 1.yang:2:21]"],
+        ),
+        ("leaf a { type uint8; default 1; mandatory true; }", &["1:2:22 leaf `a` is mandatory and has a default"]),
+        (
+            "list l { leaf k { type string; } }",
+            &["1:2:1 list `l` has no key, which configuration needs [add `key …;`]"],
+        ),
+        (
+            "list l { key 'k l kk'; leaf kk { type string; } container l; }",
+            &["1:2:14 key `k` is not a leaf of list `l`", "1:2:14 key `l` is not a leaf"],
+        ),
+        (
+            "list l { key k; unique 'c/x'; leaf k { type string; } container c { leaf y { type string; } } }",
+            &["1:2:24 `c/x` is not a leaf below list `l`"],
+        ),
+        (
+            "list l { key k; min-elements 3; max-elements 2; leaf k { type string; } }",
+            &["1:2:17 `min-elements` 3 is above `max-elements` 2"],
+        ),
+        (
+            "container c { config false; leaf a { config true; type string; } }",
+            &["1:2:38 `a` cannot be configuration: what it is in is not"],
+        ),
+        ("choice w { default c; leaf a { type string; } }", &["1:2:20 choice `w` has no case `c`"]),
+        (
+            "choice w { default a; case a { leaf x { type string; mandatory true; } } }",
+            &["1:2:20 default case `a` has the mandatory node `x`"],
+        ),
+        ("rpc r { input { action a; } }", &["1:2:17 `action` is not a substatement of `input`"]),
+        (
+            "notification n { leaf a { type string; } } container c { list l { config false; action a; } }",
+            &["1:2:81 `a` stands in a list without key, where neither actions nor notifications can be"],
+        ),
+        (
+            "revision 2025-13-01; leaf-list l { type int8; default 1; default 01; }",
+            &[
+                "1:2:10 `2025-13-01` is not a valid argument of `revision` [expected a date such as `2025-11-01`]",
+                "1:2:58 default `1` of leaf-list `l` is there twice",
+            ],
+        ),
+    ]);
+}
+
+#[test]
+fn paths_and_other_modules_are_found_or_told() {
+    expect(&[
+        (
+            "leaf a { type leafref { path '../b/c'; } } leaf bb { type string; }",
+            &["1:2:30 leafref `a` leads nowhere: the top level has no node `b`"],
+        ),
+        (
+            "leaf a { type leafref { path '/m:cc/m:x'; } } container c;",
+            &["1:2:30 leafref `a` leads nowhere: the top level has no node `m:cc` [did you mean `c`?]"],
+        ),
+        (
+            "leaf a { type leafref { path '../../c'; } }",
+            &["1:2:30 leafref `a` leads nowhere: it goes up beyond the root [`..` counts neither choices nor cases]"],
+        ),
+        (
+            "leaf a { type leafref { path '/c'; } } container c;",
+            &["1:2:30 leafref `a` leads to `c`, which is not a leaf"],
+        ),
+        ("leaf a { type leafref { path 'c'; } }", &["1:2:30 path is wrong: it starts with neither `/` nor `../`"]),
+        (
+            "leaf a { type leafref { path '/b'; } } leaf b { type leafref { path '/a'; } }",
+            &["1:2:69 leafref `b` leads back to itself"],
+        ),
+        (
+            "leaf a { type leafref { path '/b'; } } leaf b { type string; config false; }",
+            &["1:2:30 leafref `a` is configuration, its target `b` is not [add `require-instance false;`]"],
+        ),
+        ("leaf a { type leafref; }", &["1:2:10 `type leafref` has no `path` [add `path …;`]"]),
+        (
+            "augment /m:c/m:d { leaf x { type string; } } container c { container dd; }",
+            &["1:2:9 target of the augment is not there: `c` has no node `m:d`"],
+        ),
+        (
+            "augment /c { leaf x { type string; } } leaf c { type string; }",
+            &["1:2:9 target of the augment is a leaf, which has no children"],
+        ),
+        (
+            "augment c { leaf x { type string; } } container c;",
+            &["1:2:9 the path of an augment at the top level starts with `/`"],
+        ),
+        (
+            "container c { uses g { refine x/y { description d; } refine x { mandatory true; } augment x { case c; } } } grouping g { container x; }",
+            &[
+                "1:2:31 target of the refine is not there: `x` has no node `y`",
+                "1:2:75 `mandatory` does not apply to a container",
+                "1:2:100 `case` cannot be added to a container",
+            ],
+        ),
+        ("import nowhere { prefix n; } leaf a { type n:x; }", &["1:2:8 module `nowhere` is not given"]),
+        ("import m { prefix mm; }", &["1:2:8 modules import each other: `m` → `m`"]),
+        ("include s;", &["1:2:9 submodule `s` is not given"]),
+        (
+            "deviation /m:a { deviate add { default 1; } deviate delete { units u; } deviate replace { must 'x'; } deviate add { type string; } } leaf a { type int8; default 2; }",
+            &[
+                "1:2:32 `a` has `default` already [use `deviate replace`]",
+                "1:2:68 `a` has no `units u` to delete",
+                "1:2:96 `deviate replace` does not take `must`",
+                "1:2:122 `deviate add` does not take `type`",
+            ],
+        ),
+    ]);
+}
+
+#[test]
+fn a_module_needs_its_header() {
+    assert_eq!(
+        lines(&faults_of(&["module m;"])),
+        [
+            "1:1:1 `module m` has no `namespace` [add `namespace …;`]",
+            "1:1:1 `module m` has no `prefix` [add `prefix …;`]",
+        ]
+    );
+    assert_eq!(lines(&faults_of(&[""])), [" `1.yang` has no statement [expected `module NAME { … }`]"]);
+    assert_eq!(lines(&faults_of(&["container c;"])), ["1:1:1 expected `module` or `submodule`, found `container c`"]);
+    assert_eq!(
+        lines(&faults_of(&["module m { namespace urn:m; prefix m; } module n { namespace urn:n; prefix n; }"])),
+        ["1:1:41 `module n` follows the end of the module [one text holds one module]"]
+    );
+}
+
+#[test]
+fn all_faults_of_all_texts_are_told_in_reading_order() {
+    let first = "module a { namespace urn:a; prefix a; import b { prefix b; } leaf x { type b:nothing; } leaf y { type int8 { range 1..300; } } }";
+    let second = "module b { namespace urn:b; prefix b; leaf 1 { type string; } augment /b:z { leaf q { type string; } } typedef n { type strin; } }";
+    assert_eq!(
+        lines(&faults_of(&[first, second])),
+        [
+            "1:1:76 type `nothing` is not defined in module `b`",
+            "1:1:116 range is wrong: `1..300` is not within what the base type allows",
+            "2:1:44 `1` is not a valid argument of `leaf` [expected a name: a letter or `_`, then letters, digits, `_`, `-` and `.`]",
+            "2:1:71 target of the augment is not there: the top level has no node `b:z`",
+            "2:1:121 type `strin` is not defined [did you mean `string`?]",
+        ]
+    );
+}
+
+#[test]
+fn a_text_that_cannot_be_read_hides_what_refers_to_it() {
+    let user = "module a { namespace urn:a; prefix a; import b { prefix b; } leaf x { type b:t; } }";
+    assert_eq!(
+        lines(&faults_of(&[user, "module b { typedef t { type string; }"])),
+        ["2:1:1 `module b` is not closed [add `}`]"]
+    );
+}
+
+#[test]
+fn modules_must_not_import_each_other_or_be_given_twice() {
+    let named = |name: &str, body: &str| format!("module {name} {{ namespace urn:{name}; prefix {name}; {body} }}");
+    let import = |name: &str| format!("import {name} {{ prefix x; }}");
+    assert_eq!(
+        lines(&faults_of(&[&named("a", &import("b")), &named("b", &import("c")), &named("c", &import("a"))])),
+        ["3:1:46 modules import each other: `a` → `b` → `c` → `a`"]
+    );
+    assert_eq!(
+        lines(&faults_of(&[&named("a", ""), &named("a", "")])),
+        ["2:1:8 `module a` is given twice [the other one is at 1.yang:1:1]"]
+    );
+}
+
+#[test]
+fn a_fault_in_a_grouping_is_told_once() {
+    let body = "grouping g { leaf a { type leafref { path '../b'; } default 1; } } container c { uses g; } container d { uses g; }";
+    assert_eq!(
+        lines(&faults_of(&[&module(body)])),
+        [
+            "1:2:43 leafref `a` leads nowhere: `c` has no node `b`",
+            "1:2:43 leafref `a` leads nowhere: `d` has no node `b`"
+        ]
+    );
+    let body = "grouping g { leaf a { type int8; default x; } } container c { uses g; } container d { uses g; }";
+    assert_eq!(lines(&faults_of(&[&module(body)])).len(), 1);
+}
+
+#[test]
+fn a_mandatory_node_is_not_added_to_another_modules_configuration() {
+    let base = module("container c;");
+    let other = |when: &str| {
+        format!(
+            "module o {{ namespace urn:o; prefix o; import m {{ prefix m; }} augment /m:c {{ {when} leaf x {{ type string; mandatory true; }} }} }}"
+        )
+    };
+    assert_eq!(
+        lines(&faults_of(&[&base, &other("")])),
+        [
+            "2:1:100 `x` is mandatory, which a node added to another module's configuration cannot be [give the augment a `when`]"
+        ]
+    );
+    compile_all(&[&base, &other("when 'true()';")]);
+}
+
+#[test]
+fn what_stands_out_of_order_is_a_warning() {
+    let text = module("leaf a { type string; } revision 2025-01-01;");
+    let (_, warnings) =
+        compile(&super::sources(&[&text]), &CompileOptions::default()).unwrap_or_else(|f| panic!("{f}"));
+    assert_eq!(
+        lines(&warnings),
+        [
+            "1:2:25 `revision 2025-01-01` stands behind the definitions of the module [the order is header, imports and includes, texts, revisions, definitions]"
+        ]
+    );
+}

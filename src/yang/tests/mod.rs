@@ -4,7 +4,6 @@ mod builtin;
 mod faults;
 mod hostile;
 mod schema;
-mod standard;
 
 use super::{CompileOptions, SchemaTree, compile};
 use crate::diagnostic::{Diagnostics, Source, Span};
