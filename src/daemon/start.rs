@@ -217,7 +217,7 @@ fn announce_commits(scope: &Scope, management: &Management, notices: &Notices) {
             };
             match committed {
                 Ok(c) => {
-                    notices.send(&format!("Commit performed by {} via {}, revision {}.", c.user, c.via, c.revision))
+                    notices.send(&format!("Commit performed by {} via {}, revision {}.", c.user, c.via, c.revision));
                 }
                 // Too many at once to tell each: the next one is told again.
                 Err(tokio::sync::broadcast::error::RecvError::Lagged(_)) => {}
