@@ -114,10 +114,11 @@ impl<'s> Builder<'s> {
                 Err(diagnostic) => self.report_on(path, span, diagnostic),
                 Ok(value) => {
                     self.note(path, span);
+                    // A repeated value that is no secret is dropped when the values are set.
                     let is_known = match &value {
-                        Value::Secret(_) if secrets.is_empty() => false,
-                        Value::Secret(sealed) => self.sealer.open(sealed).is_ok_and(|clear| secrets.contains(&clear)),
-                        // A repeated value of another kind is dropped when the values are set.
+                        Value::Secret(sealed) if !secrets.is_empty() => {
+                            self.sealer.open(sealed).is_ok_and(|clear| secrets.contains(&clear))
+                        }
                         _ => false,
                     };
                     if !is_known {
