@@ -217,6 +217,16 @@ pub fn parse_value(
             }
         });
     }
+    parse_secret(tree, sealer, node, ty, text).map_err(Diagnostic::hiding_source)
+}
+
+fn parse_secret(
+    tree: &DataTree,
+    sealer: &dyn Sealer,
+    node: &SchemaNode,
+    ty: &Type,
+    text: &str,
+) -> Result<Value, Diagnostic> {
     if text == PLACEHOLDER {
         return Err(Diagnostic::error(format!("`{}` is `{PLACEHOLDER}`, which only stands for a secret", node.name))
             .hint("give the secret in clear text, or in the `$9$…` form that `show` prints"));
