@@ -7,7 +7,7 @@
 //! * L2 `ledger` > `datastore` > `store`
 //! * L3 `settings` > `delivery` > `handler`
 //! * L4 `management` > `element`
-//! * L5 `shell`, `web`, `ingest`
+//! * L5 `shell`, `web`, `ingest`, `receive`
 //! * L6 `daemon`
 //! * L7 `main`, `args`
 
@@ -24,6 +24,7 @@ pub mod ingest;
 pub mod ledger;
 pub mod management;
 pub mod persist;
+pub mod receive;
 pub mod retry;
 pub mod secret;
 pub mod settings;

@@ -1,2 +1,113 @@
-//! x
-fn main() {}
+//! The process: reads the command line, runs a verb, and returns its exit code.
+//!
+//! 0 done, 1 failed, 2 refused input, 64 usage.
+
+mod args;
+
+use annunciator::daemon::{self, LogForm, RunOptions, Stopped};
+use annunciator::shell::client;
+use args::{CheckArgs, Cli, DemoArgs, LogFormat, Reference, RunArgs, ShellArgs, Verb};
+use clap::Parser;
+use clap::error::ErrorKind;
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Exit code for a command line that is not understood (`EX_USAGE`).
+const USAGE: u8 = 64;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version go to standard output and are no fault; where nobody reads, there is nobody to tell.
+            drop(error.print());
+            let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            return ExitCode::from(if asked { 0 } else { USAGE });
+        }
+    };
+    ExitCode::from(match cli.verb {
+        None if std::io::stdin().is_terminal() => run(RunArgs { shell: true, ..cli.run }),
+        None => run(cli.run),
+        Some(Verb::Run(args)) => run(args),
+        Some(Verb::Shell(args)) => shell(args),
+        Some(Verb::Check(args)) => check(&args),
+        Some(Verb::Demo(args)) => demo(&args),
+        Some(Verb::Reference { what }) => reference(what),
+    })
+}
+
+#[allow(clippy::disallowed_methods, reason = "the environment is read here and handed down")]
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+fn run(args: RunArgs) -> u8 {
+    let form = match args.log_format {
+        LogFormat::Text => LogForm::Text,
+        LogFormat::Json => LogForm::Json,
+    };
+    // A shell in this terminal shares it with the log: then only what needs attention is shown.
+    let quiet = args.shell.then(|| "warn".to_owned());
+    daemon::start_log(form, environment("RUST_LOG").or(quiet).as_deref());
+    let options = RunOptions {
+        config: args.config,
+        config_override: args.config_override,
+        socket: args.socket.unwrap_or_else(|| args.data_dir.join(daemon::SOCKET_NAME)),
+        data_dir: args.data_dir,
+        http_listen: args.http_listen,
+        shell: args.shell.then(|| client_options(client::Input::Standard, true)),
+        crash_at: args.crash_at,
+    };
+    ended(daemon::run(options))
+}
+
+/// Tells how a verb ended that can refuse its input, and returns the exit code.
+fn ended(stopped: Result<u8, Stopped>) -> u8 {
+    match stopped {
+        Ok(code) => code,
+        Err(stopped) => {
+            // Where standard error is closed there is nobody to tell.
+            drop(writeln!(std::io::stderr(), "{stopped}"));
+            stopped.exit_code()
+        }
+    }
+}
+
+fn client_options(input: client::Input, pager: bool) -> client::Options {
+    let home = environment("HOME").map(PathBuf::from);
+    let state = environment("XDG_STATE_HOME").map(PathBuf::from);
+    let state = state.or_else(|| home.as_ref().map(|home| home.join(".local/state")));
+    client::Options {
+        input,
+        pager,
+        colour: environment("NO_COLOR").is_none(),
+        history_folder: state.map(|state| state.join("annunciator")),
+        home,
+    }
+}
+
+fn shell(args: ShellArgs) -> u8 {
+    let input = match args.file {
+        Some(file) => client::Input::File(file),
+        None if args.command.is_empty() => client::Input::Standard,
+        None => client::Input::Commands(args.command),
+    };
+    let socket = args.socket.unwrap_or_else(|| args.data_dir.join(daemon::SOCKET_NAME));
+    client::run(&socket, &client_options(input, !args.no_pager)).exit_code()
+}
+
+fn check(args: &CheckArgs) -> u8 {
+    ended(daemon::check(&args.files, args.data_dir.as_deref(), &mut std::io::stdout()))
+}
+
+fn demo(args: &DemoArgs) -> u8 {
+    let terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
+    let stay = (terminal && !args.no_shell).then(|| client_options(client::Input::Standard, true));
+    daemon::start_log(LogForm::Text, environment("RUST_LOG").or_else(|| Some("error".to_owned())).as_deref());
+    ended(daemon::demo(stay, environment("NO_COLOR").is_none() && terminal))
+}
+
+fn reference(what: Reference) -> u8 {
+    ended(daemon::print_reference(matches!(what, Reference::Cli), &mut std::io::stdout()))
+}

@@ -147,3 +147,86 @@ impl Contributions {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    fn key(name: &str) -> ContributionKey {
+        ContributionKey(name.to_owned())
+    }
+
+    fn text(brief: &str) -> AlarmText {
+        AlarmText { brief: brief.to_owned(), ..AlarmText::default() }
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    #[test]
+    fn the_highest_that_stands_gives_severity_and_text() {
+        let mut all = Contributions::default();
+        all.raise(key("w"), Severity::Warning, text("slow"), None).unwrap();
+        all.raise(key("c"), Severity::Critical, text("dead"), None).unwrap();
+        assert_eq!(all.reading(), Reading::Standing { severity: Severity::Critical, text: text("dead") });
+        assert!(all.clear(&key("c")));
+        assert_eq!(all.reading(), Reading::Standing { severity: Severity::Warning, text: text("slow") });
+        assert!(all.clear(&key("w")) && !all.clear(&key("w")));
+        assert_eq!(all.reading(), Reading::Gone { text: None });
+    }
+
+    #[test]
+    fn saying_the_same_again_with_a_later_deadline_only_moves_the_deadline() {
+        let mut all = Contributions::default();
+        all.raise(key("a"), Severity::Minor, text("x"), Some(at(10))).unwrap();
+        all.raise(key("b"), Severity::Minor, text("y"), Some(at(20))).unwrap();
+        assert!(all.raise(key("a"), Severity::Minor, text("x"), Some(at(30))).unwrap());
+        assert!(!all.raise(key("a"), Severity::Minor, text("x"), Some(at(30))).unwrap());
+        assert_eq!(all.reading(), Reading::Standing { severity: Severity::Minor, text: text("y") });
+        assert_eq!(all.next_deadline(), Some(at(20)));
+        assert_eq!(all.expire(at(20)), [key("b")]);
+        assert_eq!(all.next_deadline(), Some(at(30)));
+    }
+
+    #[test]
+    fn one_more_than_allowed_is_refused_and_changes_nothing() {
+        let mut all = Contributions::default();
+        for n in 0..CONTRIBUTIONS_MAX {
+            all.raise(key(&n.to_string()), Severity::Minor, text(""), None).unwrap();
+        }
+        let before = all.clone();
+        assert_eq!(all.raise(key("x"), Severity::Critical, text(""), None), Err(TooManyContributions));
+        assert_eq!(all, before);
+        assert!(all.raise(key("0"), Severity::Critical, text(""), None).unwrap());
+    }
+
+    proptest! {
+        #[test]
+        fn the_severity_is_the_highest_of_what_stands(
+            steps in proptest::collection::vec((0_u8..5, 0_usize..6, proptest::option::of(0_i64..60)), 0..60)
+        ) {
+            let (mut all, mut model) = (Contributions::default(), BTreeMap::new());
+            for (now, (source, what, ends_at)) in (0_i64..).zip(steps) {
+                let source = key(&source.to_string());
+                if let Some(severity) = Severity::ALL.get(what) {
+                    all.raise(source.clone(), *severity, text(""), ends_at.map(at)).unwrap();
+                    model.insert(source, (*severity, ends_at));
+                } else {
+                    prop_assert_eq!(all.clear(&source), model.remove(&source).is_some());
+                }
+                all.expire(at(now));
+                model.retain(|_, (_, ends_at)| ends_at.is_none_or(|ends_at| ends_at > now));
+                let highest = model.values().map(|(severity, _)| *severity).max();
+                let read = match all.reading() {
+                    Reading::Standing { severity, .. } => Some(severity),
+                    Reading::Gone { .. } => None,
+                };
+                prop_assert_eq!(read, highest);
+                prop_assert_eq!(all.next_deadline(), model.values().filter_map(|(_, e)| e.map(at)).min());
+            }
+        }
+    }
+}

@@ -5,6 +5,7 @@
 
 mod contribution;
 mod key;
+pub mod qualifier;
 mod record;
 mod severity;
 mod state;

@@ -187,3 +187,141 @@ fn change_time(current: Option<&AlarmRecord>, circumstances: &Circumstances) -> 
 fn whole_microseconds(time: Timestamp) -> Timestamp {
     Timestamp::from_microsecond(time.as_microsecond()).unwrap_or(time)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn key() -> AlarmKey {
+        let text = str::to_owned;
+        AlarmKey {
+            node: text("n1"),
+            resource_type: text("database"),
+            resource: text("db1"),
+            alarm_type: text("failed-connection"),
+            qualifier: String::new(),
+        }
+    }
+
+    fn text(brief: &str) -> AlarmText {
+        AlarmText { brief: brief.to_owned(), ..AlarmText::default() }
+    }
+
+    fn at(microsecond: i64) -> Circumstances {
+        let now = Timestamp::from_microsecond(microsecond).unwrap();
+        Circumstances { now, not_before: None, revision: 1, status_changes_max: STATUS_CHANGES_MAX }
+    }
+
+    fn standing(severity: Severity, brief: &str) -> Reading {
+        Reading::Standing { severity, text: text(brief) }
+    }
+
+    fn step(current: &mut Option<AlarmRecord>, reading: Reading, circumstances: Circumstances) -> Option<Transition> {
+        match decide(&key(), current.as_ref(), reading, &circumstances)? {
+            Change::Quiet(record) => {
+                *current = Some(record);
+                None
+            }
+            Change::Announced(transition) => {
+                let max = circumstances.status_changes_max;
+                *current = Some(AlarmRecord::replay(current.as_ref(), &transition, max));
+                Some(transition)
+            }
+        }
+    }
+
+    #[test]
+    fn clearing_an_absent_or_cleared_alarm_announces_nothing() {
+        let mut alarm = None;
+        assert_eq!(step(&mut alarm, Reading::Gone { text: None }, at(1)), None);
+        step(&mut alarm, standing(Severity::Major, ""), at(2));
+        assert!(step(&mut alarm, Reading::Gone { text: None }, at(3)).is_some());
+        assert_eq!(step(&mut alarm, Reading::Gone { text: Some(text("gone")) }, at(4)), None);
+    }
+
+    #[test]
+    fn a_clear_keeps_the_severity_and_a_raise_after_it_is_announced() {
+        let mut alarm = None;
+        step(&mut alarm, standing(Severity::Critical, ""), at(1));
+        let cleared = step(&mut alarm, Reading::Gone { text: None }, at(2)).unwrap();
+        assert_eq!(cleared.after.standing, Standing { severity: Severity::Critical, is_cleared: true });
+        let again = step(&mut alarm, standing(Severity::Critical, ""), at(3)).unwrap();
+        assert_eq!((again.sequence, again.before), (3, Some(cleared.after.standing)));
+        let alarm = alarm.unwrap();
+        assert_eq!(alarm.last_raised, at(3).now);
+        assert_eq!(alarm.time_created, at(1).now);
+    }
+
+    #[test]
+    fn a_raise_that_changes_nothing_announces_nothing() {
+        let mut alarm = None;
+        step(&mut alarm, standing(Severity::Minor, "a"), at(1));
+        let before = alarm.clone();
+        assert_eq!(step(&mut alarm, standing(Severity::Minor, "a"), at(2)), None);
+        assert_eq!(alarm, before);
+    }
+
+    #[test]
+    fn another_text_is_recorded_and_not_announced() {
+        let mut alarm = None;
+        step(&mut alarm, standing(Severity::Minor, "a"), at(1));
+        assert_eq!(step(&mut alarm, standing(Severity::Minor, "b"), at(2)), None);
+        let alarm = alarm.unwrap();
+        assert_eq!((alarm.state.text.brief.as_str(), alarm.sequence), ("b", 1));
+        assert_eq!((alarm.last_changed, alarm.last_updated), (at(2).now, at(1).now));
+        assert_eq!(alarm.status_changes.len(), 2);
+    }
+
+    #[test]
+    fn a_change_of_severity_is_no_raise() {
+        let mut alarm = None;
+        step(&mut alarm, standing(Severity::Minor, ""), at(1));
+        step(&mut alarm, standing(Severity::Major, ""), at(2));
+        assert_eq!(alarm.unwrap().last_raised, at(1).now);
+    }
+
+    #[test]
+    fn an_alarm_that_was_removed_comes_back_dated_later() {
+        let circumstances = Circumstances { not_before: Some(at(9).now), ..at(3) };
+        let raised = step(&mut None, standing(Severity::Minor, ""), circumstances).unwrap();
+        assert_eq!(raised.last_updated, at(10).now);
+    }
+
+    proptest! {
+        #[test]
+        fn the_record_follows_a_simple_model(
+            steps in proptest::collection::vec((0_usize..8, 0_u8..3, -5_i64..20), 1..80)
+        ) {
+            let mut alarm: Option<AlarmRecord> = None;
+            // The model: severity and clearance, text, announcements so far.
+            let (mut model, mut said, mut announced): (Option<(Severity, bool)>, u8, u64) = (None, 0, 0);
+            let (mut clock, mut last) = (1_000_000, None);
+            for (what, brief, elapsed) in steps {
+                clock += elapsed;
+                let before = model;
+                let reading = if let Some(severity) = Severity::ALL.get(what) {
+                    (model, said) = (Some((*severity, false)), brief);
+                    standing(*severity, &brief.to_string())
+                } else {
+                    model = model.map(|(severity, _)| (severity, true));
+                    Reading::Gone { text: None }
+                };
+                let transition = step(&mut alarm, reading, at(clock));
+                prop_assert_eq!(transition.is_some(), before != model);
+                announced += u64::from(transition.is_some());
+                if let Some(transition) = transition {
+                    prop_assert!(last.is_none_or(|last| transition.last_updated > last));
+                    last = Some(transition.last_updated);
+                }
+                let Some(alarm) = &alarm else { prop_assert_eq!(model, None); continue };
+                prop_assert_eq!(Some((alarm.severity(), alarm.is_cleared())), model);
+                prop_assert_eq!(&alarm.state.text.brief, &said.to_string());
+                prop_assert_eq!(alarm.sequence, announced);
+                prop_assert!(alarm.status_changes.len() <= STATUS_CHANGES_MAX);
+                prop_assert_eq!(alarm.status_changes.first().map(|c| c.time), Some(alarm.last_changed));
+                prop_assert!(alarm.status_changes.windows(2).all(|two| two[0].time > two[1].time));
+            }
+        }
+    }
+}

@@ -5,7 +5,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics, Span};
 use crate::secret::{OpenError, PLACEHOLDER, SEALED_PREFIX, Sealer};
 use crate::tree::{Cell, DataPath, DataTree, Position, Value};
 use crate::yang::{NodeKind, SchemaId, SchemaNode, Type};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// A tree being built from input, with all faults found so far.
 pub struct Builder<'s> {
@@ -15,13 +15,15 @@ pub struct Builder<'s> {
     pub diagnostics: Diagnostics,
     sealer: &'s dyn Sealer,
     origins: HashMap<DataPath, Span>,
+    /// Places with a fault of their own: that they are missing, too, says nothing new.
+    faulty: HashSet<DataPath>,
 }
 
 impl<'s> Builder<'s> {
     /// Starts from a tree that input is merged into.
     #[must_use]
     pub fn new(tree: DataTree, sealer: &'s dyn Sealer) -> Self {
-        Self { tree, diagnostics: Diagnostics::new(), sealer, origins: HashMap::new() }
+        Self { tree, diagnostics: Diagnostics::new(), sealer, origins: HashMap::new(), faulty: HashSet::new() }
     }
 
     /// Adds a diagnostic.
@@ -32,6 +34,7 @@ impl<'s> Builder<'s> {
     /// Adds an error about a place in the data.
     pub fn report_on(&mut self, path: &DataPath, span: Option<Span>, diagnostic: Diagnostic) {
         let shown = path.display(self.tree.schema()).to_string();
+        self.faulty.insert(path.clone());
         self.diagnostics.push(diagnostic.at_maybe(span).on(shown));
     }
 
@@ -132,11 +135,11 @@ impl<'s> Builder<'s> {
     pub fn validated(&mut self, found: Diagnostics) {
         let schema = self.tree.schema().clone();
         for diagnostic in found {
-            let span = diagnostic
-                .data_path
-                .as_deref()
-                .and_then(|path| DataPath::parse(&schema, path).ok())
-                .and_then(|path| self.origin(&path));
+            let path = diagnostic.data_path.as_deref().and_then(|path| DataPath::parse(&schema, path).ok());
+            if path.as_ref().is_some_and(|path| self.faulty.contains(path)) {
+                continue;
+            }
+            let span = path.and_then(|path| self.origin(&path));
             self.diagnostics.push(diagnostic.at_maybe(span));
         }
     }

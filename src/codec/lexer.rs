@@ -126,8 +126,8 @@ pub fn lex(source: &Arc<Source>, start: usize, end: usize) -> (Vec<Token>, Diagn
             return (tokens, faults);
         }
         let at = offset(rest);
-        // A word that begins like an opening quote but has no end is told as such, not taken as a word.
-        let unfinished = rest.starts_with('\'') && single_quoted(rest).is_err();
+        // What begins like a quote or a comment but has no end is told as such, not taken as a word.
+        let unfinished = rest.starts_with("/*") || (rest.starts_with('\'') && single_quoted(rest).is_err());
         match token(rest) {
             Ok((after, (kind, quoted))) if !unfinished => {
                 tokens.push(Token { kind, start: at, end: offset(after), quoted });

@@ -33,3 +33,16 @@ pub use load::{read_json, read_yaml};
 pub use set::{Place, read_set, resolve, write_set};
 pub use words::{Ignore, Next, Sink, Walker, path_words, shown_name};
 pub use yaml::{write_yaml, write_yaml_node};
+
+use crate::diagnostic::Source;
+use std::sync::Arc;
+
+/// Reads a text in a notation into a builder; faults are left there.
+pub fn read(builder: &mut Builder<'_>, format: Format, source: &Arc<Source>) {
+    match format {
+        Format::Json => read_json(builder, source),
+        Format::Yaml => read_yaml(builder, source),
+        Format::Curly => read_curly(builder, source),
+        Format::Set => read_set(builder, source),
+    }
+}

@@ -1,1 +1,40 @@
-//! Room of `daemon`.
+//! The process's life: configuration files in, parts built, run until told to stop, drained with a deadline.
+//!
+//! **Invariants**: faulty input leaves the store untouched; whoever is late at the end is named.
+
+mod check;
+mod demo;
+mod files;
+mod log;
+mod reference;
+mod run;
+mod start;
+mod stopped;
+
+pub use check::{builtin_plan, check};
+pub use demo::demo;
+pub use files::{ConfigFile, discover, load};
+pub use log::{LogForm, start_log};
+pub use reference::configuration_reference;
+pub use run::{RunOptions, run};
+pub use start::{Running, StartOptions, start};
+pub use stopped::Stopped;
+
+/// Name of the shell's socket in the data folder.
+pub const SOCKET_NAME: &str = "annunciator.sock";
+
+/// Name of the key file in the data folder.
+pub const KEY_FILE_NAME: &str = "secret.key";
+
+use crate::shell::engine;
+use std::io::Write;
+
+/// Prints a generated reference: of the command line's language, or of the configuration.
+///
+/// # Errors
+/// When the schema cannot be compiled, or nobody reads.
+pub fn print_reference(of_cli: bool, out: &mut dyn Write) -> Result<u8, Stopped> {
+    let text = if of_cli { engine::reference() } else { configuration_reference(builtin_plan()?.schema()) };
+    out.write_all(text.as_bytes()).map_err(|e| Stopped::failed("print the reference", e))?;
+    Ok(0)
+}

@@ -107,7 +107,7 @@ pub fn boot(options: BootOptions, input: BootInput<'_>) -> Result<Booted, BootEr
     let (warnings, refusals) = if input.is_override || (is_first && !input.sources.is_empty()) {
         starting.with_files(&datastore, input)?
     } else {
-        starting.as_stored()?
+        starting.keep_stored()?
     };
     Ok(Booted { datastore, warnings, refusals })
 }
@@ -126,17 +126,15 @@ impl Starting {
         for source in input.sources {
             (input.read)(&mut builder, source);
         }
-        if !builder.diagnostics.has_errors() {
-            let found = validate(&builder.tree);
-            builder.validated(found);
-        }
+        let found = validate(&builder.tree);
+        builder.validated(found);
         if builder.diagnostics.has_errors() {
             return Err(BootError::Input(builder.diagnostics));
         }
         let change = Rebased::new(Arc::clone(&self.running), builder.tree.clone(), &*self.sealer, true);
         if change.is_empty() {
             self.remember_files()?;
-            return self.as_stored();
+            return self.keep_stored();
         }
         let mut place = |diagnostics| {
             builder.diagnostics = Diagnostics::new();
@@ -158,7 +156,7 @@ impl Starting {
         Ok((committed.warnings.clone(), Vec::new()))
     }
 
-    fn as_stored(self) -> Result<(Diagnostics, Vec<Refusal>), BootError> {
+    fn keep_stored(self) -> Result<(Diagnostics, Vec<Refusal>), BootError> {
         let tree = self.running.tree.clone();
         let mut warnings = self.changed_files()?;
         let (stored, found) = Rebased::new(Arc::clone(&self.running), tree, &*self.sealer, true).take_as_stored();
@@ -171,16 +169,21 @@ impl Starting {
     /// Tells which files are not as they were when they were loaded: what is stored counts, not they.
     fn changed_files(&self) -> Result<Diagnostics, StoreError> {
         let mut found = Diagnostics::new();
-        let Some(text) = self.store.meta(FILES_KEY)? else { return Ok(found) };
-        let loaded: BTreeMap<String, String> = serde_json::from_str(&text).map_err(|e| StoreError::Corrupt {
-            table: "meta",
-            row: FILES_KEY.to_owned(),
-            reason: e.to_string(),
-        })?;
+        let loaded: BTreeMap<String, String> = match self.store.meta(FILES_KEY)? {
+            // None were there when the store was new.
+            None => BTreeMap::new(),
+            Some(text) => serde_json::from_str(&text).map_err(|e| StoreError::Corrupt {
+                table: "meta",
+                row: FILES_KEY.to_owned(),
+                reason: e.to_string(),
+            })?,
+        };
         let mut tell = |name: &str, what: &str| {
             found.push(
-                Diagnostic::warning(format!("the configuration file `{name}` {what} since the files were loaded"))
-                    .hint("the stored configuration is used; `--config-override` loads the files in its place"),
+                Diagnostic::warning(format!(
+                    "the configuration file `{name}` {what} since the configuration was first loaded"
+                ))
+                .hint("the stored configuration is used; `--config-override` loads the files in its place"),
             );
         };
         for (name, digest) in &self.digests {

@@ -8,7 +8,7 @@ use super::transaction::{Ready, Rebased, Written};
 use super::{Candidate, CommitError, CommitRequest, Committed, Participant, RollbackError, Snapshot};
 use crate::diagnostic::Diagnostics;
 use crate::secret::Sealer;
-use crate::store::{RowWrite, Store, StoreError};
+use crate::store::{FaultPoint, RowWrite, Store, StoreError};
 use crate::tree::{DataTree, Plan};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -132,6 +132,7 @@ impl Datastore {
 
     fn ready(&self, change: Rebased) -> Result<Ready, CommitError> {
         let valid = change.validate().map_err(CommitError::Invalid)?;
+        self.0.store.reach(FaultPoint::BeforePrepare)?;
         valid
             .prepare(&self.0.participants)
             .map_err(|(participant, diagnostics)| CommitError::Refused { participant, diagnostics })
@@ -144,8 +145,11 @@ impl Datastore {
         request: &CommitRequest,
         rows: Vec<RowWrite>,
     ) -> Result<Arc<Committed>, StoreError> {
+        self.0.store.reach(FaultPoint::BeforeRevision)?;
         let written: Written = ready.write(&self.0.store, request, rows)?;
         let delta_bytes = written.delta_bytes();
+        // Behind the write a fault can only end the process, not the commit.
+        drop(self.0.store.reach(FaultPoint::BeforeApply));
         let committed = written.take_into_use(|snapshot| {
             *self.0.running.write().unwrap_or_else(PoisonError::into_inner) = snapshot;
         });
@@ -156,6 +160,7 @@ impl Datastore {
             changes = committed.delta.changes.len(),
             "committed"
         );
+        drop(self.0.store.reach(FaultPoint::BeforeAnnounce));
         // Without readers there is nobody to tell.
         drop(self.0.announcements.send(Arc::clone(&committed)));
         self.0.checkpoints.committed(&self.0.store, &self.running(), delta_bytes);
@@ -167,7 +172,7 @@ impl Datastore {
     /// # Errors
     /// Those of the store.
     pub fn revisions(&self, newest: usize) -> Result<Vec<RevisionRecord>, StoreError> {
-        Ok(self.0.store.revisions(newest)?.into_iter().map(RevisionRecord::from).collect())
+        Ok(self.0.store.revision_heads(newest)?.into_iter().map(RevisionRecord::from).collect())
     }
 
     /// Returns the tree of a kept revision.

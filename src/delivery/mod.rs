@@ -1,1 +1,5 @@
-//! Room of `delivery`.
+//! Handlers: what the configuration says one is.
+
+mod spec;
+
+pub use spec::{DeliverySpec, HandlerSpec};

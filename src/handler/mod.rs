@@ -1,1 +1,113 @@
-//! Room of `handler`.
+//! Notifiers: what turns a transition into a message, sends it, and judges the answer.
+//!
+//! Every kind has one anatomy: a folder with a `Spec`, a notifier built from it, and the rendering as a pure function
+//! with golden files. [`Kind::ALL`] is the list; the contract test at the end of this file walks it.
+//!
+//! **Invariants**: [`Notifier::render`] is pure: the same transition and context give the same bytes, whenever and however
+//! often. A notifier makes one attempt at a time, keeps no state about deliveries and never waits between attempts: pacing
+//! and retries are `delivery`'s. Secrets are in no `Debug` and no rendered message that is logged.
+
+mod description;
+mod message;
+mod outcome;
+mod web_service;
+pub mod webhook;
+
+pub use message::{DeliveryId, OutgoingMessage, RenderContext, RenderError, WEBHOOK_ID};
+pub use outcome::{Outcome, RETRY_AFTER_MAX, classify, retry_after};
+pub use web_service::{Clients, WebService};
+
+use crate::alarm::Transition;
+use crate::diagnostic::Diagnostics;
+use crate::transport::Attempt;
+use jiff::Timestamp;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// An attempt under way.
+pub type Sending<'a> = Pin<Box<dyn Future<Output = Attempt> + Send + 'a>>;
+
+/// What delivers to one kind of system.
+pub trait Notifier: fmt::Debug + Send + Sync {
+    /// Returns the kind.
+    fn kind(&self) -> Kind;
+
+    /// Writes the message about a transition.
+    ///
+    /// # Errors
+    /// When this transition can never be written as a message of this kind; it is then given up, with this reason.
+    fn render(&self, transition: &Transition, context: &RenderContext<'_>) -> Result<OutgoingMessage, RenderError>;
+
+    /// Makes one attempt, which ends at the deadline at the latest.
+    fn send<'a>(&'a self, message: &'a OutgoingMessage, deadline: Duration) -> Sending<'a>;
+
+    /// Judges an attempt. `now` is for an answer that names a time.
+    fn classify(&self, attempt: &Attempt, now: Timestamp) -> Outcome {
+        classify(attempt, now)
+    }
+
+    /// Returns where it delivers to, as people are shown it: without secrets.
+    fn destination(&self) -> String;
+
+    /// Returns the headers of a message as the delivery log shows them: secrets as a placeholder.
+    fn shown_headers(&self, message: &OutgoingMessage) -> Vec<(String, String)>;
+}
+
+/// The kinds of notifier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// POSTs the alarm as JSON.
+    Webhook,
+}
+
+impl Kind {
+    /// All.
+    pub const ALL: [Self; 1] = [Self::Webhook];
+
+    /// Returns the name of its case in the configuration.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Webhook => "webhook-notifier",
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// What a notifier is configured to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotifierSpec {
+    /// A webhook.
+    Webhook(webhook::WebhookSpec),
+}
+
+impl NotifierSpec {
+    /// Builds the notifier. Connects to nobody.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the specification.
+    pub fn build(&self, clients: &dyn Clients) -> Result<Arc<dyn Notifier>, Diagnostics> {
+        match self {
+            Self::Webhook(spec) => Ok(Arc::new(webhook::WebhookNotifier::build(spec, clients)?)),
+        }
+    }
+
+    /// Returns the named HTTP client that it delivers through, when it does.
+    #[must_use]
+    pub fn http_client(&self) -> Option<&str> {
+        match self {
+            Self::Webhook(spec) => Some(&spec.web_service.http_client),
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

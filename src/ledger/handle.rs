@@ -295,10 +295,9 @@ impl Ledger {
     fn ended<T>(&self) -> impl FnOnce(Result<T, StoreError>) -> Result<T, StoreError> + Send + 'static {
         let inner = Arc::clone(&self.0);
         move |outcome| {
-            if outcome.is_ok() {
-                inner.publish()
-            } else {
-                inner.forget()
+            match &outcome {
+                Ok(_) => inner.publish(),
+                Err(_) => inner.forget(),
             }
             outcome
         }

@@ -17,6 +17,8 @@ mod recorder;
 mod recovery;
 mod report;
 mod ring;
+#[cfg(test)]
+mod tests;
 
 pub use alarm_list::AlarmList;
 pub use deadline::BOOT_GRACE;

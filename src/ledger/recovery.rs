@@ -36,7 +36,7 @@ pub(super) fn recover(store: &Store, status_changes_max: usize) -> Result<Recove
     let mut from = next(stored.position());
     loop {
         let entries = store.read_entries(from, JOURNAL_READ_MAX)?;
-        let Some(last) = entries.last().map(JournalEntry::position) else { break };
+        let Some(reached) = entries.last().map(JournalEntry::position) else { break };
         for entry in entries {
             list.set_position(entry.position());
             match entry {
@@ -44,7 +44,7 @@ pub(super) fn recover(store: &Store, status_changes_max: usize) -> Result<Recove
                 JournalEntry::Removal { alarm, .. } => drop(list.remove(alarm)),
             }
         }
-        from = next(last);
+        from = next(reached);
     }
     restore_contributions(&mut list, store.contributions()?);
     Ok(Recovered { stored, list })

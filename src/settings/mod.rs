@@ -1,1 +1,20 @@
-//! Room of `settings`.
+//! The typed view of the configuration: from entries of the tree to what the parts of the element are built from.
+//!
+//! **Invariants**: the only place that knows leaves by name. No I/O. Secrets are opened here and nowhere else, and are
+//! in no diagnostic. Reads single entries, so that the cost of a commit follows the change and not the tree.
+
+mod environment;
+mod handler;
+mod http_client;
+mod places;
+mod reader;
+mod system;
+
+#[cfg(test)]
+mod tests;
+
+pub use environment::{Environment, default_severity, environment};
+pub use handler::handler;
+pub use http_client::http_client;
+pub use places::Places;
+pub use system::{HttpServerSpec, http_server, revisions_kept};

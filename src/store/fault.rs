@@ -5,7 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A point in the life of a write.
+/// A point in the life of a write, or of a commit of the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FaultPoint {
     /// A transition is about to be appended.
@@ -18,12 +18,29 @@ pub enum FaultPoint {
     AfterCommit,
     /// The alarm list is about to be written to `records.db`.
     BeforeRecords,
+    /// The participants of a commit are about to prepare.
+    BeforePrepare,
+    /// All participants have prepared and the revision is not written.
+    BeforeRevision,
+    /// The revision is on the disk and not in force.
+    BeforeApply,
+    /// The revision is in force and not announced.
+    BeforeAnnounce,
 }
 
 impl FaultPoint {
     /// All points, in the order of a write's life.
-    pub const ALL: [Self; 5] =
-        [Self::BeforeAppend, Self::AfterAppend, Self::BeforeCommit, Self::AfterCommit, Self::BeforeRecords];
+    pub const ALL: [Self; 9] = [
+        Self::BeforeAppend,
+        Self::AfterAppend,
+        Self::BeforeCommit,
+        Self::AfterCommit,
+        Self::BeforeRecords,
+        Self::BeforePrepare,
+        Self::BeforeRevision,
+        Self::BeforeApply,
+        Self::BeforeAnnounce,
+    ];
 
     /// Returns the name that the command line uses.
     #[must_use]
@@ -34,6 +51,10 @@ impl FaultPoint {
             Self::BeforeCommit => "before-commit",
             Self::AfterCommit => "after-commit",
             Self::BeforeRecords => "before-records",
+            Self::BeforePrepare => "before-prepare",
+            Self::BeforeRevision => "before-revision",
+            Self::BeforeApply => "before-apply",
+            Self::BeforeAnnounce => "before-announce",
         }
     }
 }
@@ -46,10 +67,12 @@ impl fmt::Display for FaultPoint {
 
 /// A text that names no fault point.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "`{0}` is not a fault point: expected `before-append`, `after-append`, `before-commit`, `after-commit` or `before-records`"
-)]
+#[error("`{0}` is not a fault point: expected {names}", names = names())]
 pub struct UnknownFaultPoint(pub String);
+
+fn names() -> String {
+    FaultPoint::ALL.map(|point| format!("`{point}`")).join(", ")
+}
 
 impl FromStr for FaultPoint {
     type Err = UnknownFaultPoint;
@@ -64,8 +87,8 @@ pub struct InjectedFault;
 
 /// What a test does at the points that a write passes.
 pub trait Fault: Send + Sync {
-    /// Is called at each point; the write fails there when this does. At [`FaultPoint::AfterCommit`] the group is
-    /// durable and failing changes nothing.
+    /// Is called at each point; the write fails there when this does. Behind the write ([`FaultPoint::AfterCommit`],
+    /// [`FaultPoint::BeforeApply`], [`FaultPoint::BeforeAnnounce`]) failing changes nothing.
     ///
     /// # Errors
     /// [`InjectedFault`] to make the write fail.

@@ -5,9 +5,9 @@
 //! checkpoints, whose size would otherwise hold up the journal's writer.
 //!
 //! ```
-//! # fn main() -> Result<(), annunciator::store::StoreError> {
-//! # use annunciator::{clock::Clock, store::{Store, StoreOptions}};
-//! # let folder = tempfile::tempdir().map_err(|e| e.to_string()).unwrap();
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # use annunciator::{clock::Clock, store::Store};
+//! # let folder = tempfile::tempdir()?;
 //! let store = Store::open(folder.path(), Clock::system())?;
 //! store.write(|tx| tx.set_meta("node-id", "n1"))?;
 //! assert_eq!(store.meta("node-id")?.as_deref(), Some("n1"));
@@ -30,6 +30,8 @@ mod queue;
 mod reader;
 mod records;
 mod revision;
+#[cfg(test)]
+mod tests;
 mod transaction;
 mod writer;
 
@@ -38,7 +40,7 @@ pub use error::StoreError;
 pub use fault::{AbortAt, Fault, FaultPoint, InjectedFault, UnknownFaultPoint};
 pub use journal::{JOURNAL_READ_MAX, JournalEntry};
 pub use lane::{LaneException, LaneExceptionState, LaneProgress, LaneRow};
-pub use open::{Store, StoreOptions};
+pub use open::{JOURNAL_NAME, Store, StoreOptions};
 pub use records::{RecordChange, StoredAlarms};
 pub use revision::{Checkpoint, NewRevision, Revision};
 pub use transaction::{RowWrite, WriteTransaction};

@@ -1,7 +1,7 @@
 //! Opening a data folder, and the handle that everybody shares.
 
 use super::error::StoreError;
-use super::fault::Fault;
+use super::fault::{self, Fault, FaultPoint};
 use super::queue::Queue;
 use super::reader::ReadPool;
 use super::records::Records;
@@ -19,6 +19,9 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::oneshot;
+
+/// Name of the file with the journal, the lanes and the revisions in the data folder.
+pub const JOURNAL_NAME: &str = "journal.db";
 
 /// How long the writer waits for a file that an operator's `sqlite3` holds.
 const BUSY_WAIT: Duration = Duration::from_secs(5);
@@ -59,6 +62,7 @@ struct Shared {
     readers: ReadPool,
     records: Records,
     opened_at: JournalPosition,
+    fault: Option<Arc<dyn Fault>>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -78,7 +82,7 @@ impl Store {
     pub fn open_with(data_dir: &Path, clock: Clock, options: StoreOptions) -> Result<Self, StoreError> {
         persist::create_private_folder(data_dir).map_err(StoreError::io("create the data folder", data_dir))?;
         let lock = lock(data_dir)?;
-        let journal_path = data_dir.join("journal.db");
+        let journal_path = data_dir.join(JOURNAL_NAME);
         let connection = open_file(&journal_path, "FULL", migration::JOURNAL)?;
         let records = open_file(&data_dir.join("records.db"), "NORMAL", migration::RECORDS)?;
         let records = Records::new(records, options.fault.clone());
@@ -90,7 +94,7 @@ impl Store {
             end: JournalEnd { handed_out: newest, written: newest },
             queue: Arc::clone(&queue),
             clock: clock.clone(),
-            fault: options.fault,
+            fault: options.fault.clone(),
         };
         let thread = std::thread::Builder::new()
             .name("journal-writer".to_owned())
@@ -107,6 +111,7 @@ impl Store {
             readers: ReadPool::new(&journal_path),
             records,
             opened_at: JournalPosition(newest),
+            fault: options.fault,
             thread: Mutex::new(Some(thread)),
         })))
     }
@@ -213,6 +218,14 @@ impl Store {
     pub fn set_meta(&self, key: &str, value: &str) -> Result<(), StoreError> {
         let (key, value) = (key.to_owned(), value.to_owned());
         self.write(move |tx| tx.set_meta(&key, &value))
+    }
+
+    /// Passes a point of a commit; does nothing in production.
+    ///
+    /// # Errors
+    /// [`StoreError::Injected`] where a test wants the commit to fail.
+    pub fn reach(&self, point: FaultPoint) -> Result<(), StoreError> {
+        fault::reach(self.0.fault.as_deref(), point)
     }
 
     /// Takes no more writes, finishes those that wait, and blocks until that is done. Reading still works.

@@ -143,10 +143,11 @@ fn obey_signals(link: &Link, events: &SyncSender<Event>, stop: &tokio::sync::Not
         loop {
             tokio::select! {
                 Some(()) = interrupt.recv() => {
-                    if link.interrupt() {
-                        // Behind the `^C` that the terminal shows.
+                    if link.is_running() {
+                        // Behind the `^C` that the terminal shows, and before what the command says to it.
                         print("\n");
                     }
+                    link.interrupt();
                 }
                 Some(()) = terminate.recv() => return link.lose(Lost("this process was told to end".to_owned()), events),
                 Some(()) = hang_up.recv() => return link.lose(Lost("the terminal hung up".to_owned()), events),
@@ -179,7 +180,6 @@ impl Shell {
     }
 
     fn command_line(&mut self) -> Result<Typed, Lost> {
-        self.tell_size()?;
         let prompt = self.desk.prompt();
         self.histories.switch(&prompt.mode, self.editor.history_mut());
         self.desk.set_command(true);
@@ -234,6 +234,7 @@ impl Shell {
 
     /// Runs one line; it enters history when a person typed it and the daemon does not say otherwise.
     fn run_line(&mut self, line: &str, is_typed: bool) -> Result<Status, Lost> {
+        self.tell_size()?;
         self.files.begin(line);
         let Some(id) = self.desk.link.begin(line)? else {
             print("error: the line is too long; put it into a file\n");
@@ -293,9 +294,8 @@ impl Shell {
             if rest.is_empty() {
                 break;
             }
-            print(MORE);
             self.desk.link.wait_for(Waits::Key)?;
-            let key = pager_key();
+            let key = pager_key(|| print(MORE));
             self.desk.link.waited();
             print(LESS);
             match key {

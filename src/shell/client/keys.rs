@@ -127,9 +127,9 @@ impl ConditionalEventHandler for Key {
 impl Key {
     /// Asks the daemon about the `typed` line, and judges its answer.
     fn action(&self, typed: &str, position: usize) -> Action {
-        let (link, line) = (&self.desk.link, typed.to_owned());
+        let (daemon, line) = (&self.desk.link, typed.to_owned());
         match self.name {
-            Name::Question => match link.ask(|id| FromClient::Help { id, line, position }) {
+            Name::Question => match daemon.ask(|id| FromClient::Help { id, line, position }) {
                 Some(candidates) => Action::Show(completion::listing(&candidates)),
                 None => Action::Nothing,
             },
@@ -138,10 +138,10 @@ impl Key {
                 if typed.get(..position).is_none_or(|before| before.is_empty() || before.ends_with(' ')) {
                     return blank;
                 }
-                let answer = link.ask(|id| FromClient::Complete { id, line, position });
+                let answer = daemon.ask(|id| FromClient::Complete { id, line, position });
                 answer.map_or(blank, |candidates| completion::on_space(typed, position, &candidates))
             }
-            _ => match link.ask(|id| FromClient::Complete { id, line, position }) {
+            _ => match daemon.ask(|id| FromClient::Complete { id, line, position }) {
                 Some(candidates) => completion::on_tab(typed, position, &candidates),
                 None => Action::Nothing,
             },

@@ -122,8 +122,13 @@ impl Link {
         self.running.store(0, Ordering::Release);
     }
 
-    /// Interrupts the line that runs; returns whether one does.
-    pub(super) fn interrupt(&self) -> bool {
+    /// Returns whether a line runs.
+    pub(super) fn is_running(&self) -> bool {
+        self.running.load(Ordering::Acquire) != 0
+    }
+
+    /// Interrupts the line that runs, if one does.
+    pub(super) fn interrupt(&self) {
         let id = self.running.load(Ordering::Acquire);
         if id != 0
             && let Err(Lost(reason)) = self.send(&FromClient::Interrupt { id })
@@ -131,7 +136,6 @@ impl Link {
             // The reading thread meets the same end and tells it.
             tracing::debug!(reason, "the interrupt was not sent");
         }
-        id != 0
     }
 
     /// Asks the daemon about the line being typed; `None` when it does not answer in time.

@@ -3,8 +3,8 @@
 /// What stands on the last row while the pager waits.
 pub(super) const MORE: &str = "--More--";
 
-/// Blanks the row that [`MORE`] stands on; blanks and returns work on every terminal.
-pub(super) const LESS: &str = "\r        \r";
+/// Clears the row that [`MORE`] stands on; the line editor needs a terminal that knows as much.
+pub(super) const LESS: &str = "\r\u{1b}[K";
 
 const TAB_STOP: usize = 8;
 

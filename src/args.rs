@@ -1,0 +1,124 @@
+//! The command line: verbs, flags and their defaults.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// The alarm annunciator.
+///
+/// Without a verb, on a terminal: runs the element with a shell on it.
+#[derive(Debug, Parser)]
+#[command(name = "annunciator", version, about, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) verb: Option<Verb>,
+    /// What `run` takes, for the verbless form.
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Run the element in the foreground.
+    Run(RunArgs),
+    /// Open a shell on a running element, or run commands in it.
+    Shell(ShellArgs),
+    /// Check configuration files without an element.
+    Check(CheckArgs),
+    /// Show the element at work, in a temporary folder.
+    Demo(DemoArgs),
+    /// Print a generated reference.
+    #[command(hide = true)]
+    Reference {
+        /// Which one.
+        #[arg(value_enum)]
+        what: Reference,
+    },
+}
+
+/// The generated references.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Reference {
+    /// `docs/cli.md`, from the command table.
+    Cli,
+    /// `docs/configuration.md`, from the schema.
+    Configuration,
+}
+
+/// Flags of `run`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct RunArgs {
+    /// Configuration file, or folder of such files, loaded at the first start; may be repeated. Default: `config/`.
+    #[arg(long, value_name = "FILE|FOLDER")]
+    pub(crate) config: Vec<PathBuf>,
+    /// Load the configuration files in place of the stored configuration, as one commit.
+    #[arg(long)]
+    pub(crate) config_override: bool,
+    /// Folder of everything that the element keeps.
+    #[arg(long, value_name = "DIR", default_value = "data")]
+    pub(crate) data_dir: PathBuf,
+    /// Socket of the shell. Default: `annunciator.sock` in the data folder.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) socket: Option<PathBuf>,
+    /// Address of the HTTP listener; wins over the configuration.
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub(crate) http_listen: Option<SocketAddr>,
+    /// Form of the log on standard error.
+    #[arg(long, value_enum, default_value_t = LogFormat::Text)]
+    pub(crate) log_format: LogFormat,
+    /// Open a shell on the element in this terminal; leaving it stops the element.
+    #[arg(long)]
+    pub(crate) shell: bool,
+    /// End the process at a named point of a commit: for crash tests.
+    #[arg(long, value_name = "POINT", hide = true)]
+    pub(crate) crash_at: Option<String>,
+}
+
+/// Forms of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// A line for people.
+    Text,
+    /// A JSON object a line.
+    Json,
+}
+
+/// Flags of `shell`.
+#[derive(Debug, Args)]
+pub(crate) struct ShellArgs {
+    /// Socket of the element. Default: `annunciator.sock` in the data folder.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) socket: Option<PathBuf>,
+    /// Folder of the element that the default socket is in.
+    #[arg(long, value_name = "DIR", default_value = "data")]
+    pub(crate) data_dir: PathBuf,
+    /// Command to run; may be repeated. Stops at the first that fails.
+    #[arg(short = 'c', value_name = "CMD", conflicts_with = "file")]
+    pub(crate) command: Vec<String>,
+    /// File of commands to run. Stops at the first that fails.
+    #[arg(short = 'f', value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+    /// Never stop at a full screen.
+    #[arg(long)]
+    pub(crate) no_pager: bool,
+}
+
+/// Flags of `check`.
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    /// Configuration files or folders; together they are one configuration.
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Data folder whose key opens encrypted secrets.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+}
+
+/// Flags of `demo`.
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// End after the tour, on a terminal too.
+    #[arg(long)]
+    pub(crate) no_shell: bool,
+}

@@ -1,0 +1,131 @@
+//! `annunciator run`: start, say so, run until told to stop, drain.
+
+use super::{Running, StartOptions, Stopped, start};
+use crate::shell::client;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+use tokio::net::UnixStream;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// How long draining may take: a request under way has a deadline of a minute, and people wait for a restart.
+const DRAIN_DEADLINE: Duration = Duration::from_secs(20);
+
+/// What `run` is given.
+#[derive(Debug)]
+pub struct RunOptions {
+    /// Configuration files and folders.
+    pub config: Vec<PathBuf>,
+    /// Whether the files take the place of what is stored.
+    pub config_override: bool,
+    /// Folder of everything that the element keeps.
+    pub data_dir: PathBuf,
+    /// Socket of the shell.
+    pub socket: PathBuf,
+    /// Address of the HTTP listener, in place of the configured one.
+    pub http_listen: Option<SocketAddr>,
+    /// A shell in this terminal; leaving it stops the element.
+    pub shell: Option<client::Options>,
+    /// Fault point at which the process ends itself.
+    pub crash_at: Option<String>,
+}
+
+/// Runs an element until SIGTERM, SIGINT, or until its shell is left.
+///
+/// # Errors
+/// Why it could not start.
+pub fn run(options: RunOptions) -> Result<u8, Stopped> {
+    let runtime = runtime()?;
+    let shell = options.shell;
+    let options = StartOptions {
+        config: options.config,
+        config_override: options.config_override,
+        data_dir: options.data_dir,
+        socket: options.socket,
+        http_listen: options.http_listen,
+        crash_at: options.crash_at,
+    };
+    let code = runtime.block_on(async {
+        // Signals are caught from the start: one that comes early is obeyed when there is something to drain.
+        let mut signals = Signals::new()?;
+        let running = start(&options).await?;
+        let said = running.ready_line(&options);
+        tracing::info!("{said}");
+        // Whoever started the element may have closed its output; it runs all the same.
+        drop(writeln!(std::io::stdout(), "{said}"));
+        match shell {
+            None => {
+                let name = signals.next().await;
+                tracing::info!("{name}: draining");
+            }
+            Some(shell) => tokio::select! {
+                outcome = shell_on(&running, shell)? => tracing::debug!(?outcome, "the shell was left"),
+                name = signals.next() => tracing::info!("{name}: draining"),
+            },
+        }
+        match running.drain(DRAIN_DEADLINE).await {
+            Ok(()) => Ok(0),
+            Err(late) => Err(Stopped::failed("stop in time", format!("still running: {}", late.join(", ")))),
+        }
+    });
+    // A thread that waits for a key in a terminal has nothing to finish.
+    runtime.shutdown_background();
+    code
+}
+
+/// Builds the runtime of faces and tasks: as many workers as a small machine has cores.
+///
+/// # Errors
+/// When the system starts no thread.
+pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Stopped> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|e| Stopped::failed("start the runtime", e))
+}
+
+/// Opens a shell on a running element in this terminal; the future ends when it is left.
+///
+/// # Errors
+/// When the system gives no socket pair or thread.
+pub(super) fn shell_on(
+    running: &Running,
+    options: client::Options,
+) -> Result<impl Future<Output = Option<client::Outcome>>, Stopped> {
+    let failed = |e: std::io::Error| Stopped::failed("open a shell in this terminal", e);
+    let (near, far) = std::os::unix::net::UnixStream::pair().map_err(failed)?;
+    far.set_nonblocking(true).map_err(failed)?;
+    running.sessions.attach(UnixStream::from_std(far).map_err(failed)?);
+    let (left, leaving) = tokio::sync::oneshot::channel();
+    let client = move || {
+        // The element may have stopped first; then nobody waits for the outcome.
+        left.send(client::run_on(near, &options)).ok();
+    };
+    std::thread::Builder::new().name("shell client".to_owned()).spawn(client).map_err(failed)?;
+    Ok(async move { leaving.await.ok() })
+}
+
+/// The signals that ask for a drain.
+struct Signals {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self, Stopped> {
+        let failed = |e: std::io::Error| Stopped::failed("catch signals", e);
+        Ok(Self {
+            terminate: signal(SignalKind::terminate()).map_err(failed)?,
+            interrupt: signal(SignalKind::interrupt()).map_err(failed)?,
+        })
+    }
+
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! Builds the element from its folder and its files: everything that can fail before it is ready, fails here.
+
+use super::{KEY_FILE_NAME, Stopped, builtin_plan, check::tell_warnings, discover, load};
+use crate::clock::Clock;
+use crate::codec::{self, Builder, Format};
+use crate::datastore::{BootInput, BootOptions, Booted, Participant, boot};
+use crate::diagnostic::{Diagnostic, Source};
+use crate::element::{Listener, ListenerOptions, Outbound};
+use crate::management::Management;
+use crate::persist;
+use crate::secret::{KeyRing, Sealer};
+use crate::settings::{self, Places};
+use crate::shell::engine::{Engine, EngineSession};
+use crate::shell::server::{Notices, Sessions, ShellServer};
+use crate::shell::{Candidates, Interpreter, Prompt, Status, Terminal};
+use crate::store::{AbortAt, FaultPoint, JOURNAL_NAME, Store, StoreOptions};
+use crate::task::Scope;
+use crate::transport::Transport;
+use crate::tree::Plan;
+use axum::Router;
+use tokio::runtime::Handle;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Where an element is built from.
+#[derive(Debug, Clone)]
+pub struct StartOptions {
+    /// Configuration files and folders; none stands for `config/`, where that exists.
+    pub config: Vec<PathBuf>,
+    /// Whether the files take the place of what is stored.
+    pub config_override: bool,
+    /// Folder of everything that the element keeps.
+    pub data_dir: PathBuf,
+    /// Socket of the shell.
+    pub socket: PathBuf,
+    /// Address of the HTTP listener, in place of the configured one.
+    pub http_listen: Option<SocketAddr>,
+    /// Fault point at which the process ends itself.
+    pub crash_at: Option<String>,
+}
+
+/// An element that runs.
+pub struct Running {
+    /// What faces share.
+    pub management: Management,
+    /// The shell's sessions.
+    pub sessions: Sessions,
+    /// Owns the tasks.
+    pub scope: Scope,
+    /// The source of time.
+    pub clock: Clock,
+    /// The node's name.
+    pub node: String,
+    /// The HTTP listener.
+    pub http: Arc<Listener>,
+    store: Store,
+}
+
+/// The folder that is looked into when none is named.
+const DEFAULT_CONFIG: &str = "config";
+
+/// Builds an element and lets it run. Blocks for the disk; must be called on a runtime.
+///
+/// # Errors
+/// Faulty files (2), or what the system refuses (1). The store is then as it was.
+pub async fn start(options: &StartOptions) -> Result<Running, Stopped> {
+    let (clock, scope) = (Clock::system(), Scope::new());
+    let files = config_files(options)?;
+    let plan = builtin_plan()?;
+    if !options.data_dir.join(JOURNAL_NAME).exists() {
+        first_look(options, &files, &plan)?;
+    }
+    let folder =
+        |e: std::io::Error| Stopped::failed("create the data folder", format!("`{}`: {e}", options.data_dir.display()));
+    persist::create_private_folder(&options.data_dir).map_err(folder)?;
+    let store = open_store(options, &clock)?;
+    let keys = KeyRing::load_or_create(&options.data_dir.join(KEY_FILE_NAME));
+    let sealer: Arc<dyn Sealer> = Arc::new(keys.map_err(|e| Stopped::failed("use the key", chain(&e)))?);
+    let places = Places::of(plan.schema()).ok_or_else(|| Stopped::failed("start", "the schema is not the product's"))?;
+    let outbound = Arc::new(Outbound::new(places, Arc::new(Transport::new(&clock)), Arc::clone(&sealer)));
+    let http = Arc::new(Listener::new(
+        places,
+        ListenerOptions {
+            router: Router::new(),
+            runtime: Handle::current(),
+            scope: scope.clone(),
+            clock: clock.clone(),
+            fixed: options.http_listen,
+        },
+    ));
+    let participants: Vec<Arc<dyn Participant>> = vec![outbound, Arc::clone(&http) as Arc<dyn Participant>];
+    let booting = BootOptions {
+        store: store.clone(),
+        plan,
+        sealer,
+        participants,
+        scope: scope.clone(),
+        revisions_kept: settings::revisions_kept,
+    };
+    let sources: Vec<Arc<Source>> = files.iter().map(|file| Arc::clone(&file.source)).collect();
+    let input = BootInput { sources: &sources, read: &read_file, is_override: options.config_override };
+    let booted = tokio::task::block_in_place(|| boot(booting, input));
+    let Booted { datastore, warnings, refusals } = booted?;
+    tell_warnings(&warnings);
+    for (participant, diagnostics) in &refusals {
+        tracing::error!(participant, "the stored configuration is in force, but not all of it could be built");
+        tell_warnings(diagnostics);
+    }
+    let node = node_id(&store, &datastore.running().tree)?;
+    let management = Management::new(datastore, clock.clone());
+    let notices = Notices::new();
+    let sessions = sessions(&scope, &clock, &node, &notices, &management);
+    announce_commits(&scope, &management, &notices);
+    let server =
+        ShellServer::bind(&options.socket).map_err(|e| Stopped::failed("open the shell's socket", chain(&e)))?;
+    server.serve(sessions.clone());
+    Ok(Running { management, sessions, scope, clock, node, http, store })
+}
+
+/// Reads the files of a first start before anything is created: faulty ones leave no trace.
+fn first_look(options: &StartOptions, files: &[super::ConfigFile], plan: &Arc<Plan>) -> Result<(), Stopped> {
+    let path = options.data_dir.join(KEY_FILE_NAME);
+    let keys = if path.exists() { KeyRing::load_or_create(&path) } else { KeyRing::ephemeral() };
+    let keys = keys.map_err(|e| Stopped::failed("use the key", chain(&e)))?;
+    load(files, plan, &keys).map(|_| ()).map_err(Stopped::Refused)
+}
+
+fn config_files(options: &StartOptions) -> Result<Vec<super::ConfigFile>, Stopped> {
+    let fallback = PathBuf::from(DEFAULT_CONFIG);
+    let paths = if options.config.is_empty() && fallback.is_dir() { vec![fallback] } else { options.config.clone() };
+    discover(&paths).map_err(Stopped::Refused)
+}
+
+fn read_file(builder: &mut Builder<'_>, source: &Arc<Source>) {
+    match Format::from_path(Path::new(source.name())) {
+        Some(format) => codec::read(builder, format, source),
+        None => builder.report(Diagnostic::error(format!("`{}` has no known extension", source.name()))),
+    }
+}
+
+fn open_store(options: &StartOptions, clock: &Clock) -> Result<Store, Stopped> {
+    let mut store_options = StoreOptions::default();
+    if let Some(point) = &options.crash_at {
+        let (name, nth) = point.split_once(':').unwrap_or((point, "1"));
+        let point: FaultPoint = name.parse().map_err(|e| Stopped::failed("use --crash-at", e))?;
+        let nth = nth.parse().map_err(|e| Stopped::failed("use --crash-at", e))?;
+        store_options.fault = Some(Arc::new(AbortAt::new(point, nth)));
+    }
+    Store::open_with(&options.data_dir, clock.clone(), store_options)
+        .map_err(|e| Stopped::failed("use the data folder", chain(&e)))
+}
+
+/// Where the store keeps the host name of the first start.
+const NODE_KEY: &str = "node-id";
+
+/// Returns the configured node id, or else the host name at the first start, which a renamed host does not change.
+fn node_id(store: &Store, tree: &crate::tree::DataTree) -> Result<String, Stopped> {
+    if let Some(node) = settings::environment(tree).node_id {
+        return Ok(node);
+    }
+    if let Some(node) = store.meta(NODE_KEY)? {
+        return Ok(node);
+    }
+    let host = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok());
+    let node = host.filter(|name| !name.is_empty()).unwrap_or_else(|| "annunciator".to_owned());
+    store.set_meta(NODE_KEY, &node)?;
+    Ok(node)
+}
+
+fn sessions(scope: &Scope, clock: &Clock, node: &str, notices: &Notices, management: &Management) -> Sessions {
+    let (management, name) = (management.clone(), node.to_owned());
+    let factory = Arc::new(move |start: crate::shell::server::SessionStart| {
+        let session =
+            EngineSession { user: start.user, node: name.clone(), via: start.hello.via, notices: start.notices };
+        match Engine::new(management.clone(), session) {
+            Ok(engine) => Box::new(engine) as Box<dyn Interpreter>,
+            Err(exhausted) => Box::new(Refusal(exhausted.to_string())),
+        }
+    });
+    Sessions::new(scope.clone(), clock.clone(), node, notices.clone(), factory)
+}
+
+/// Answers a session for which there is no room.
+struct Refusal(String);
+
+impl Interpreter for Refusal {
+    fn prompt(&self) -> Prompt {
+        Prompt { banner: String::new(), text: "> ".to_owned(), mode: "operational".to_owned() }
+    }
+
+    fn line(&mut self, _line: &str, terminal: &mut dyn Terminal) -> Status {
+        // The session ends either way.
+        terminal.write_error(&format!("error: {}\n", self.0)).ok();
+        Status::Closed
+    }
+
+    fn complete(&mut self, _line: &str, _position: usize) -> Candidates {
+        Candidates::default()
+    }
+
+    fn help(&mut self, _line: &str, _position: usize) -> Candidates {
+        Candidates::default()
+    }
+}
+
+/// Tells people at the shell about commits that others make.
+fn announce_commits(scope: &Scope, management: &Management, notices: &Notices) {
+    let mut commits = management.datastore().announcements();
+    let (notices, stopping) = (notices.clone(), scope.clone());
+    scope.spawn("commit notices", async move {
+        loop {
+            let committed = tokio::select! {
+                () = stopping.stopped() => return,
+                committed = commits.recv() => committed,
+            };
+            match committed {
+                Ok(c) => {
+                    notices.send(&format!("Commit performed by {} via {}, revision {}.", c.user, c.via, c.revision))
+                }
+                // Too many at once to tell each: the next one is told again.
+                Err(tokio::sync::broadcast::error::RecvError::Lagged(_)) => {}
+                Err(tokio::sync::broadcast::error::RecvError::Closed) => return,
+            }
+        }
+    });
+}
+
+/// Writes an error with its causes.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut at = error.source();
+    while let Some(cause) = at {
+        text.push_str(&format!(": {cause}"));
+        at = cause.source();
+    }
+    text
+}
+
+impl Running {
+    /// Stops: takes no more work, finishes what is under way, closes the store.
+    ///
+    /// # Errors
+    /// The names of those that are late at the deadline.
+    pub async fn drain(&self, deadline: std::time::Duration) -> Result<(), Vec<String>> {
+        let drained = self.scope.drain(&self.clock, deadline).await;
+        self.store.close();
+        drained
+    }
+
+    /// Says in one line that the element is ready, and where.
+    #[must_use]
+    pub fn ready_line(&self, options: &StartOptions) -> String {
+        let http = self.http.local_addr().map_or_else(|| "no HTTP".to_owned(), |at| format!("HTTP http://{at}"));
+        let revision = self.management.running().revision;
+        format!(
+            "annunciator ready: node {}, revision {revision}, shell {}, {http}",
+            self.node,
+            options.socket.display()
+        )
+    }
+}

@@ -1,0 +1,76 @@
+//! Why a verb ended before its work was done, and the exit code that says so.
+
+use crate::datastore::BootError;
+use crate::diagnostic::Diagnostics;
+use crate::store::StoreError;
+use std::fmt;
+
+/// Why a verb ended early.
+#[derive(Debug)]
+pub enum Stopped {
+    /// The input is faulty; nothing was changed.
+    Refused(Diagnostics),
+    /// The system or the element's state does not allow it.
+    Failed {
+        /// What was being done.
+        doing: &'static str,
+        /// What went wrong.
+        cause: String,
+        /// What to do about it.
+        hint: Option<String>,
+    },
+}
+
+impl Stopped {
+    /// Builds a failure.
+    pub fn failed(doing: &'static str, cause: impl fmt::Display) -> Self {
+        Self::Failed { doing, cause: cause.to_string(), hint: None }
+    }
+
+    /// Builds a failure that one knows a way out of.
+    pub fn failed_with_hint(doing: &'static str, cause: impl fmt::Display, hint: impl Into<String>) -> Self {
+        Self::Failed { doing, cause: cause.to_string(), hint: Some(hint.into()) }
+    }
+
+    /// Returns the process's exit code: 1 failed, 2 refused input.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Refused(_) => 2,
+            Self::Failed { .. } => 1,
+        }
+    }
+}
+
+impl fmt::Display for Stopped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(diagnostics) => {
+                let count = diagnostics.error_count();
+                write!(f, "{diagnostics}\n\n{count} error{}", if count == 1 { "" } else { "s" })
+            }
+            Self::Failed { doing, cause, hint } => {
+                write!(f, "error: cannot {doing}: {cause}")?;
+                match hint {
+                    Some(hint) => write!(f, "\nhint: {hint}"),
+                    None => Ok(()),
+                }
+            }
+        }
+    }
+}
+
+impl From<StoreError> for Stopped {
+    fn from(error: StoreError) -> Self {
+        Self::failed("use the data folder", error)
+    }
+}
+
+impl From<BootError> for Stopped {
+    fn from(error: BootError) -> Self {
+        match error {
+            BootError::Input(diagnostics) | BootError::Refused { diagnostics, .. } => Self::Refused(diagnostics),
+            other => Self::failed("start", other),
+        }
+    }
+}

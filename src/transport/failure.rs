@@ -1,0 +1,280 @@
+//! The closed list of reasons for which a delivery attempt fails, and how a fault is put under one of them.
+
+use super::EgressRefused;
+use serde::{Deserialize, Serialize};
+use std::error::Error;
+use std::{fmt, io};
+
+/// Why an attempt failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FailureReason {
+    /// The egress guard refuses the address.
+    EgressRefused,
+    /// The name does not resolve.
+    Dns,
+    /// Nobody listens.
+    ConnectionRefused,
+    /// The peer, or something between, ended the connection.
+    ConnectionReset,
+    /// There is no route, or the network says no.
+    Unreachable,
+    /// No connection in time.
+    ConnectTimeout,
+    /// The TLS handshake failed.
+    TlsHandshake,
+    /// The certificate of the peer, or ours, is not accepted.
+    TlsCertificate,
+    /// No whole response in time.
+    Timeout,
+    /// What came is not HTTP.
+    ProtocolError,
+    /// 3xx: redirects are not followed.
+    Redirect,
+    /// 401, 403 or 407.
+    AuthenticationRefused,
+    /// 404 or 405.
+    NotFound,
+    /// 410.
+    Gone,
+    /// 400, 413, 415 or 422: this body will never be taken.
+    BodyRefused,
+    /// 429.
+    Throttled,
+    /// Another 4xx.
+    RequestRefused,
+    /// 5xx.
+    ServerError,
+    /// A status that HTTP does not define here.
+    UnexpectedStatus,
+    /// A request that cannot be sent: a fault of ours.
+    InvalidRequest,
+}
+
+impl FailureReason {
+    /// All.
+    pub const ALL: [Self; 20] = [
+        Self::EgressRefused,
+        Self::Dns,
+        Self::ConnectionRefused,
+        Self::ConnectionReset,
+        Self::Unreachable,
+        Self::ConnectTimeout,
+        Self::TlsHandshake,
+        Self::TlsCertificate,
+        Self::Timeout,
+        Self::ProtocolError,
+        Self::Redirect,
+        Self::AuthenticationRefused,
+        Self::NotFound,
+        Self::Gone,
+        Self::BodyRefused,
+        Self::Throttled,
+        Self::RequestRefused,
+        Self::ServerError,
+        Self::UnexpectedStatus,
+        Self::InvalidRequest,
+    ];
+
+    /// Returns the name that logs and people use.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::EgressRefused => "egress-refused",
+            Self::Dns => "dns",
+            Self::ConnectionRefused => "connection-refused",
+            Self::ConnectionReset => "connection-reset",
+            Self::Unreachable => "unreachable",
+            Self::ConnectTimeout => "connect-timeout",
+            Self::TlsHandshake => "tls-handshake",
+            Self::TlsCertificate => "tls-certificate",
+            Self::Timeout => "timeout",
+            Self::ProtocolError => "protocol-error",
+            Self::Redirect => "redirect",
+            Self::AuthenticationRefused => "authentication-refused",
+            Self::NotFound => "not-found",
+            Self::Gone => "gone",
+            Self::BodyRefused => "body-refused",
+            Self::Throttled => "throttled",
+            Self::RequestRefused => "request-refused",
+            Self::ServerError => "server-error",
+            Self::UnexpectedStatus => "unexpected-status",
+            Self::InvalidRequest => "invalid-request",
+        }
+    }
+
+    /// Returns why a status is a failure; `None` for 2xx.
+    #[must_use]
+    pub fn of_status(status: u16) -> Option<Self> {
+        Some(match status {
+            200..=299 => return None,
+            300..=399 => Self::Redirect,
+            401 | 403 | 407 => Self::AuthenticationRefused,
+            404 | 405 => Self::NotFound,
+            410 => Self::Gone,
+            400 | 413 | 415 | 422 => Self::BodyRefused,
+            429 => Self::Throttled,
+            402..=499 => Self::RequestRefused,
+            500..=599 => Self::ServerError,
+            _ => Self::UnexpectedStatus,
+        })
+    }
+
+    /// Returns whether no connection came about: what a `failed-connection` alarm is about.
+    #[must_use]
+    pub fn is_connection(self) -> bool {
+        matches!(
+            self,
+            Self::EgressRefused
+                | Self::Dns
+                | Self::ConnectionRefused
+                | Self::ConnectionReset
+                | Self::Unreachable
+                | Self::ConnectTimeout
+                | Self::TlsHandshake
+                | Self::TlsCertificate
+        )
+    }
+}
+
+impl fmt::Display for FailureReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// Links of a chain of causes that are looked at: real chains have fewer than ten, and a chain that loops must end.
+const CAUSES_MAX: usize = 32;
+
+/// Puts a client's error under a reason.
+pub(super) fn reason_of(error: &reqwest::Error) -> FailureReason {
+    let causes = causes(error);
+    if causes.iter().any(|c| c.is::<EgressRefused>()) {
+        return FailureReason::EgressRefused;
+    }
+    if let Some(tls) = causes.iter().find_map(|c| c.downcast_ref::<rustls::Error>()) {
+        return reason_of_tls(tls);
+    }
+    // Before DNS: a resolver that does not answer is a connection that took too long, too.
+    if error.is_timeout() {
+        return if error.is_connect() { FailureReason::ConnectTimeout } else { FailureReason::Timeout };
+    }
+    if error.is_dns() {
+        return FailureReason::Dns;
+    }
+    if let Some(kind) = causes.iter().find_map(|c| c.downcast_ref::<io::Error>()).map(io::Error::kind)
+        && let Some(reason) = reason_of_io(kind)
+    {
+        return reason;
+    }
+    match causes.iter().find_map(|c| c.downcast_ref::<hyper::Error>()) {
+        Some(http) if http.is_parse() || http.is_user() => FailureReason::ProtocolError,
+        Some(http) if http.is_incomplete_message() || http.is_closed() || http.is_canceled() => {
+            FailureReason::ConnectionReset
+        }
+        _ if error.is_builder() => FailureReason::InvalidRequest,
+        _ if error.is_connect() => FailureReason::Unreachable,
+        _ => FailureReason::ProtocolError,
+    }
+}
+
+fn reason_of_tls(error: &rustls::Error) -> FailureReason {
+    use rustls::AlertDescription as Alert;
+    match error {
+        rustls::Error::InvalidCertificate(_)
+        | rustls::Error::InvalidCertRevocationList(_)
+        | rustls::Error::NoCertificatesPresented
+        | rustls::Error::UnsupportedNameType
+        | rustls::Error::AlertReceived(
+            Alert::BadCertificate
+            | Alert::CertificateExpired
+            | Alert::CertificateRevoked
+            | Alert::CertificateUnknown
+            | Alert::CertificateRequired
+            | Alert::UnsupportedCertificate
+            | Alert::UnknownCA,
+        ) => FailureReason::TlsCertificate,
+        _ => FailureReason::TlsHandshake,
+    }
+}
+
+fn reason_of_io(kind: io::ErrorKind) -> Option<FailureReason> {
+    Some(match kind {
+        io::ErrorKind::ConnectionRefused => FailureReason::ConnectionRefused,
+        io::ErrorKind::ConnectionReset
+        | io::ErrorKind::ConnectionAborted
+        | io::ErrorKind::BrokenPipe
+        | io::ErrorKind::NotConnected
+        | io::ErrorKind::UnexpectedEof => FailureReason::ConnectionReset,
+        io::ErrorKind::TimedOut => FailureReason::Timeout,
+        io::ErrorKind::HostUnreachable
+        | io::ErrorKind::NetworkUnreachable
+        | io::ErrorKind::NetworkDown
+        | io::ErrorKind::AddrNotAvailable
+        | io::ErrorKind::PermissionDenied => FailureReason::Unreachable,
+        _ => return None,
+    })
+}
+
+/// Says the causes below a client's error, outermost first. The error itself is left out: it names the address, which
+/// may hold a secret.
+pub(super) fn detail_of(error: &reqwest::Error) -> String {
+    let mut said: Vec<String> = Vec::new();
+    for cause in causes(error).into_iter().skip(1).filter(|c| !c.is::<reqwest::Error>()) {
+        let text = cause.to_string();
+        if !said.iter().any(|s| s.contains(&text)) {
+            said.push(text);
+        }
+    }
+    if said.is_empty() { reason_of(error).to_string() } else { said.join(": ") }
+}
+
+/// Returns an error and all its causes; unlike `source()`, it looks into what an [`io::Error`] carries.
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> Vec<&'a (dyn Error + 'static)> {
+    let mut all = vec![error];
+    let mut next = below(error);
+    while let Some(cause) = next
+        && all.len() < CAUSES_MAX
+    {
+        all.push(cause);
+        next = below(cause);
+    }
+    all
+}
+
+fn below<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
+    match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+        Some(carried) => Some(carried),
+        None => error.source(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_status_but_success_has_a_reason() {
+        for status in 100..=599 {
+            assert_eq!(FailureReason::of_status(status).is_none(), (200..300).contains(&status), "{status}");
+        }
+        assert_eq!(FailureReason::of_status(302), Some(FailureReason::Redirect));
+        assert_eq!(FailureReason::of_status(418), Some(FailureReason::RequestRefused));
+        assert_eq!(FailureReason::of_status(0), Some(FailureReason::UnexpectedStatus));
+    }
+
+    #[test]
+    fn names_are_distinct_and_are_those_of_the_stored_form() {
+        for reason in FailureReason::ALL {
+            assert_eq!(serde_json::to_value(reason).unwrap(), reason.as_str());
+            assert_eq!(FailureReason::ALL.iter().filter(|r| r.as_str() == reason.as_str()).count(), 1);
+        }
+    }
+
+    #[test]
+    fn what_an_io_error_carries_is_a_cause() {
+        let inner = io::Error::other(rustls::Error::HandshakeNotComplete);
+        let outer = io::Error::other(inner);
+        assert!(causes(&outer).iter().any(|c| c.is::<rustls::Error>()));
+    }
+}
