@@ -2,7 +2,7 @@
 
 use super::load::compact_json;
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
-use crate::secret::{OpenError, PLACEHOLDER, SEALED_PREFIX, Sealer};
+use crate::secret::{OpenError, PLACEHOLDER, SEALED_PREFIX, Sealer, Secret};
 use crate::tree::{Cell, DataPath, DataTree, Position, Value};
 use crate::yang::{NodeKind, SchemaId, SchemaNode, Type};
 use std::collections::{HashMap, HashSet};
@@ -93,6 +93,42 @@ impl<'s> Builder<'s> {
                     self.report_on(path, None, Diagnostic::error(e.to_string()));
                 }
             }
+        }
+    }
+
+    /// Adds many values to a leaf-list from texts, in time that grows with their number and not with its square.
+    pub fn leaf_list_values<'t>(&mut self, path: &DataPath, texts: impl IntoIterator<Item = (&'t str, Option<Span>)>) {
+        let schema = self.tree.schema().clone();
+        let node = schema.node(path.schema_id());
+        let Some(ty) = node.ty() else { return };
+        let mut values = self.tree.get(path).map_or_else(Vec::new, |found| found.values().to_vec());
+        let secrets: Vec<Secret> = values
+            .iter()
+            .filter_map(|value| match value {
+                Value::Secret(sealed) => self.sealer.open(sealed).ok(),
+                _ => None,
+            })
+            .collect();
+        for (text, span) in texts {
+            match self.value(node, ty, text) {
+                Err(diagnostic) => self.report_on(path, span, diagnostic),
+                Ok(value) => {
+                    self.note(path, span);
+                    // A repeated value that is no secret is dropped when the values are set.
+                    let is_known = match &value {
+                        Value::Secret(sealed) if !secrets.is_empty() => {
+                            self.sealer.open(sealed).is_ok_and(|clear| secrets.contains(&clear))
+                        }
+                        _ => false,
+                    };
+                    if !is_known {
+                        values.push(value);
+                    }
+                }
+            }
+        }
+        if let Err(e) = self.tree.set_values(path, values) {
+            self.report_on(path, None, Diagnostic::error(e.to_string()));
         }
     }
 

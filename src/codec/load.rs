@@ -56,18 +56,17 @@ pub(super) fn load_document(builder: &mut Builder<'_>, document: &Document<'_>) 
     let plan = Arc::clone(builder.tree.plan());
     let mut loader =
         Loader { builder, schema: &schema, plan: &plan, source: document.source, notation: document.notation };
-    match &document.root.kind {
-        Kind::Map(members) => loader.members(&DataPath::ROOT, members),
-        _ => {
-            let found = document.root.described(document.notation);
-            let expected = match document.notation {
-                Notation::Json => "an object of top-level elements",
-                Notation::Yaml => "a map of top-level elements",
-            };
-            let fault = Diagnostic::error(format!("expected {expected}, found {found}"));
-            loader.report(&DataPath::ROOT, document.root.place, fault);
-        }
+    if let Kind::Map(members) = &document.root.kind {
+        loader.members(&DataPath::ROOT, members);
+        return;
     }
+    let expected = match document.notation {
+        Notation::Json => "an object of top-level elements",
+        Notation::Yaml => "a map of top-level elements",
+    };
+    let found = document.root.described(document.notation);
+    let fault = Diagnostic::error(format!("expected {expected}, found {found}"));
+    loader.report(&DataPath::ROOT, document.root.place, fault);
 }
 
 struct Loader<'l, 's> {
@@ -78,7 +77,7 @@ struct Loader<'l, 's> {
     notation: Notation,
 }
 
-impl<'l> Loader<'l, '_> {
+impl Loader<'_, '_> {
     fn report(&mut self, path: &DataPath, place: Place, diagnostic: Diagnostic) {
         self.builder.report_on(path, Some(place.span(self.source)), diagnostic);
     }
@@ -247,6 +246,7 @@ impl<'l> Loader<'l, '_> {
         let mut values: HashMap<Value, Place> = HashMap::new();
         // A secret is sealed differently each time: its clear text is what must not repeat.
         let mut secrets: HashSet<&str> = HashSet::new();
+        let mut kept = Vec::with_capacity(items.len());
         for item in items {
             let Some(text) = self.scalar(path, schema, ty, item) else { continue };
             let first = if schema.is_secret() {
@@ -264,9 +264,10 @@ impl<'l> Loader<'l, '_> {
                     let what = format!("the value `{text}` of `{}`", schema.name);
                     self.report_twice(path, &what, first, item.place);
                 }
-                None => self.builder.leaf_list_value(path, text, Some(item.place.span(self.source))),
+                None => kept.push((text, Some(item.place.span(self.source)))),
             }
         }
+        self.builder.leaf_list_values(path, kept);
     }
 
     fn any_data(&mut self, path: &DataPath, node: &Node<'_>) {

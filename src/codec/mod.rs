@@ -19,6 +19,8 @@ mod names;
 mod notations;
 mod set;
 mod shape;
+#[cfg(test)]
+mod tests;
 mod words;
 mod yaml;
 

@@ -18,10 +18,10 @@ use crate::task::Scope;
 use crate::transport::Transport;
 use crate::tree::Plan;
 use axum::Router;
-use tokio::runtime::Handle;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use tokio::runtime::Handle;
 
 /// Where an element is built from.
 #[derive(Debug, Clone)]
@@ -77,7 +77,8 @@ pub async fn start(options: &StartOptions) -> Result<Running, Stopped> {
     let store = open_store(options, &clock)?;
     let keys = KeyRing::load_or_create(&options.data_dir.join(KEY_FILE_NAME));
     let sealer: Arc<dyn Sealer> = Arc::new(keys.map_err(|e| Stopped::failed("use the key", chain(&e)))?);
-    let places = Places::of(plan.schema()).ok_or_else(|| Stopped::failed("start", "the schema is not the product's"))?;
+    let places =
+        Places::of(plan.schema()).ok_or_else(|| Stopped::failed("start", "the schema is not the product's"))?;
     let outbound = Arc::new(Outbound::new(places, Arc::new(Transport::new(&clock)), Arc::clone(&sealer)));
     let http = Arc::new(Listener::new(
         places,

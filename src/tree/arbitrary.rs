@@ -163,8 +163,7 @@ pub(crate) struct HexSealer;
 
 impl Sealer for HexSealer {
     fn seal(&self, clear: &str) -> String {
-        let digits: String = clear.bytes().map(|b| format!("{b:02x}")).collect();
-        format!("{SEALED_PREFIX}{digits}")
+        clear.bytes().fold(SEALED_PREFIX.to_owned(), |sealed, byte| sealed + &format!("{byte:02x}"))
     }
 
     fn open(&self, sealed: &str) -> Result<Secret, OpenError> {
@@ -213,10 +212,10 @@ impl Edit {
         let node = targets[usize::from(self.node) % targets.len()];
         let Some(path) = self.path(&schema, node.id) else { return };
         match (self.action, &node.kind) {
-            (7, NodeKind::List(_)) if self.value % 4 == 0 => {
+            (7, NodeKind::List(_)) if self.value.is_multiple_of(4) => {
                 tree.remove(&DataPath::new(node.id, path.keys()[..path.keys().len() - 1].to_vec()));
             }
-            (7, NodeKind::LeafList(list)) if self.value % 2 == 0 => {
+            (7, NodeKind::LeafList(list)) if self.value.is_multiple_of(2) => {
                 if let Some(value) = self.value(&schema, node, &list.ty) {
                     tree.remove(&path.entry(Key::One(value)));
                 }
@@ -247,6 +246,17 @@ impl Edit {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// Sets something at a leaf or leaf-list that is missing.
+    pub(crate) fn fill(self, tree: &mut DataTree, path: &DataPath) {
+        let schema = Arc::clone(tree.schema());
+        let node = schema.node(path.schema_id());
+        let Some(value) = node.ty().and_then(|ty| self.value(&schema, node, ty)) else { return };
+        match node.kind {
+            NodeKind::LeafList(_) => drop(tree.add_value(path, value, &Position::Last)),
+            _ => drop(tree.set(path, value)),
         }
     }
 

@@ -273,7 +273,7 @@ mod tests {
         fn walk(source: &Arc<Source>, node: &Node<'_>, all: &mut Vec<(String, Style, String)>) {
             match &node.kind {
                 Kind::Scalar { text, style } => {
-                    all.push((text.to_string(), *style, node.place.span(source).to_string()))
+                    all.push((text.to_string(), *style, node.place.span(source).to_string()));
                 }
                 Kind::Sequence(items) => items.iter().for_each(|item| walk(source, item, all)),
                 Kind::Map(members) => members.iter().for_each(|(_, member)| walk(source, member, all)),

@@ -172,7 +172,7 @@ fn quoted(text: &str) -> String {
 
 fn push(out: &mut String, piece: fmt::Arguments<'_>) {
     // Writing to a `String` does not fail.
-    if out.write_fmt(piece).is_err() {}
+    out.write_fmt(piece).ok();
 }
 
 /// U+FFFE and U+FFFF of any plane: outside what YAML lets stand unescaped (YAML 1.2.2 §5.1).
