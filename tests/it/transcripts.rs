@@ -8,6 +8,7 @@
 use annunciator::clock::Clock;
 use annunciator::datastore::{BootInput, BootOptions, Datastore, boot};
 use annunciator::management::Management;
+use annunciator::persist;
 use annunciator::secret::KeyRing;
 use annunciator::shell::engine::{Engine, EngineSession};
 use annunciator::shell::{AskKind, Candidates, Hello, Interpreter, Status, Terminal, TerminalError};
@@ -173,6 +174,95 @@ fn replay(transcript: &str) -> String {
     sealed.replace_all(&text, "$$9$$SEALED").into_owned()
 }
 
+/// Pieces of lines: words of every kind, and what ends or begins something.
+const PIECES: &[&str] = &[
+    "show",
+    "configuration",
+    "set",
+    "delete",
+    "edit",
+    "top",
+    "up",
+    "run",
+    "commit",
+    "rollback",
+    "exit",
+    "no-confirm",
+    "load",
+    "merge",
+    "help",
+    "revert",
+    "|",
+    "match",
+    "compare",
+    "display",
+    "json",
+    "count",
+    "last",
+    "9",
+    "(",
+    "{",
+    "}",
+    "[",
+    "]",
+    ";",
+    "\"",
+    "'",
+    "\\",
+    "#",
+    "!",
+    "facilities",
+    "http",
+    "client",
+    "a",
+    "\"b c\"",
+    "scheme",
+    "https",
+    "http-basic-authn",
+    "password",
+    "hunter2",
+    "environments",
+    "environment",
+    "alarms",
+    "alarm-handlers",
+    "alarm-handler",
+    "wh1",
+    "delivery",
+    "retry-intervals",
+    "é",
+    "\u{1b}[2J",
+    "\t",
+    "system",
+    "http-server",
+    "port",
+    "70000",
+    "configure",
+    "cli",
+    "screen-width",
+];
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(48))]
+    #[test]
+    fn no_line_and_no_place_in_one_panics(
+        lines in proptest::collection::vec(proptest::collection::vec(0..PIECES.len(), 1..9), 1..12),
+    ) {
+        let element = Element::start();
+        let mut engine = element.session("admin");
+        let mut screen = Screen { is_terminal: true, expected: "Discard changes and continue? [yes,no] yes".to_owned(), ..Screen::default() };
+        engine.line("configure", &mut screen);
+        for pieces in lines {
+            let line = pieces.iter().filter_map(|at| PIECES.get(*at).copied()).collect::<Vec<_>>().join(" ");
+            for position in 0..=line.len() + 1 {
+                engine.complete(&line, position);
+                engine.help(&line, position);
+            }
+            engine.line(&line, &mut screen);
+            proptest::prop_assert!(!screen.text.contains('\u{1b}'), "{}", line);
+        }
+    }
+}
+
 #[test]
 fn every_transcript_goes_as_it_is_written() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transcripts");
@@ -184,8 +274,10 @@ fn every_transcript_goes_as_it_is_written() {
         let expected = std::fs::read_to_string(&path).unwrap();
         let got = replay(&expected);
         if got != expected {
-            differing.push(format!("==== {}\n{got}", path.display()));
+            let went = Path::new(env!("CARGO_TARGET_TMPDIR")).join(path.file_name().unwrap());
+            persist::write_atomically(&went, got.as_bytes(), 0o644).unwrap();
+            differing.push(format!("diff {} {}", path.display(), went.display()));
         }
     }
-    assert!(differing.is_empty(), "these went otherwise; this is how:\n{}", differing.join("\n"));
+    assert!(differing.is_empty(), "these went otherwise:\n{}", differing.join("\n"));
 }

@@ -51,9 +51,15 @@ fn write_arguments(out: &mut String, arguments: &[Argument]) -> fmt::Result {
     let described = arguments.iter().filter(|argument| !argument.help().is_empty());
     for (at, argument) in described.enumerate() {
         let gap = if at == 0 { "\n" } else { "" };
-        writeln!(out, "{gap}* `{}`: {}", argument.usage().trim_matches(['[', ']']), argument.help())?;
+        writeln!(out, "{gap}* `{}`: {}", bare(&argument.usage()), argument.help())?;
     }
     Ok(())
+}
+
+/// Takes the brackets away that say that an argument may be left out.
+fn bare(usage: &str) -> &str {
+    let inside = usage.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    inside.filter(|inside| !inside.contains(['[', ']'])).unwrap_or(usage)
 }
 
 fn write_pipes(out: &mut String) -> fmt::Result {
