@@ -278,6 +278,7 @@ impl Shell {
             }
             FromDaemon::Prompt(prompt) => self.desk.set_prompt(prompt),
             FromDaemon::Paginate { id, wanted } if id == run.id => run.pager.enabled &= wanted,
+            FromDaemon::CompleteOnSpace { wanted } => self.desk.completes_on_space.store(wanted, Ordering::Relaxed),
             FromDaemon::Forget { id } if id == run.id => run.is_forgotten = true,
             FromDaemon::Done { id, status } if id == run.id => return Ok(Some(status)),
             _ => {}

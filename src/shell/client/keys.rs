@@ -30,6 +30,8 @@ pub(super) struct Desk {
     pub(super) is_masked: AtomicBool,
     /// Whether Ctrl-Z ended the line.
     leaves: AtomicBool,
+    /// Whether a blank completes the word in front of it.
+    pub(super) completes_on_space: AtomicBool,
 }
 
 impl Desk {
@@ -40,6 +42,7 @@ impl Desk {
             is_command: AtomicBool::new(false),
             is_masked: AtomicBool::new(false),
             leaves: AtomicBool::new(false),
+            completes_on_space: AtomicBool::new(true),
         }
     }
 
@@ -135,6 +138,9 @@ impl Key {
             },
             Name::Space => {
                 let blank = Action::Insert(" ".to_owned());
+                if !self.desk.completes_on_space.load(Ordering::Relaxed) {
+                    return blank;
+                }
                 if typed.get(..position).is_none_or(|before| before.is_empty() || before.ends_with(' ')) {
                     return blank;
                 }
