@@ -17,9 +17,14 @@ pub fn check(files: &[PathBuf], data_dir: Option<&Path>, out: &mut dyn Write) ->
     let files = discover(files).map_err(Stopped::Refused)?;
     let plan = builtin_plan()?;
     let keys = match data_dir {
-        Some(folder) if folder.join(super::KEY_FILE_NAME).exists() => KeyRing::load_or_create(&folder.join(super::KEY_FILE_NAME)),
+        Some(folder) if folder.join(super::KEY_FILE_NAME).exists() => {
+            KeyRing::load_or_create(&folder.join(super::KEY_FILE_NAME))
+        }
         Some(folder) => {
-            return Err(Stopped::failed("read the key", format!("`{}` holds no `{}`", folder.display(), super::KEY_FILE_NAME)));
+            return Err(Stopped::failed(
+                "read the key",
+                format!("`{}` holds no `{}`", folder.display(), super::KEY_FILE_NAME),
+            ));
         }
         None => KeyRing::ephemeral(),
     };

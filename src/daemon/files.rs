@@ -74,7 +74,10 @@ fn read(path: &Path) -> Result<ConfigFile, Diagnostic> {
         return Err(Diagnostic::error(format!("`{name}` is larger than {} MiB", FILE_BYTES_MAX >> 20)));
     }
     let text = String::from_utf8(bytes).map_err(|e| {
-        Diagnostic::error(format!("`{name}` is not UTF-8: byte {} is no part of a character", e.utf8_error().valid_up_to()))
+        Diagnostic::error(format!(
+            "`{name}` is not UTF-8: byte {} is no part of a character",
+            e.utf8_error().valid_up_to()
+        ))
     })?;
     Ok(ConfigFile { source: Source::new(name.to_string(), text.trim_start_matches('\u{feff}')), format })
 }
@@ -83,7 +86,11 @@ fn read(path: &Path) -> Result<ConfigFile, Diagnostic> {
 ///
 /// # Errors
 /// All faults of all files, and of the tree as a whole.
-pub fn load(files: &[ConfigFile], plan: &Arc<Plan>, sealer: &dyn Sealer) -> Result<(DataTree, Diagnostics), Diagnostics> {
+pub fn load(
+    files: &[ConfigFile],
+    plan: &Arc<Plan>,
+    sealer: &dyn Sealer,
+) -> Result<(DataTree, Diagnostics), Diagnostics> {
     let mut builder = Builder::new(DataTree::new(Arc::clone(plan)), sealer);
     for file in files {
         codec::read(&mut builder, file.format, &file.source);

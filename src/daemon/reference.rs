@@ -37,7 +37,11 @@ fn section(schema: &SchemaTree, id: SchemaId, above: &str, out: &mut String) {
     }
     for leaf in leaves {
         let leaf = schema.node(*leaf);
-        let marks = format!("{}{}", if leaf.is_key() { " (key)" } else { "" }, if leaf.mandatory { " (mandatory)" } else { "" });
+        let marks = format!(
+            "{}{}",
+            if leaf.is_key() { " (key)" } else { "" },
+            if leaf.mandatory { " (mandatory)" } else { "" }
+        );
         out.push_str(&format!(
             "| `{}`{marks} | {} | {} | {} |\n",
             leaf.name,

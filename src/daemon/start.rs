@@ -4,8 +4,8 @@ use super::{KEY_FILE_NAME, Stopped, builtin_plan, check::tell_warnings, discover
 use crate::clock::Clock;
 use crate::codec::{self, Builder, Format};
 use crate::datastore::{BootInput, BootOptions, Booted, Participant, boot};
-use crate::element::HttpListener;
 use crate::diagnostic::{Diagnostic, Source};
+use crate::element::HttpListener;
 use crate::management::Management;
 use crate::persist;
 use crate::secret::{KeyRing, Sealer};
@@ -64,9 +64,8 @@ pub async fn start(options: &StartOptions) -> Result<Running, Stopped> {
     let (clock, scope) = (Clock::system(), Scope::new());
     let files = config_files(options)?;
     let plan = builtin_plan()?;
-    let folder = |e: std::io::Error| {
-        Stopped::failed("create the data folder", format!("`{}`: {e}", options.data_dir.display()))
-    };
+    let folder =
+        |e: std::io::Error| Stopped::failed("create the data folder", format!("`{}`: {e}", options.data_dir.display()));
     persist::create_private_folder(&options.data_dir).map_err(folder)?;
     let store = open_store(options, &clock)?;
     let keys = KeyRing::load_or_create(&options.data_dir.join(KEY_FILE_NAME));
@@ -95,7 +94,8 @@ pub async fn start(options: &StartOptions) -> Result<Running, Stopped> {
     let notices = Notices::new();
     let sessions = sessions(&scope, &clock, &node, &notices, &management);
     announce_commits(&scope, &management, &notices);
-    let server = ShellServer::bind(&options.socket).map_err(|e| Stopped::failed("open the shell's socket", chain(&e)))?;
+    let server =
+        ShellServer::bind(&options.socket).map_err(|e| Stopped::failed("open the shell's socket", chain(&e)))?;
     server.serve(sessions.clone());
     Ok(Running { management, sessions, scope, clock, node, http, store })
 }
@@ -189,7 +189,9 @@ fn announce_commits(scope: &Scope, management: &Management, notices: &Notices) {
                 committed = commits.recv() => committed,
             };
             match committed {
-                Ok(c) => notices.send(&format!("Commit performed by {} via {}, revision {}.", c.user, c.via, c.revision)),
+                Ok(c) => {
+                    notices.send(&format!("Commit performed by {} via {}, revision {}.", c.user, c.via, c.revision))
+                }
                 // Too many at once to tell each: the next one is told again.
                 Err(tokio::sync::broadcast::error::RecvError::Lagged(_)) => {}
                 Err(tokio::sync::broadcast::error::RecvError::Closed) => return,
@@ -225,6 +227,10 @@ impl Running {
     pub fn ready_line(&self, options: &StartOptions) -> String {
         let http = self.http.address().map_or_else(|| "no HTTP".to_owned(), |at| format!("HTTP http://{at}"));
         let revision = self.management.running().revision;
-        format!("annunciator ready: node {}, revision {revision}, shell {}, {http}", self.node, options.socket.display())
+        format!(
+            "annunciator ready: node {}, revision {revision}, shell {}, {http}",
+            self.node,
+            options.socket.display()
+        )
     }
 }
