@@ -112,13 +112,16 @@ pub struct Diagnostic {
     pub data_path: Option<String>,
     /// What to do about it.
     pub hint: Option<String>,
+    /// Whether the line of the source holds a secret and is not to be shown.
+    pub hides_source: bool,
 }
 
 impl Diagnostic {
     /// Builds an error.
     #[must_use]
     pub fn error(message: impl Into<String>) -> Self {
-        Self { gravity: Gravity::Error, message: message.into(), span: None, data_path: None, hint: None }
+        let (message, gravity) = (message.into(), Gravity::Error);
+        Self { gravity, message, span: None, data_path: None, hint: None, hides_source: false }
     }
 
     /// Builds a warning.
@@ -152,6 +155,13 @@ impl Diagnostic {
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
+        self
+    }
+
+    /// Keeps the line of the source from being shown: it holds a secret.
+    #[must_use]
+    pub fn hiding_source(mut self) -> Self {
+        self.hides_source = true;
         self
     }
 
@@ -191,7 +201,7 @@ impl fmt::Display for Diagnostic {
             let text = printable(span.source.line_text(line));
             let skipped = (column - 1).saturating_sub(EXCERPT_CHARS_MAX / 2);
             let shown: String = text.chars().skip(skipped).take(EXCERPT_CHARS_MAX).collect();
-            if !shown.trim().is_empty() {
+            if !shown.trim().is_empty() && !self.hides_source {
                 let left = column - 1 - skipped;
                 let width = span
                     .source

@@ -1,5 +1,7 @@
 //! Holds the house together: imports go down the layers only, and every file opens with its purpose.
 
+#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -126,7 +128,7 @@ fn pure_rooms_touch_neither_runtime_nor_system() {
 fn leaf_names_are_read_in_settings_only() {
     let mut faults = Vec::new();
     for (file, text) in all_sources("src") {
-        if ["settings", "tree", "codec"].contains(&room(&file)) {
+        if ["settings", "tree", "codec"].contains(&room(&file)) || file.contains("/tests") {
             continue;
         }
         let code = text.split("#[cfg(test)]").next().unwrap_or("");

@@ -1,8 +1,9 @@
 //! What all readers feed: a tree under construction that remembers where in the input each node came from.
 
+use super::load::compact_json;
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
-use crate::secret::{OpenError, PLACEHOLDER, SEALED_PREFIX, Sealer};
-use crate::tree::{DataPath, DataTree, Position, Value};
+use crate::secret::{OpenError, PLACEHOLDER, SEALED_PREFIX, Sealer, Secret};
+use crate::tree::{Cell, DataPath, DataTree, Position, Value};
 use crate::yang::{NodeKind, SchemaId, SchemaNode, Type};
 use std::collections::{HashMap, HashSet};
 
@@ -45,11 +46,11 @@ impl<'s> Builder<'s> {
         parse_value(&self.tree, self.sealer, node, ty, text)
     }
 
-    /// Sets a leaf from text. A secret whose clear text is unchanged keeps its sealed form.
+    /// Sets a leaf, or `anydata` from JSON, from text. A secret whose clear text is unchanged keeps its sealed form.
     pub fn leaf(&mut self, path: &DataPath, text: &str, span: Option<Span>) {
         let schema = self.tree.schema().clone();
         let node = schema.node(path.schema_id());
-        let Some(ty) = node.ty() else { return };
+        let Some(ty) = node.ty() else { return self.any_data(path, text, span) };
         match self.value(node, ty, text) {
             Err(diagnostic) => self.report_on(path, span, diagnostic),
             Ok(value) => {
@@ -60,6 +61,17 @@ impl<'s> Builder<'s> {
                     self.report_on(path, None, Diagnostic::error(e.to_string()));
                 }
             }
+        }
+    }
+
+    fn any_data(&mut self, path: &DataPath, text: &str, span: Option<Span>) {
+        let put = compact_json(text).and_then(|json| {
+            let put = self.tree.put(path, Cell::AnyData(json.into()));
+            put.map_err(|e| Diagnostic::error(e.to_string()))
+        });
+        match put {
+            Ok(_) => self.note(path, span),
+            Err(diagnostic) => self.report_on(path, span, diagnostic),
         }
     }
 
@@ -81,6 +93,42 @@ impl<'s> Builder<'s> {
                     self.report_on(path, None, Diagnostic::error(e.to_string()));
                 }
             }
+        }
+    }
+
+    /// Adds many values to a leaf-list from texts, in time that grows with their number and not with its square.
+    pub fn leaf_list_values<'t>(&mut self, path: &DataPath, texts: impl IntoIterator<Item = (&'t str, Option<Span>)>) {
+        let schema = self.tree.schema().clone();
+        let node = schema.node(path.schema_id());
+        let Some(ty) = node.ty() else { return };
+        let mut values = self.tree.get(path).map_or_else(Vec::new, |found| found.values().to_vec());
+        let secrets: Vec<Secret> = values
+            .iter()
+            .filter_map(|value| match value {
+                Value::Secret(sealed) => self.sealer.open(sealed).ok(),
+                _ => None,
+            })
+            .collect();
+        for (text, span) in texts {
+            match self.value(node, ty, text) {
+                Err(diagnostic) => self.report_on(path, span, diagnostic),
+                Ok(value) => {
+                    self.note(path, span);
+                    // A repeated value that is no secret is dropped when the values are set.
+                    let is_known = match &value {
+                        Value::Secret(sealed) if !secrets.is_empty() => {
+                            self.sealer.open(sealed).is_ok_and(|clear| secrets.contains(&clear))
+                        }
+                        _ => false,
+                    };
+                    if !is_known {
+                        values.push(value);
+                    }
+                }
+            }
+        }
+        if let Err(e) = self.tree.set_values(path, values) {
+            self.report_on(path, None, Diagnostic::error(e.to_string()));
         }
     }
 
@@ -169,6 +217,16 @@ pub fn parse_value(
             }
         });
     }
+    parse_secret(tree, sealer, node, ty, text).map_err(Diagnostic::hiding_source)
+}
+
+fn parse_secret(
+    tree: &DataTree,
+    sealer: &dyn Sealer,
+    node: &SchemaNode,
+    ty: &Type,
+    text: &str,
+) -> Result<Value, Diagnostic> {
     if text == PLACEHOLDER {
         return Err(Diagnostic::error(format!("`{}` is `{PLACEHOLDER}`, which only stands for a secret", node.name))
             .hint("give the secret in clear text, or in the `$9$…` form that `show` prints"));

@@ -4,8 +4,8 @@ use super::builder::Builder;
 use super::lexer::{Token, TokenKind, lex, quote_word};
 use super::words::{Walker, shown_name};
 use crate::diagnostic::Source;
-use crate::tree::{DataPath, NodeRef, Value};
-use crate::yang::NodeKind;
+use crate::tree::{DataPath, Key, NodeRef, Value};
+use crate::yang::{BaseType, NodeKind};
 use std::fmt::{self, Write};
 use std::sync::Arc;
 
@@ -43,7 +43,7 @@ impl<'o> CurlyWriter<'o> {
     pub(super) fn statement(&mut self, node: NodeRef<'_>, width: usize) -> fmt::Result {
         let name = shown_name(node.plan().schema(), node.id());
         if let Some(value) = node.value() {
-            return self.leaf(&name, value, width);
+            return self.leaf(node, &name, value, width);
         }
         if let Some(text) = node.any_data() {
             self.start()?;
@@ -63,10 +63,10 @@ impl<'o> CurlyWriter<'o> {
         self.out.write_str("];\n")
     }
 
-    fn leaf(&mut self, name: &str, value: &Value, width: usize) -> fmt::Result {
+    fn leaf(&mut self, node: NodeRef<'_>, name: &str, value: &Value, width: usize) -> fmt::Result {
         self.start()?;
         match value {
-            Value::Empty => writeln!(self.out, "{name};"),
+            Value::Empty if takes_no_value(node) => writeln!(self.out, "{name};"),
             value => writeln!(self.out, "{name:<width$} {};", quote_word(&value.to_string())),
         }
     }
@@ -75,7 +75,7 @@ impl<'o> CurlyWriter<'o> {
     fn block(&mut self, name: &str, node: NodeRef<'_>) -> fmt::Result {
         self.start()?;
         self.out.write_str(name)?;
-        for value in node.key().into_iter().flat_map(|key| key.values()) {
+        for value in node.key().into_iter().flat_map(Key::values) {
             write!(self.out, " {}", quote_word(&value.to_string()))?;
         }
         if node.children().next().is_none() {
@@ -92,6 +92,11 @@ impl<'o> CurlyWriter<'o> {
     fn start(&mut self) -> fmt::Result {
         write!(self.out, "{}{:indent$}", self.mark, "", indent = self.depth * INDENT)
     }
+}
+
+/// Returns whether a leaf's statement ends with its name; that of a union that may be empty does not.
+pub(super) fn takes_no_value(leaf: NodeRef<'_>) -> bool {
+    leaf.schema_node().ty().is_some_and(|ty| matches!(ty.base, BaseType::Empty))
 }
 
 /// Returns the width of the longest name of a leaf or leaf-list among siblings; containers and lists do not count.

@@ -31,24 +31,42 @@ fn read(builder: &mut Builder<'_>, document: Option<&Document<'_>>, found: Diagn
     }
 }
 
+/// Reads a JSON text and writes it in the form that `anydata` is kept in.
+///
+/// # Errors
+/// The first fault, without a place: the text is a word of something else.
+pub(super) fn compact_json(text: &str) -> Result<String, Diagnostic> {
+    let source = Source::new("anydata", text);
+    let mut found = Diagnostics::new();
+    let document = json::parse(&source, Limits::INPUT, &mut found);
+    if let Some(fault) = found.into_iter().next() {
+        return Err(Diagnostic { span: None, ..fault });
+    }
+    let mut compact = String::new();
+    let mut emitter = json::JsonEmitter::new(&mut compact, json::JsonLayout::Compact);
+    match document.map(|document| emit_document(&mut emitter, &document.root)) {
+        Some(Ok(())) => Ok(compact),
+        _ => Err(Diagnostic::error("expected JSON")),
+    }
+}
+
 /// Merges a document into the tree under construction.
 pub(super) fn load_document(builder: &mut Builder<'_>, document: &Document<'_>) {
     let schema = Arc::clone(builder.tree.schema());
     let plan = Arc::clone(builder.tree.plan());
     let mut loader =
         Loader { builder, schema: &schema, plan: &plan, source: document.source, notation: document.notation };
-    match &document.root.kind {
-        Kind::Map(members) => loader.members(&DataPath::ROOT, members),
-        _ => {
-            let found = document.root.described(document.notation);
-            let expected = match document.notation {
-                Notation::Json => "an object of top-level elements",
-                Notation::Yaml => "a map of top-level elements",
-            };
-            let fault = Diagnostic::error(format!("expected {expected}, found {found}"));
-            loader.report(&DataPath::ROOT, document.root.place, fault);
-        }
+    if let Kind::Map(members) = &document.root.kind {
+        loader.members(&DataPath::ROOT, members);
+        return;
     }
+    let expected = match document.notation {
+        Notation::Json => "an object of top-level elements",
+        Notation::Yaml => "a map of top-level elements",
+    };
+    let found = document.root.described(document.notation);
+    let fault = Diagnostic::error(format!("expected {expected}, found {found}"));
+    loader.report(&DataPath::ROOT, document.root.place, fault);
 }
 
 struct Loader<'l, 's> {
@@ -59,7 +77,7 @@ struct Loader<'l, 's> {
     notation: Notation,
 }
 
-impl<'l> Loader<'l, '_> {
+impl Loader<'_, '_> {
     fn report(&mut self, path: &DataPath, place: Place, diagnostic: Diagnostic) {
         self.builder.report_on(path, Some(place.span(self.source)), diagnostic);
     }
@@ -228,6 +246,7 @@ impl<'l> Loader<'l, '_> {
         let mut values: HashMap<Value, Place> = HashMap::new();
         // A secret is sealed differently each time: its clear text is what must not repeat.
         let mut secrets: HashSet<&str> = HashSet::new();
+        let mut kept = Vec::with_capacity(items.len());
         for item in items {
             let Some(text) = self.scalar(path, schema, ty, item) else { continue };
             let first = if schema.is_secret() {
@@ -245,9 +264,10 @@ impl<'l> Loader<'l, '_> {
                     let what = format!("the value `{text}` of `{}`", schema.name);
                     self.report_twice(path, &what, first, item.place);
                 }
-                None => self.builder.leaf_list_value(path, text, Some(item.place.span(self.source))),
+                None => kept.push((text, Some(item.place.span(self.source)))),
             }
         }
+        self.builder.leaf_list_values(path, kept);
     }
 
     fn any_data(&mut self, path: &DataPath, node: &Node<'_>) {

@@ -15,8 +15,12 @@ mod json;
 mod lexer;
 mod load;
 mod names;
+#[cfg(test)]
+mod notations;
 mod set;
 mod shape;
+#[cfg(test)]
+mod tests;
 mod words;
 mod yaml;
 

@@ -35,6 +35,9 @@ pub(super) fn find_child(schema: &SchemaTree, parent: SchemaId, name: &str) -> R
     Err(Box::new(unknown(schema, parent, name)))
 }
 
+/// Names listed in a hint at most: more are no help.
+const LISTED_MAX: usize = 12;
+
 fn unknown(schema: &SchemaTree, parent: SchemaId, name: &str) -> Diagnostic {
     let said = match parent {
         SchemaId::ROOT => format!("`{name}` is not a top-level element"),
@@ -50,8 +53,6 @@ fn unknown(schema: &SchemaTree, parent: SchemaId, name: &str) -> Diagnostic {
     if nearest(local, names()).is_some() {
         return said.did_you_mean(local, names());
     }
-    /// Names listed in a hint at most: more are no help.
-    const LISTED_MAX: usize = 12;
     let listed: Vec<String> = names().take(LISTED_MAX).map(|name| format!("`{name}`")).collect();
     match listed.len() {
         0 => said,

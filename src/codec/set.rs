@@ -1,6 +1,7 @@
 //! `set` lines: a tree as the commands that make it, one for each leaf.
 
 use super::builder::Builder;
+use super::curly::takes_no_value;
 use super::lexer::{Token, lex, quote_word};
 use super::words::{Next, Sink, Walker, path_words, shown_name};
 use crate::diagnostic::{Diagnostic, Source, Span};
@@ -23,7 +24,7 @@ pub fn write_set(node: NodeRef<'_>, path: &DataPath, out: &mut dyn Write) -> fmt
 fn write_node(node: NodeRef<'_>, line: &str, out: &mut dyn Write) -> fmt::Result {
     if let Some(value) = node.value() {
         return match value {
-            Value::Empty => writeln!(out, "{line}"),
+            Value::Empty if takes_no_value(node) => writeln!(out, "{line}"),
             value => writeln!(out, "{line} {}", quote_word(&value.to_string())),
         };
     }

@@ -216,11 +216,11 @@ impl<'s> Walker<'s> {
                 sink.leaf(&path, "", span);
                 self.after_leaf();
             }
-            NodeKind::Leaf(_) | NodeKind::LeafList(_) => self.next = Next::Value(path),
+            // What is in `anydata` stands as one word of JSON.
+            NodeKind::Leaf(_) | NodeKind::LeafList(_) | NodeKind::AnyData => self.next = Next::Value(path),
             _ => {
-                let said =
-                    format!("`{}` is {} and cannot be written in this notation", node.name, kind_name(&node.kind));
-                return Err(Diagnostic::error(said).at(span).hint("use JSON"));
+                let said = format!("`{}` is {} and cannot be configured", node.name, kind_name(&node.kind));
+                return Err(Diagnostic::error(said).at(span));
             }
         }
         Ok(())
@@ -287,7 +287,8 @@ impl<'s> Walker<'s> {
         if let Some(close) = nearest(name, children.iter().map(|n| &*n.name)) {
             return Err(said.hint(format!("did you mean `{close}`?")));
         }
-        let mut names: Vec<&str> = children.iter().filter(|n| n.config).map(|n| &*n.name).take(LISTED_MAX).collect();
+        let mut names: Vec<&str> =
+            children.iter().filter(|n| n.config && !n.is_key()).map(|n| &*n.name).take(LISTED_MAX).collect();
         if children.len() > LISTED_MAX {
             names.push("…");
         }
@@ -320,7 +321,7 @@ impl<'s> Walker<'s> {
                 format!("the key `{key}` of `{}`", name(list))
             }
             Next::Value(path) => {
-                let ty = self.schema.node(path.schema_id()).ty().map_or("", |ty| &ty.name);
+                let ty = self.schema.node(path.schema_id()).ty().map_or("JSON", |ty| &ty.name);
                 format!("a value for `{}` ({ty})", name(path))
             }
             Next::Values(path) => format!("a value for `{}` or `]`", name(path)),

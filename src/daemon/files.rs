@@ -4,7 +4,6 @@ use crate::codec::{self, Builder, Format};
 use crate::diagnostic::{Diagnostic, Diagnostics, Source};
 use crate::secret::Sealer;
 use crate::tree::{DataTree, Plan, validate};
-use sha2::{Digest, Sha256};
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -20,14 +19,6 @@ pub struct ConfigFile {
     pub source: Arc<Source>,
     /// Its notation, by its extension.
     pub format: Format,
-}
-
-impl ConfigFile {
-    /// Returns the SHA-256 of the text, in hex: what later starts compare.
-    #[must_use]
-    pub fn digest(&self) -> String {
-        Sha256::digest(self.source.text().as_bytes()).iter().map(|b| format!("{b:02x}")).collect()
-    }
 }
 
 /// Finds and reads the files that paths stand for: a file is itself, a folder its files with a known extension, by name.

@@ -3,6 +3,7 @@
 //! **Invariants**: faulty input leaves the store untouched; whoever is late at the end is named.
 
 mod check;
+mod demo;
 mod files;
 mod log;
 mod reference;
@@ -11,6 +12,7 @@ mod start;
 mod stopped;
 
 pub use check::{builtin_plan, check};
+pub use demo::demo;
 pub use files::{ConfigFile, discover, load};
 pub use log::{LogForm, start_log};
 pub use reference::configuration_reference;

@@ -101,7 +101,7 @@ pub(super) fn shell_on(
     let (left, leaving) = tokio::sync::oneshot::channel();
     let client = move || {
         // The element may have stopped first; then nobody waits for the outcome.
-        if left.send(client::run_on(near, &options)).is_err() {}
+        left.send(client::run_on(near, &options)).ok();
     };
     std::thread::Builder::new().name("shell client".to_owned()).spawn(client).map_err(failed)?;
     Ok(async move { leaving.await.ok() })

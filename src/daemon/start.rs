@@ -1,23 +1,27 @@
 //! Builds the element from its folder and its files: everything that can fail before it is ready, fails here.
 
-use super::{KEY_FILE_NAME, Stopped, builtin_plan, check::tell_warnings, discover};
+use super::{KEY_FILE_NAME, Stopped, builtin_plan, check::tell_warnings, discover, load};
 use crate::clock::Clock;
 use crate::codec::{self, Builder, Format};
 use crate::datastore::{BootInput, BootOptions, Booted, Participant, boot};
 use crate::diagnostic::{Diagnostic, Source};
-use crate::element::HttpListener;
+use crate::element::{Listener, ListenerOptions, Outbound};
 use crate::management::Management;
 use crate::persist;
 use crate::secret::{KeyRing, Sealer};
-use crate::settings;
+use crate::settings::{self, Places};
 use crate::shell::engine::{Engine, EngineSession};
 use crate::shell::server::{Notices, Sessions, ShellServer};
 use crate::shell::{Candidates, Interpreter, Prompt, Status, Terminal};
-use crate::store::{AbortAt, FaultPoint, Store, StoreOptions};
+use crate::store::{AbortAt, FaultPoint, JOURNAL_NAME, Store, StoreOptions};
 use crate::task::Scope;
+use crate::transport::Transport;
+use crate::tree::Plan;
+use axum::Router;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use tokio::runtime::Handle;
 
 /// Where an element is built from.
 #[derive(Debug, Clone)]
@@ -49,7 +53,7 @@ pub struct Running {
     /// The node's name.
     pub node: String,
     /// The HTTP listener.
-    pub http: HttpListener,
+    pub http: Arc<Listener>,
     store: Store,
 }
 
@@ -64,14 +68,29 @@ pub async fn start(options: &StartOptions) -> Result<Running, Stopped> {
     let (clock, scope) = (Clock::system(), Scope::new());
     let files = config_files(options)?;
     let plan = builtin_plan()?;
+    if !options.data_dir.join(JOURNAL_NAME).exists() {
+        first_look(options, &files, &plan)?;
+    }
     let folder =
         |e: std::io::Error| Stopped::failed("create the data folder", format!("`{}`: {e}", options.data_dir.display()));
     persist::create_private_folder(&options.data_dir).map_err(folder)?;
     let store = open_store(options, &clock)?;
     let keys = KeyRing::load_or_create(&options.data_dir.join(KEY_FILE_NAME));
     let sealer: Arc<dyn Sealer> = Arc::new(keys.map_err(|e| Stopped::failed("use the key", chain(&e)))?);
-    let http = HttpListener::new(scope.clone(), options.http_listen);
-    let participants: Vec<Arc<dyn Participant>> = vec![Arc::new(http.clone())];
+    let places =
+        Places::of(plan.schema()).ok_or_else(|| Stopped::failed("start", "the schema is not the product's"))?;
+    let outbound = Arc::new(Outbound::new(places, Arc::new(Transport::new(&clock)), Arc::clone(&sealer)));
+    let http = Arc::new(Listener::new(
+        places,
+        ListenerOptions {
+            router: Router::new(),
+            runtime: Handle::current(),
+            scope: scope.clone(),
+            clock: clock.clone(),
+            fixed: options.http_listen,
+        },
+    ));
+    let participants: Vec<Arc<dyn Participant>> = vec![outbound, Arc::clone(&http) as Arc<dyn Participant>];
     let booting = BootOptions {
         store: store.clone(),
         plan,
@@ -98,6 +117,14 @@ pub async fn start(options: &StartOptions) -> Result<Running, Stopped> {
         ShellServer::bind(&options.socket).map_err(|e| Stopped::failed("open the shell's socket", chain(&e)))?;
     server.serve(sessions.clone());
     Ok(Running { management, sessions, scope, clock, node, http, store })
+}
+
+/// Reads the files of a first start before anything is created: faulty ones leave no trace.
+fn first_look(options: &StartOptions, files: &[super::ConfigFile], plan: &Arc<Plan>) -> Result<(), Stopped> {
+    let path = options.data_dir.join(KEY_FILE_NAME);
+    let keys = if path.exists() { KeyRing::load_or_create(&path) } else { KeyRing::ephemeral() };
+    let keys = keys.map_err(|e| Stopped::failed("use the key", chain(&e)))?;
+    load(files, plan, &keys).map(|_| ()).map_err(Stopped::Refused)
 }
 
 fn config_files(options: &StartOptions) -> Result<Vec<super::ConfigFile>, Stopped> {
@@ -130,7 +157,7 @@ const NODE_KEY: &str = "node-id";
 
 /// Returns the configured node id, or else the host name at the first start, which a renamed host does not change.
 fn node_id(store: &Store, tree: &crate::tree::DataTree) -> Result<String, Stopped> {
-    if let Some(node) = settings::node_id(tree) {
+    if let Some(node) = settings::environment(tree).node_id {
         return Ok(node);
     }
     if let Some(node) = store.meta(NODE_KEY)? {
@@ -165,7 +192,7 @@ impl Interpreter for Refusal {
 
     fn line(&mut self, _line: &str, terminal: &mut dyn Terminal) -> Status {
         // The session ends either way.
-        if terminal.write_error(&format!("error: {}\n", self.0)).is_err() {}
+        terminal.write_error(&format!("error: {}\n", self.0)).ok();
         Status::Closed
     }
 
@@ -190,7 +217,7 @@ fn announce_commits(scope: &Scope, management: &Management, notices: &Notices) {
             };
             match committed {
                 Ok(c) => {
-                    notices.send(&format!("Commit performed by {} via {}, revision {}.", c.user, c.via, c.revision))
+                    notices.send(&format!("Commit performed by {} via {}, revision {}.", c.user, c.via, c.revision));
                 }
                 // Too many at once to tell each: the next one is told again.
                 Err(tokio::sync::broadcast::error::RecvError::Lagged(_)) => {}
@@ -225,7 +252,7 @@ impl Running {
     /// Says in one line that the element is ready, and where.
     #[must_use]
     pub fn ready_line(&self, options: &StartOptions) -> String {
-        let http = self.http.address().map_or_else(|| "no HTTP".to_owned(), |at| format!("HTTP http://{at}"));
+        let http = self.http.local_addr().map_or_else(|| "no HTTP".to_owned(), |at| format!("HTTP http://{at}"));
         let revision = self.management.running().revision;
         format!(
             "annunciator ready: node {}, revision {revision}, shell {}, {http}",

@@ -172,7 +172,7 @@ impl Datastore {
     /// # Errors
     /// Those of the store.
     pub fn revisions(&self, newest: usize) -> Result<Vec<RevisionRecord>, StoreError> {
-        Ok(self.0.store.revisions(newest)?.into_iter().map(RevisionRecord::from).collect())
+        Ok(self.0.store.revision_heads(newest)?.into_iter().map(RevisionRecord::from).collect())
     }
 
     /// Returns the tree of a kept revision.

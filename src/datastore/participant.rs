@@ -46,6 +46,13 @@ impl CommitContext<'_> {
         found.into_iter().map(|path| (path, EntryChange::Created)).collect()
     }
 
+    /// Returns whether what is stored is taken up again: nobody is there to correct it, so a participant builds what it
+    /// can, and tells the rest as [`Prepared::warnings`] instead of refusing.
+    #[must_use]
+    pub fn is_restart(&self) -> bool {
+        self.boot && self.delta.is_empty()
+    }
+
     /// Returns whether something at or below a schema node has to be looked at: it changed, or nothing is in use yet.
     #[must_use]
     pub fn concerns(&self, node: SchemaId) -> bool {
@@ -80,6 +87,8 @@ fn entries_below(at: NodeRef<'_>, path: &DataPath, way: &[SchemaId], found: &mut
 pub struct Prepared {
     /// Rows that are written in the same transaction as the revision.
     pub rows: Vec<RowWrite>,
+    /// What is worth telling and no reason to refuse.
+    pub warnings: Diagnostics,
     /// Takes what was built into use; cannot fail, and is called after the revision is durable.
     pub apply: Box<dyn FnOnce() + Send>,
 }
@@ -94,7 +103,7 @@ impl Prepared {
     /// Returns what has no rows.
     #[must_use]
     pub fn applying(apply: impl FnOnce() + Send + 'static) -> Self {
-        Self { rows: Vec::new(), apply: Box::new(apply) }
+        Self { rows: Vec::new(), warnings: Diagnostics::new(), apply: Box::new(apply) }
     }
 }
 

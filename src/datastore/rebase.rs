@@ -20,7 +20,6 @@ pub(super) fn rebase(candidate: &Candidate, running: &DataTree, sealer: &dyn Sea
     }
     let (ours, theirs) = (diff(base, &candidate.tree), diff(base, running));
     let mut merge = Merge {
-        base,
         running,
         sealer,
         ours: by_path(&ours),
@@ -43,7 +42,6 @@ fn by_path(delta: &Delta) -> HashMap<&DataPath, &Change> {
 }
 
 struct Merge<'a> {
-    base: &'a DataTree,
     running: &'a DataTree,
     sealer: &'a dyn Sealer,
     ours: HashMap<&'a DataPath, &'a Change>,
@@ -180,7 +178,6 @@ impl<'a> Merge<'a> {
         for change in &diff(self.running, tree).changes {
             let Change::Node { path, old, new } = change else { continue };
             if !self.ours.contains_key(path) && self.above(&self.ours, path).is_none() {
-                debug_assert!(self.base.get(path).is_none() || new.is_none());
                 self.clash(path, shown(new.as_ref()), shown(old.as_ref()));
             }
         }

@@ -93,7 +93,7 @@ pub(super) fn load(store: &Store, plan: &Arc<Plan>) -> Result<Option<Loaded>, Ro
 
 /// Refuses a checkpoint newer than the newest revision: the two files are of different copies of the data folder.
 fn check_history(store: &Store, checkpoint: u64) -> Result<(), RollbackError> {
-    let newest = store.latest_revision()?.map_or(0, |newest| newest.number);
+    let newest = store.revision_heads(1)?.first().map_or(0, |newest| newest.number);
     if newest >= checkpoint {
         return Ok(());
     }
@@ -111,10 +111,11 @@ pub(super) fn tree_at(store: &Store, running: &Snapshot, revision: u64) -> Resul
         return Ok(tree);
     }
     let not_kept = || -> Result<RollbackError, StoreError> {
-        let oldest = store.revisions(usize::MAX)?.last().map(|oldest| oldest.number);
+        let oldest = store.oldest_revision()?;
         Ok(RollbackError::NotKept { revision, oldest, newest: running.revision })
     };
-    if revision == 0 || revision > running.revision || store.revision(revision)?.is_none() {
+    let oldest = store.oldest_revision()?;
+    if revision > running.revision || oldest.is_none_or(|oldest| revision < oldest) {
         return Err(not_kept()?);
     }
     let mut number = running.revision;

@@ -62,21 +62,29 @@ impl Validated {
     /// Lets every participant prepare; when one refuses, those that have prepared drop what they built.
     pub(super) fn prepare(self, participants: &[Arc<dyn Participant>]) -> Result<Ready, Refusal> {
         let mut prepared = Vec::with_capacity(participants.len());
+        let mut told = Diagnostics::new();
         for participant in participants {
-            match participant.prepare(&self.context()) {
-                Ok(part) => prepared.push((participant.name(), part)),
-                Err(diagnostics) => return Err((participant.name(), diagnostics)),
-            }
+            let mut part = participant.prepare(&self.context()).map_err(|refused| (participant.name(), refused))?;
+            told.extend(std::mem::take(&mut part.warnings));
+            prepared.push((participant.name(), part));
         }
-        Ok(Ready { change: self.change, warnings: self.warnings, prepared })
+        let Self { change, mut warnings } = self;
+        warnings.extend(told);
+        Ok(Ready { change, warnings, prepared })
     }
 
-    /// Lets every participant prepare; those that refuse are left out.
+    /// Lets every participant prepare; those that refuse are left out. Tells what each could not build.
     pub(super) fn prepare_what_can(self, participants: &[Arc<dyn Participant>]) -> (Ready, Vec<Refusal>) {
         let (mut prepared, mut refusals) = (Vec::with_capacity(participants.len()), Vec::new());
         for participant in participants {
             match participant.prepare(&self.context()) {
-                Ok(part) => prepared.push((participant.name(), part)),
+                Ok(mut part) => {
+                    let told = std::mem::take(&mut part.warnings);
+                    if !told.is_empty() {
+                        refusals.push((participant.name(), told));
+                    }
+                    prepared.push((participant.name(), part));
+                }
                 Err(diagnostics) => refusals.push((participant.name(), diagnostics)),
             }
         }

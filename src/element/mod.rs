@@ -1,7 +1,34 @@
-//! The participants: what turns settings into running parts, and reports of parts into alarms.
+//! The parts of the element that follow the configuration, as participants of its commits.
 //!
-//! **Invariants**: whatever can fail, fails in prepare; an unchanged part is left alone by a commit.
+//! * [`Outbound`]: the HTTP clients and the alarm handlers that deliver through them.
+//! * [`Listener`]: the HTTP server.
+//!
+//! **Invariants**: prepare builds beside what is in use and touches nothing of it; apply only swaps. What a commit does
+//! not concern keeps its connections. At a restart a part builds what it can and tells the rest.
 
-mod http_server;
+mod clients;
+mod handlers;
+mod listener;
+mod outbound;
 
-pub use http_server::HttpListener;
+#[cfg(test)]
+mod tests;
+
+pub use clients::HttpClients;
+pub use handlers::{Handler, Handlers};
+pub use listener::{Listener, ListenerOptions};
+pub use outbound::Outbound;
+
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::tree::{DataPath, DataTree};
+
+/// Gives diagnostics of something built from an entry the entry's path, where they have none of their own.
+fn placed(found: Diagnostics, tree: &DataTree, path: &DataPath) -> Diagnostics {
+    let shown = path.display(tree.schema()).to_string();
+    let mut placed = Diagnostics::new();
+    placed.extend(found.into_iter().map(|diagnostic| match diagnostic.data_path {
+        Some(_) => diagnostic,
+        None => Diagnostic { data_path: Some(shown.clone()), ..diagnostic },
+    }));
+    placed
+}

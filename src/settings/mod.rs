@@ -1,8 +1,20 @@
-//! The typed view of the configuration: the only reader of leaf names.
+//! The typed view of the configuration: from entries of the tree to what the parts of the element are built from.
 //!
-//! **Invariants**: what the schema guarantees (types, mandatory leaves, defaults) is relied on; what it cannot say is
-//! checked here and told at its data path.
+//! **Invariants**: the only place that knows leaves by name. No I/O. Secrets are opened here and nowhere else, and are
+//! in no diagnostic. Reads single entries, so that the cost of a commit follows the change and not the tree.
 
+mod environment;
+mod handler;
+mod http_client;
+mod places;
+mod reader;
 mod system;
 
-pub use system::{http_address, http_server_path, node_id, revisions_kept};
+#[cfg(test)]
+mod tests;
+
+pub use environment::{Environment, default_severity, environment};
+pub use handler::handler;
+pub use http_client::http_client;
+pub use places::Places;
+pub use system::{HttpServerSpec, http_server, revisions_kept};

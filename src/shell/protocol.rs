@@ -193,6 +193,11 @@ pub enum FromDaemon {
         /// Whether it may.
         wanted: bool,
     },
+    /// Whether a blank completes the word in front of it, from now on.
+    CompleteOnSpace {
+        /// Whether it does.
+        wanted: bool,
+    },
     /// This line is kept out of history.
     Forget {
         /// The line.

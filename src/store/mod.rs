@@ -40,7 +40,7 @@ pub use error::StoreError;
 pub use fault::{AbortAt, Fault, FaultPoint, InjectedFault, UnknownFaultPoint};
 pub use journal::{JOURNAL_READ_MAX, JournalEntry};
 pub use lane::{LaneException, LaneExceptionState, LaneProgress, LaneRow};
-pub use open::{Store, StoreOptions};
+pub use open::{JOURNAL_NAME, Store, StoreOptions};
 pub use records::{RecordChange, StoredAlarms};
 pub use revision::{Checkpoint, NewRevision, Revision};
 pub use transaction::{RowWrite, WriteTransaction};

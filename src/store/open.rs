@@ -20,6 +20,9 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::oneshot;
 
+/// Name of the file with the journal, the lanes and the revisions in the data folder.
+pub const JOURNAL_NAME: &str = "journal.db";
+
 /// How long the writer waits for a file that an operator's `sqlite3` holds.
 const BUSY_WAIT: Duration = Duration::from_secs(5);
 
@@ -79,7 +82,7 @@ impl Store {
     pub fn open_with(data_dir: &Path, clock: Clock, options: StoreOptions) -> Result<Self, StoreError> {
         persist::create_private_folder(data_dir).map_err(StoreError::io("create the data folder", data_dir))?;
         let lock = lock(data_dir)?;
-        let journal_path = data_dir.join("journal.db");
+        let journal_path = data_dir.join(JOURNAL_NAME);
         let connection = open_file(&journal_path, "FULL", migration::JOURNAL)?;
         let records = open_file(&data_dir.join("records.db"), "NORMAL", migration::RECORDS)?;
         let records = Records::new(records, options.fault.clone());

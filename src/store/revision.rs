@@ -117,6 +117,29 @@ impl Store {
         self.read(|connection| read_revisions(connection, &sql, [limit]))
     }
 
+    /// Returns the newest revisions without their changes (`delta` is empty), newest first, at most `limit`: a change
+    /// can be as large as the tree, and a list of revisions needs none.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn revision_heads(&self, limit: usize) -> Result<Vec<Revision>, StoreError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let columns = COLUMNS.replace("delta", "'' AS delta");
+        let sql = format!("SELECT {columns} FROM revision ORDER BY number DESC LIMIT ?1");
+        self.read(|connection| read_revisions(connection, &sql, [limit]))
+    }
+
+    /// Returns the number of the oldest revision kept.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn oldest_revision(&self) -> Result<Option<u64>, StoreError> {
+        let oldest = self.read(|connection| {
+            read_number(connection, "read the oldest revision", "SELECT min(number) FROM revision")
+        })?;
+        Ok((oldest > 0).then_some(oldest))
+    }
+
     /// Returns one revision.
     ///
     /// # Errors

@@ -283,12 +283,19 @@ impl DataTree {
         if !fits {
             return Err(self.wrong_kind(path, "another kind of content"));
         }
+        if path.keys().len() != usize::from(node.list_depth) {
+            return Err(self.wrong_kind(path, "the keys of all lists on the way"));
+        }
         let chain = schema.ancestry(path.schema_id());
-        let mut excluded = Vec::new();
+        let mut effects = Effects::default();
         let new = cell.clone();
-        let before = put(&plan, &mut self.root, &DataPath::ROOT, &chain, path.keys(), cell, &mut excluded);
-        for (gone, cell) in &excluded {
+        let before = put(&plan, &mut self.root, &DataPath::ROOT, &chain, path.keys(), cell, &mut effects);
+        for (gone, cell) in &effects.excluded {
             self.index(gone, cell, false);
+        }
+        // An entry's key leaves may be references too.
+        for entry in &effects.created {
+            self.index(entry, &Cell::Container(Branch::default()), true);
         }
         if let Some(before) = &before {
             self.index(path, before, false);
@@ -359,6 +366,15 @@ fn each_reference(plan: &Plan, path: &DataPath, cell: &Cell, found: &mut impl Fn
     }
 }
 
+/// What an edit does besides what it was asked for.
+#[derive(Default)]
+struct Effects {
+    /// What was of another case of a choice, and went.
+    excluded: Vec<(DataPath, Cell)>,
+    /// The entries on the way that were not there before.
+    created: Vec<DataPath>,
+}
+
 /// Removes the siblings that a child of a choice's case excludes.
 fn exclude(plan: &Plan, branch: &mut Branch, here: &DataPath, child: SchemaId, excluded: &mut Vec<(DataPath, Cell)>) {
     if plan.choices(child).is_empty() {
@@ -379,10 +395,10 @@ fn put(
     chain: &[SchemaId],
     keys: &[Key],
     cell: Cell,
-    excluded: &mut Vec<(DataPath, Cell)>,
+    effects: &mut Effects,
 ) -> Option<Cell> {
     let (id, rest) = chain.split_first()?;
-    exclude(plan, branch, here, *id, excluded);
+    exclude(plan, branch, here, *id, &mut effects.excluded);
     let node = plan.schema().node(*id);
     let path = here.child(*id);
     if let NodeKind::List(schema) = &node.kind {
@@ -398,9 +414,10 @@ fn put(
         }
         if list.get(key).is_none() {
             list.put(key.clone(), Branch::default());
+            effects.created.push(path.entry(key.clone()));
         }
         let entry = list.get_mut(key)?;
-        return put(plan, entry, &path.entry(key.clone()), rest, keys, cell, excluded);
+        return put(plan, entry, &path.entry(key.clone()), rest, keys, cell, effects);
     }
     if rest.is_empty() {
         let is_empty_shell =
@@ -411,7 +428,7 @@ fn put(
         branch.put(node.slot, *id, Cell::Container(Branch::default()));
     }
     let Some(Cell::Container(inner)) = branch.get_mut(node.slot) else { return None };
-    let before = put(plan, inner, &path, rest, keys, cell, excluded);
+    let before = put(plan, inner, &path, rest, keys, cell, effects);
     if inner.is_empty() && !node.is_presence_container() {
         branch.take(node.slot);
     }

@@ -141,10 +141,7 @@ mod tests {
             for (k, v) in &start { old.insert(*k, *v); }
             let (mut new, mut model) = (old.clone(), start.clone());
             for (k, v) in edits {
-                match v {
-                    Some(v) => { new.insert(k, v); model.insert(k, v); }
-                    None => { new.remove(&k); model.remove(&k); }
-                }
+                if let Some(v) = v { new.insert(k, v); model.insert(k, v); } else { new.remove(&k); model.remove(&k); }
             }
             let got: Vec<_> = old.changes(&new).map(|c| match c {
                 MapChange::Added(k, v) => (*k, None, Some(*v)),

@@ -18,6 +18,8 @@ mod map;
 mod node;
 mod path;
 mod plan;
+#[cfg(test)]
+mod properties;
 mod references;
 mod validate;
 mod value;

@@ -540,13 +540,14 @@ impl SchemaTree {
         self.by_name.get(&parent).and_then(|names| names.get(name)).map_or(&[], Vec::as_slice)
     }
 
-    /// Returns the data child that a name, qualified as `module:name` or not, stands for.
+    /// Returns the data child that a name, qualified as `module:name` or not, stands for. Where several modules have a
+    /// child of that name, the unqualified name is that of the parent's own module (RFC 7951 §4).
     #[must_use]
     pub fn child(&self, parent: SchemaId, name: &str) -> Option<SchemaId> {
         match name.split_once(':') {
             None => match self.children_named(parent, name) {
                 [only] => Some(*only),
-                _ => None,
+                several => several.iter().copied().find(|id| !self.needs_qualification(*id)),
             },
             Some((module, local)) => self
                 .children_named(parent, local)

@@ -10,5 +10,7 @@ mod alertmanager_clients;
 mod harness;
 mod listener;
 mod receive;
+mod shell_client;
+mod transcripts;
 mod transport;
 mod webhook;

@@ -50,7 +50,7 @@ impl<'s> Parser<'s, '_> {
         let root = self.value()?;
         self.blanks();
         if self.peek().is_some() {
-            return Err(self.unexpected("the end of the text"));
+            return Err(self.unexpected("the end of the text").into());
         }
         Ok(root)
     }
@@ -75,21 +75,21 @@ impl<'s> Parser<'s, '_> {
         there
     }
 
-    fn fault(&self, start: usize, end: usize, message: impl Into<String>) -> Fault {
-        Box::new(Diagnostic::error(message).at(Place::new(start, end).span(self.source)))
+    fn fault(&self, start: usize, end: usize, message: impl Into<String>) -> Diagnostic {
+        Diagnostic::error(message).at(Place::new(start, end).span(self.source))
     }
 
     /// Builds the fault of finding something else than expected here, with a hint for the usual slips.
-    fn unexpected(&self, expected: &str) -> Fault {
+    fn unexpected(&self, expected: &str) -> Diagnostic {
         let Some(c) = self.rest().chars().next() else {
             return self.fault(self.at, self.at, format!("the text ends here: expected {expected}"));
         };
         let fault = self.fault(self.at, self.at + c.len_utf8(), format!("expected {expected}, found `{c}`"));
         match c {
-            '\'' => Box::new(fault.hint("JSON quotes with `\"`")),
-            '/' | '#' => Box::new(fault.hint("JSON has no comments; a `.yaml` file may have them")),
-            '}' | ']' => Box::new(fault.hint("the last member has no comma behind it")),
-            c if c.is_ascii_alphabetic() => Box::new(fault.hint("JSON writes names and texts in `\"`")),
+            '\'' => fault.hint("JSON quotes with `\"`"),
+            '/' | '#' => fault.hint("JSON has no comments; a `.yaml` file may have them"),
+            '}' | ']' if expected.starts_with("a ") => fault.hint("the last member has no comma behind it"),
+            c if c.is_ascii_alphabetic() => fault.hint("JSON writes names and texts in `\"`"),
             _ => fault,
         }
     }
@@ -131,12 +131,12 @@ impl<'s> Parser<'s, '_> {
             self.blanks();
             let start = self.at;
             if self.peek() != Some(b'"') {
-                return Err(self.unexpected("a name in `\"`"));
+                return Err(self.unexpected("a name in `\"`").into());
             }
             let name = Name { text: self.string()?, place: Place::new(start, self.at) };
             self.blanks();
             if !self.eat(b':') {
-                return Err(self.unexpected("`:` behind the name"));
+                return Err(self.unexpected("`:` behind the name").into());
             }
             self.blanks();
             members.push((name, self.value()?));
@@ -146,7 +146,7 @@ impl<'s> Parser<'s, '_> {
                 return Ok(Kind::Map(members));
             }
             if !self.eat(b',') {
-                return Err(self.unexpected("`,` or `}`"));
+                return Err(self.unexpected("`,` or `}`").into());
             }
         }
     }
@@ -165,7 +165,7 @@ impl<'s> Parser<'s, '_> {
                 return Ok(Kind::Sequence(items));
             }
             if !self.eat(b',') {
-                return Err(self.unexpected("`,` or `]`"));
+                return Err(self.unexpected("`,` or `]`").into());
             }
         }
     }
@@ -179,7 +179,7 @@ impl<'s> Parser<'s, '_> {
                 return Ok(Kind::Scalar { text: Cow::Borrowed(word), style });
             }
         }
-        Err(self.unexpected("a value"))
+        Err(self.unexpected("a value").into())
     }
 
     fn digits(&mut self) -> bool {
@@ -195,20 +195,20 @@ impl<'s> Parser<'s, '_> {
         self.eat(b'-');
         if self.eat(b'0') {
             if self.peek().is_some_and(|b| b.is_ascii_digit()) {
-                return Err(self.fault(start, self.at + 1, "a number does not start with `0`"));
+                return Err(self.fault(start, self.at + 1, "a number does not start with `0`").into());
             }
         } else if !self.digits() {
-            return Err(self.unexpected("a digit"));
+            return Err(self.unexpected("a digit").into());
         }
         if self.eat(b'.') && !self.digits() {
-            return Err(self.unexpected("a digit behind the point"));
+            return Err(self.unexpected("a digit behind the point").into());
         }
         if self.eat(b'e') || self.eat(b'E') {
             if !self.eat(b'-') {
                 self.eat(b'+');
             }
             if !self.digits() {
-                return Err(self.unexpected("a digit of the exponent"));
+                return Err(self.unexpected("a digit of the exponent").into());
             }
         }
         Ok(self.text.get(start..self.at).unwrap_or(""))
@@ -244,7 +244,7 @@ impl<'s> Parser<'s, '_> {
                             .hint("write a line break as `\\n` and a tab as `\\t`"),
                     ));
                 }
-                None => return Err(self.fault(opening, opening + 1, "this string has no end: expected `\"`")),
+                None => return Err(self.fault(opening, opening + 1, "this string has no end: expected `\"`").into()),
             }
         }
     }
@@ -286,7 +286,7 @@ impl<'s> Parser<'s, '_> {
             _ => first,
         };
         char::from_u32(code)
-            .ok_or_else(|| self.fault(start, self.at, "half of a surrogate pair stands for no character"))
+            .ok_or_else(|| self.fault(start, self.at, "half of a surrogate pair stands for no character").into())
     }
 
     fn code_unit(&mut self) -> Result<u32, Fault> {
@@ -296,7 +296,7 @@ impl<'s> Parser<'s, '_> {
                 self.at += 6;
                 Ok(unit)
             }
-            None => Err(self.fault(self.at, self.at + 2, "expected four hexadecimal digits behind `\\u`")),
+            None => Err(self.fault(self.at, self.at + 2, "expected four hexadecimal digits behind `\\u`").into()),
         }
     }
 }

@@ -273,7 +273,7 @@ mod tests {
         fn walk(source: &Arc<Source>, node: &Node<'_>, all: &mut Vec<(String, Style, String)>) {
             match &node.kind {
                 Kind::Scalar { text, style } => {
-                    all.push((text.to_string(), *style, node.place.span(source).to_string()))
+                    all.push((text.to_string(), *style, node.place.span(source).to_string()));
                 }
                 Kind::Sequence(items) => items.iter().for_each(|item| walk(source, item, all)),
                 Kind::Map(members) => members.iter().for_each(|(_, member)| walk(source, member, all)),
@@ -303,8 +303,8 @@ mod tests {
                 quoted("it's", "7:5"),
                 plain("ü", "8:5"),
                 plain("2", "8:8"),
-                plain("", "10:1"),
-                quoted("l1\nl2\n", "10:4"),
+                plain("", "9:2"),
+                quoted("l1\nl2\n", "11:3"),
                 plain("z", "13:4"),
             ]
         );
@@ -315,9 +315,9 @@ mod tests {
         assert_eq!(
             faults("a: &x 1\nb: *x\nc: !!str 2\nd:\n  <<: {}\nd: 2\n"),
             [
-                "a.yaml:1:7: anchors (`&name`) are not read here",
+                "a.yaml:1:4: anchors (`&name`) are not read here",
                 "a.yaml:2:4: aliases (`*name`) are not read here",
-                "a.yaml:3:10: the tag `tag:yaml.org,2002:!str` is not read here",
+                "a.yaml:3:4: the tag `tag:yaml.org,2002:!str` is not read here",
                 "a.yaml:5:3: merge keys (`<<`) are not read here",
                 "a.yaml:6:1: `d` is given twice: first at a.yaml:4:1",
             ]
@@ -325,7 +325,9 @@ mod tests {
         assert_eq!(faults("a: 1\n---\nb: 2\n"), ["a.yaml:2:1: a second document in one file"]);
         assert_eq!(faults("a: 1\0b: 2\n"), ["a.yaml:1:5: the control character U+0000"]);
         assert_eq!(faults("? [a]\n: 1\n"), ["a.yaml:1:3: a map or sequence stands where a name is expected"]);
-        assert_eq!(faults(&"[".repeat(100_000)), ["a.yaml:1:65: nested deeper than 64 levels"]);
+        assert_eq!(faults(&"[".repeat(200)), ["a.yaml:1:65: nested deeper than 64 levels"]);
+        assert_eq!(faults(&"[".repeat(100_000)).len(), 1);
+        assert_eq!(faults(&"- ".repeat(100_000)), ["a.yaml:1:129: nested deeper than 64 levels"]);
         for text in ["a: [1\n", "a:\n\t- 1\n", "a: 'x\n", "a: b: c\n", " a: 1\nb: 2\n", "a: \"\\q\"\n"] {
             let said = faults(text);
             assert!(said.len() == 1 && said[0].contains("not YAML: "), "{text:?}: {said:?}");

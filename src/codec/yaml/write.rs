@@ -172,7 +172,7 @@ fn quoted(text: &str) -> String {
 
 fn push(out: &mut String, piece: fmt::Arguments<'_>) {
     // Writing to a `String` does not fail.
-    if out.write_fmt(piece).is_err() {}
+    out.write_fmt(piece).ok();
 }
 
 /// U+FFFE and U+FFFF of any plane: outside what YAML lets stand unescaped (YAML 1.2.2 §5.1).
@@ -230,7 +230,7 @@ mod tests {
             from_json_to_yaml(
                 r#"{"m:a": {"b": 1, "c": {}, "d": []}, "l": [{"id": "x", "v": ["1", true]}, {"id": "no"}], "n": [[1, [2]], {}], "e": [null]}"#
             ),
-            "m:a:\n  b: 1\n  c: {}\n  d: []\nl:\n  - id: x\n    v:\n      - \"1\"\n      - true\n  - id: \"no\"\nn:\n  - - 1\n    - - 2\n  - {}\ne:\n  - null\n"
+            "m:a:\n  b: 1\n  c: {}\n  d: []\nl:\n  - id: x\n    v:\n      - \"1\"\n      - true\n  - id: \"no\"\n\"n\":\n  - - 1\n    - - 2\n  - {}\ne:\n  - null\n"
         );
         assert_eq!(from_json_to_yaml("{}"), "{}\n");
         assert_eq!(from_json_to_yaml("\"a\""), "a\n");

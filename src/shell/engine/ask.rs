@@ -3,7 +3,7 @@
 use super::fault::Fault;
 use super::line::Call;
 use crate::codec::lex;
-use crate::diagnostic::{Diagnostic, Source};
+use crate::diagnostic::{Diagnostic, Source, printable};
 use crate::shell::AskKind;
 use crate::tree::{DataPath, DataTree};
 use crate::yang::{BaseType, NodeKind, Type};
@@ -25,7 +25,7 @@ pub(super) fn ask_value(tree: &DataTree, path: &DataPath, call: &mut Call<'_>) -
     let Some(ty) = node.ty() else { return Ok(Vec::new()) };
     let current = tree.get(path).and_then(|node| node.value()).filter(|_| !node.is_secret());
     let shown = current.map_or_else(String::new, |value| format!(" ({value})"));
-    let prompt = format!("({}){shown}: ", expected(ty));
+    let prompt = printable(&format!("({}){shown}: ", expected(ty)));
     let kind = if node.is_secret() { AskKind::Secret } else { AskKind::Line };
     let answer = call.terminal.ask(kind, &prompt)?;
     if answer.is_empty() {
@@ -46,7 +46,7 @@ fn expected(ty: &Type) -> String {
             members.iter().map(|member| &*member.name).collect::<Vec<_>>().join(",")
         }
         BaseType::Boolean => "true,false".to_owned(),
-        _ => format!("<{}>", ty.name),
+        _ => format!("<{}>", ty.name.split_once(':').map_or(&*ty.name, |(_, name)| name)),
     }
 }
 

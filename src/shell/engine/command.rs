@@ -93,8 +93,7 @@ impl Argument {
                 format!("({})", words.join(" | "))
             }
             Self::Line { required: true, .. } => "COMMAND".to_owned(),
-            Self::Line { .. } => "[COMMAND]".to_owned(),
-            Self::CommandName { .. } => "[COMMAND]".to_owned(),
+            Self::Line { .. } | Self::CommandName { .. } => "[COMMAND]".to_owned(),
         }
     }
 

@@ -67,11 +67,10 @@ fn warn(warnings: &Diagnostics, call: &mut Call<'_>) -> Result<(), Fault> {
 
 fn refused(engine: &Engine, error: CommitError) -> Fault {
     match error {
-        CommitError::Invalid(diagnostics) => Fault::Aborted(diagnostics),
         CommitError::Refused { participant, diagnostics } if diagnostics.is_empty() => {
             Fault::aborted(format!("refused by {participant}"))
         }
-        CommitError::Refused { diagnostics, .. } => Fault::Aborted(diagnostics),
+        CommitError::Invalid(diagnostics) | CommitError::Refused { diagnostics, .. } => Fault::Aborted(diagnostics),
         CommitError::Conflict(conflicts) => {
             let mut all = Diagnostics::new();
             all.extend(conflicts.iter().map(|conflict| told(engine, conflict)));

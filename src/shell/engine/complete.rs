@@ -5,9 +5,10 @@ use super::line::{Given, Line, Stage};
 use super::values::{Offer, Offers};
 use super::{Engine, Mode};
 use crate::codec::{Ignore, Next, Token, TokenKind, Walker, lex, quote_word};
-use crate::diagnostic::{Diagnostic, Source};
+use crate::diagnostic::{Diagnostic, Source, Span};
 use crate::shell::{CANDIDATES_MAX, Candidate, Candidates};
 use crate::tree::{DataPath, DataTree};
+use crate::yang::SchemaId;
 use std::sync::Arc;
 
 /// The line up to the place, as tokens and the word being typed.
@@ -59,11 +60,9 @@ impl Collected {
         }
     }
 
-    /// A remark says what can be typed; it stands where nothing is typed yet, and in help.
-    fn remark(&mut self, prefix: &str, display: &str, help: &str) {
-        if prefix.is_empty() || self.is_help {
-            self.push(String::new(), display.to_owned(), help.to_owned());
-        }
+    /// A remark says what can be typed besides the words.
+    fn remark(&mut self, display: &str, help: &str) {
+        self.push(String::new(), display.to_owned(), help.to_owned());
     }
 
     fn push(&mut self, text: String, display: String, help: String) {
@@ -119,34 +118,22 @@ impl Engine {
                 if let Some(call) = line.pipes.last() {
                     self.given(&call.given, call.pipe.arguments, line, typed, is_at_top, found)?;
                 }
-                self.ending(line, typed, found);
+                ending(line, typed, found);
             }
         }
         Ok(())
     }
 
     fn arguments(&self, line: &Line, typed: &Typed, is_at_top: bool, found: &mut Collected) -> Result<(), Diagnostic> {
-        if let Some(command) = line.command() {
-            self.given(&line.given, command.arguments, line, typed, is_at_top, found)?;
-            self.ending(line, typed, found);
+        if let Some(command) = line.command()
+            && self.given(&line.given, command.arguments, line, typed, is_at_top, found)?
+        {
+            ending(line, typed, found);
         }
         Ok(())
     }
 
-    /// Says that the line may end here, or go on with a pipe.
-    fn ending(&self, line: &Line, typed: &Typed, found: &mut Collected) {
-        if !found.is_help || !typed.word.is_empty() {
-            return;
-        }
-        let end = crate::diagnostic::Span::new(&typed.source, typed.start, typed.start);
-        if line.clone().finish(end).is_ok() {
-            found.push(String::new(), "<[Enter]>".to_owned(), "Runs the command".to_owned());
-            if line.command().is_some_and(|command| command.piped != Piped::No) {
-                found.push("|".to_owned(), String::new(), "Pipes the output".to_owned());
-            }
-        }
-    }
-
+    /// Offers what may follow as an argument, and returns whether the line may end before it.
     fn given(
         &self,
         given: &Given,
@@ -155,16 +142,17 @@ impl Engine {
         typed: &Typed,
         is_at_top: bool,
         found: &mut Collected,
-    ) -> Result<(), Diagnostic> {
+    ) -> Result<bool, Diagnostic> {
+        let mut may_end = true;
         if let Some(option) = given.pending() {
             for argument in arguments {
                 if let Argument::Option { word, value, help } = argument
                     && *word == option
                 {
-                    found.remark(&typed.word, &format!("<{value}>"), help);
+                    found.remark(&format!("<{value}>"), help);
                 }
             }
-            return Ok(());
+            return Ok(false);
         }
         for argument in given.expects(arguments) {
             match argument {
@@ -173,17 +161,18 @@ impl Engine {
                 }
                 Argument::Choice { words } => words.iter().for_each(|(word, help)| found.word(&typed.word, word, help)),
                 Argument::Number { name, help, .. } | Argument::Text { name, help } => {
-                    found.remark(&typed.word, &format!("<{name}>"), help);
+                    found.remark(&format!("<{name}>"), help);
                 }
                 Argument::Path { purpose, tree, .. } => {
                     let offer = match purpose {
                         Purpose::Existing => Offer::Existing,
                         Purpose::Place => Offer::Places,
                     };
-                    self.schema_words(*tree, offer, &given.words, typed, is_at_top, found)?;
+                    may_end &= self.schema_words(*tree, offer, &given.words, typed, is_at_top, found)?;
                 }
                 Argument::Statement { .. } => {
-                    self.schema_words(Tree::Candidate, Offer::Values, &given.words, typed, is_at_top, found)?;
+                    may_end &=
+                        self.schema_words(Tree::Candidate, Offer::Values, &given.words, typed, is_at_top, found)?;
                 }
                 Argument::CommandName { .. } => {
                     let words: Vec<&str> = given.words.iter().filter_map(Token::word).collect();
@@ -192,7 +181,7 @@ impl Engine {
                 Argument::Line { .. } => {}
             }
         }
-        Ok(())
+        Ok(may_end)
     }
 
     fn schema_words(
@@ -203,7 +192,7 @@ impl Engine {
         typed: &Typed,
         is_at_top: bool,
         found: &mut Collected,
-    ) -> Result<(), Diagnostic> {
+    ) -> Result<bool, Diagnostic> {
         let (tree, base): (DataTree, DataPath) = match (tree, &self.editing) {
             (Tree::Candidate, Some(editing)) => {
                 let base = if is_at_top { DataPath::ROOT } else { editing.at.clone() };
@@ -217,22 +206,52 @@ impl Engine {
             let has_ended = offer != Offer::Values && matches!(walker.next(), Next::Value(_));
             walker.step(token, &mut Ignore)?;
             if has_ended && matches!(walker.next(), Next::Child(_)) {
-                return Ok(());
+                return Ok(true);
             }
         }
         let offers = Offers::new(&tree, offer, &typed.word);
         let more = offers.each(walker.next(), &mut |text, help| {
+            if found.list.len() >= CANDIDATES_MAX {
+                return false;
+            }
             if text.starts_with('<') && text.ends_with('>') {
-                found.remark(&typed.word, text, help);
+                found.remark(text, help);
             } else if let Some(bracket @ ("[" | "]")) = Some(text) {
                 found.push(bracket.to_owned(), String::new(), help.to_owned());
             } else {
                 found.push(quote_word(text).into_owned(), String::new(), help.to_owned());
             }
-            found.list.len() < CANDIDATES_MAX
+            true
         });
         found.more += more;
-        Ok(())
+        Ok(may_end(offer, &walker, &tree))
+    }
+}
+
+/// Returns whether the words so far are enough for what they are for.
+fn may_end(offer: Offer, walker: &Walker<'_>, tree: &DataTree) -> bool {
+    match (walker.next(), offer) {
+        _ if walker.depth() > 0 => false,
+        (Next::Child(at), Offer::Values) => at.schema_id() != SchemaId::ROOT,
+        (Next::Child(_) | Next::End, _) => true,
+        // On a terminal a value that is left out is asked for; a path may end with its leaf.
+        (Next::Value(path), _) => offer != Offer::Places || tree.schema().node(path.schema_id()).ty().is_none(),
+        (Next::Key(_, given), Offer::Existing) => given.is_empty(),
+        (Next::Key(..) | Next::Values(_), _) => false,
+    }
+}
+
+/// Says that the line may end here, or go on with a pipe.
+fn ending(line: &Line, typed: &Typed, found: &mut Collected) {
+    if !found.is_help || !typed.word.is_empty() {
+        return;
+    }
+    let end = Span::new(&typed.source, typed.start, typed.start);
+    if line.clone().finish(end).is_ok() {
+        found.push(String::new(), "<[Enter]>".to_owned(), "Runs the command".to_owned());
+        if line.command().is_some_and(|command| command.piped != Piped::No) {
+            found.push("|".to_owned(), String::new(), "Pipes the output".to_owned());
+        }
     }
 }
 

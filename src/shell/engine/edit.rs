@@ -54,7 +54,10 @@ pub(super) fn set(engine: &mut Engine, given: &Given, call: &mut Call<'_>) -> Re
         call.terminal.forget_line();
     }
     call.secrets.append(&mut edits.secrets);
-    walked?;
+    match walked {
+        Err(Fault::Syntax(faults)) => builder.diagnostics.extend(faults),
+        other => other?,
+    }
     if builder.diagnostics.has_errors() {
         return Err(Fault::Syntax(builder.diagnostics));
     }

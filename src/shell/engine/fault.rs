@@ -16,6 +16,8 @@ pub(super) enum Fault {
     Failed(Diagnostic),
     /// A transaction was refused.
     Aborted(Diagnostics),
+    /// A file says what cannot be.
+    Input(Diagnostics),
     /// The person gave up, or cannot be asked.
     Terminal(TerminalError),
 }
@@ -60,29 +62,22 @@ impl Telling<'_> {
 
     fn for_terminal(&self, fault: Fault) -> String {
         match fault {
-            Fault::Syntax(diagnostics) => self.each(diagnostics, |d| self.caret(d)),
-            Fault::Failed(diagnostic) => with_hint(format!("Error: {}", diagnostic.message), &diagnostic),
-            Fault::Aborted(diagnostics) => self.each(diagnostics, |d| self.aborted(d)),
+            Fault::Syntax(diagnostics) => each(&diagnostics, |d| self.caret(d)),
+            Fault::Failed(diagnostic) => with_hint(&format!("Error: {}", diagnostic.message), &diagnostic),
+            Fault::Aborted(diagnostics) => each(&diagnostics, |d| self.aborted(d)),
+            Fault::Input(diagnostics) => format!("{diagnostics}\n"),
             Fault::Terminal(TerminalError::Interrupted) => "Aborted: by user\n".to_owned(),
             Fault::Terminal(error) => format!("Error: {error}\n"),
         }
     }
 
-    fn each(&self, diagnostics: Diagnostics, tell: impl Fn(&Diagnostic) -> String) -> String {
-        let mut text: String = diagnostics.iter().map(tell).collect();
-        if diagnostics.dropped() > 0 {
-            text.push_str(&format!("… and {} more\n", diagnostics.dropped()));
-        }
-        text
-    }
-
     /// Dashes up to the place, then what is wrong there.
     fn caret(&self, diagnostic: &Diagnostic) -> String {
         let said = format!("syntax error: {}", diagnostic.message);
-        let Some(span) = &diagnostic.span else { return with_hint(said, diagnostic) };
+        let Some(span) = &diagnostic.span else { return with_hint(&said, diagnostic) };
         let (_, column) = span.line_column();
         let dashes = "-".repeat(self.prompt_width + column - 1);
-        with_hint(format!("{dashes}^\n{said}"), diagnostic)
+        with_hint(&format!("{dashes}^\n{said}"), diagnostic)
     }
 
     fn aborted(&self, diagnostic: &Diagnostic) -> String {
@@ -90,7 +85,7 @@ impl Telling<'_> {
             Some(path) => format!("Aborted: '{}': {}", self.words(path), diagnostic.message),
             None => format!("Aborted: {}", diagnostic.message),
         };
-        with_hint(said, diagnostic)
+        with_hint(&said, diagnostic)
     }
 
     /// Writes a data path as a person types it.
@@ -105,7 +100,7 @@ impl Telling<'_> {
         let all: Diagnostics = match fault {
             Fault::Syntax(all) => all.into_iter().map(|d| self.masked(d)).fold(Diagnostics::new(), collect),
             Fault::Failed(diagnostic) => self.masked(diagnostic).into(),
-            Fault::Aborted(all) => all,
+            Fault::Aborted(all) | Fault::Input(all) => all,
             Fault::Terminal(error) => Diagnostic::error(error.to_string()).into(),
         };
         format!("{all}\n")
@@ -135,11 +130,18 @@ fn collect(mut all: Diagnostics, diagnostic: Diagnostic) -> Diagnostics {
     all
 }
 
-fn with_hint(said: String, diagnostic: &Diagnostic) -> String {
-    let mut text = printable(&said);
-    text.push('\n');
-    if let Some(hint) = &diagnostic.hint {
-        text.push_str(&format!("hint: {}\n", printable(hint)));
+fn each(diagnostics: &Diagnostics, tell: impl Fn(&Diagnostic) -> String) -> String {
+    let text: String = diagnostics.iter().map(tell).collect();
+    match diagnostics.dropped() {
+        0 => text,
+        dropped => format!("{text}… and {dropped} more\n"),
     }
-    text
+}
+
+fn with_hint(said: &str, diagnostic: &Diagnostic) -> String {
+    let said = printable(said);
+    match &diagnostic.hint {
+        Some(hint) => format!("{said}\nhint: {}\n", printable(hint)),
+        None => format!("{said}\n"),
+    }
 }

@@ -305,18 +305,14 @@ impl Line {
         let known: Vec<(&'static str, &'static str)> = pipes.iter().map(|pipe| (pipe.word, pipe.help)).collect();
         let word = token.word().unwrap_or("");
         let found = find_word(&known, word, token.quoted).map_err(|d| d.at(span.clone()))?;
-        match pipes.into_iter().find(|pipe| Some(pipe.word) == found) {
-            Some(pipe) => {
-                self.pipes.push(PipeCall { pipe, given: Given::default(), span });
-                self.stage = Stage::PipeArguments;
-                Ok(())
-            }
-            None => {
-                let is_misplaced = PIPES.iter().any(|pipe| pipe.word == word);
-                let what = if is_misplaced { "this pipe cannot be used here" } else { "unknown pipe command" };
-                Err(hint_words(Diagnostic::error(what).at(span), word, &known))
-            }
+        if let Some(pipe) = pipes.into_iter().find(|pipe| Some(pipe.word) == found) {
+            self.pipes.push(PipeCall { pipe, given: Given::default(), span });
+            self.stage = Stage::PipeArguments;
+            return Ok(());
         }
+        let is_misplaced = PIPES.iter().any(|pipe| pipe.word == word);
+        let what = if is_misplaced { "this pipe cannot be used here" } else { "unknown pipe command" };
+        Err(hint_words(Diagnostic::error(what).at(span), word, &known))
     }
 
     /// Ends the line: nothing may be missing.
@@ -386,6 +382,7 @@ fn hint_words(said: Diagnostic, word: &str, known: &[(&'static str, &'static str
 fn group_help(word: &str) -> &'static str {
     match word {
         "show" => "Shows what is configured and what goes on",
+        "load" => "Reads configuration from a file",
         "set" | "cli" => "Settings of this session",
         "system" => "The element itself",
         _ => "",

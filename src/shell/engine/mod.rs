@@ -1,4 +1,4 @@
-//! The shell's language: commands over the management of the element, in ConfD's J style.
+//! The shell's language: commands over the management of the element, in the J style of `ConfD`.
 //!
 //! One table of commands and the schema give running, abbreviation, completion, `?`, `help` and the reference.
 //!
@@ -11,10 +11,12 @@ mod commit;
 mod complete;
 mod edit;
 mod fault;
+mod file;
 mod line;
 mod output;
 mod pipe;
 mod reference;
+mod refusal;
 mod session;
 mod show;
 mod table;
@@ -26,7 +28,7 @@ use super::server::NoticeSwitch;
 use super::{Candidates, Interpreter, Prompt, Status, Terminal};
 use crate::codec::{lex, path_words};
 use crate::datastore::Candidate;
-use crate::diagnostic::{Source, Span};
+use crate::diagnostic::{Source, Span, printable};
 use crate::management::{Management, SessionHandle, SessionsExhausted};
 use crate::tree::DataPath;
 use command::{Mode, Run};
@@ -109,6 +111,15 @@ impl Engine {
         })
     }
 
+    /// Opens a session for the shell's server; when there are too many, what says so.
+    #[must_use]
+    pub fn open(management: Management, session: EngineSession) -> Box<dyn Interpreter> {
+        match Self::new(management, session) {
+            Ok(engine) => Box::new(engine),
+            Err(exhausted) => Box::new(refusal::Refusal(exhausted)),
+        }
+    }
+
     fn mode(&self) -> Mode {
         if self.editing.is_some() { Mode::Configuration } else { Mode::Operational }
     }
@@ -189,7 +200,7 @@ impl Interpreter for Engine {
         let banner = match &self.editing {
             None => String::new(),
             Some(editing) => {
-                let words = path_words(editing.candidate.tree.schema(), &editing.at);
+                let words = printable(&path_words(editing.candidate.tree.schema(), &editing.at));
                 if words.is_empty() { "\n[edit]".to_owned() } else { format!("\n[edit {words}]") }
             }
         };

@@ -51,9 +51,15 @@ fn write_arguments(out: &mut String, arguments: &[Argument]) -> fmt::Result {
     let described = arguments.iter().filter(|argument| !argument.help().is_empty());
     for (at, argument) in described.enumerate() {
         let gap = if at == 0 { "\n" } else { "" };
-        writeln!(out, "{gap}* `{}`: {}", argument.usage().trim_matches(['[', ']']), argument.help())?;
+        writeln!(out, "{gap}* `{}`: {}", bare(&argument.usage()), argument.help())?;
     }
     Ok(())
+}
+
+/// Takes the brackets away that say that an argument may be left out.
+fn bare(usage: &str) -> &str {
+    let inside = usage.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    inside.filter(|inside| !inside.contains(['[', ']'])).unwrap_or(usage)
 }
 
 fn write_pipes(out: &mut String) -> fmt::Result {
@@ -81,5 +87,12 @@ mod tests {
         for pipe in PIPES {
             assert!(text.contains(&format!("| `{}", pipe.word)));
         }
+    }
+
+    #[test]
+    fn the_written_reference_is_that_of_the_table() {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/cli.md");
+        let written = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(written == reference(), "docs/cli.md should be:\n{}", reference());
     }
 }

@@ -1,4 +1,5 @@
 //! Commands about the session itself: modes, settings, who is here, help.
+#![allow(clippy::unnecessary_wraps, reason = "every command has the table's signature, whether or not it can fail")]
 
 use super::command::{Command, Mode};
 use super::edit::leave;
@@ -151,7 +152,9 @@ pub(super) fn help(engine: &mut Engine, given: &Given, call: &mut Call<'_>) -> R
     if shown.is_empty() {
         let said = Diagnostic::error("unknown command");
         let said = said.at_maybe(given.words.first().map(|token| token.span(&call.source)));
-        return Err(said.did_you_mean(words.first().unwrap_or(&""), COMMANDS.iter().map(|c| c.words[0])).into());
+        return Err(said
+            .did_you_mean(words.first().unwrap_or(&""), COMMANDS.iter().filter_map(|c| c.words.first().copied()))
+            .into());
     }
     let explained: Vec<Vec<String>> = shown.into_iter().map(explain).collect();
     call.print_lines(&explained.join(&String::new()))

@@ -66,9 +66,9 @@ fn show(
         [only] => only.clone(),
         _ => place.path,
     };
-    if tree.get(&path).is_none() && call.pipes.is_empty() {
-        call.say("No entries found.\n")?;
-        return Ok(Status::Done);
+    let is_nothing = tree.get(&path).is_none_or(|node| path == DataPath::ROOT && node.children().next().is_none());
+    if is_nothing && call.pipes.is_empty() {
+        return nothing(call);
     }
     let pipes = std::mem::take(&mut call.pipes);
     let mut output = Output::new(call.terminal, call.is_terminal, &pipes)?;
@@ -82,14 +82,21 @@ fn show(
     Ok(Status::Done)
 }
 
+/// Tells a person that there is nothing to show; a script's output stays empty, as it can be read back.
+fn nothing(call: &mut Call<'_>) -> Result<Status, Fault> {
+    if call.is_terminal {
+        call.say("No entries found.\n")?;
+    }
+    Ok(Status::Done)
+}
+
 fn write(tree: &DataTree, path: &DataPath, format: &str, out: &mut Output<'_>) -> fmt::Result {
     match (format, tree.get(path)) {
-        ("json", None) => out.write_str("{}\n"),
         ("json", Some(_)) => {
             write_json(out, tree, path, JsonLayout::PRETTY)?;
             out.write_str("\n")
         }
-        ("yaml", None) => out.write_str("{}\n"),
+        ("json" | "yaml", None) => out.write_str("{}\n"),
         ("yaml", Some(_)) => write_yaml(out, tree, path),
         (_, None) => Ok(()),
         ("set", Some(node)) => write_set(node, path, out),
@@ -101,8 +108,7 @@ fn write(tree: &DataTree, path: &DataPath, format: &str, out: &mut Output<'_>) -
 pub(super) fn commits(engine: &mut Engine, _given: &Given, call: &mut Call<'_>) -> Result<Status, Fault> {
     let commits = engine.management.commits(COMMITS_MAX).map_err(|e| Fault::failed(e.to_string()))?;
     if commits.is_empty() && call.pipes.is_empty() {
-        call.say("No entries found.\n")?;
-        return Ok(Status::Done);
+        return nothing(call);
     }
     let mut lines = Vec::new();
     for (back, commit) in commits.iter().enumerate() {

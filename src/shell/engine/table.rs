@@ -1,8 +1,8 @@
 //! The one table of commands: running, abbreviation, completion, `?`, `help` and the reference are read from it.
 
 use super::command::{Argument, Command, Mode, Piped, Purpose, Tree};
-use super::{commit, edit, session, show};
-use Argument::{Choice, CommandName, Keyword, Line, Number, Option, Path, Statement};
+use super::{commit, edit, file, session, show};
+use Argument::{Choice, CommandName, Keyword, Line, Number, Option, Path, Statement, Text};
 use Mode::{Configuration, Operational};
 
 const ON_OFF: &[Argument] = &[Choice { words: &[("on", "Switches it on"), ("off", "Switches it off")] }];
@@ -10,6 +10,12 @@ const ON_OFF: &[Argument] = &[Choice { words: &[("on", "Switches it on"), ("off"
 const NO_CONFIRM: Argument = Keyword { word: "no-confirm", help: "Discards uncommitted changes without asking" };
 
 const LEAVE: &str = "Uncommitted changes are discarded; a terminal is asked first. Without a terminal nobody is asked.";
+
+const FILE: &[Argument] =
+    &[Text { name: "FILE", help: "A file on the machine of the shell; `terminal` for lines typed or pasted here" }];
+
+const NOTATIONS: &str = "The notation is told by the name's extension (.conf, .json, .yaml, .set), else by how the text \
+                         begins. All faults are told, and then the candidate is as it was.";
 
 const EXISTING: Argument =
     Path { purpose: Purpose::Existing, tree: Tree::Candidate, help: "A place in the candidate, from the edit level" };
@@ -183,6 +189,33 @@ pub(super) static COMMANDS: &[Command] = &[
         run: session::help,
     },
     Command {
+        words: &["load", "merge"],
+        mode: Configuration,
+        help: "Merges a file into the candidate",
+        about: NOTATIONS,
+        arguments: FILE,
+        piped: Piped::No,
+        run: file::merge,
+    },
+    Command {
+        words: &["load", "override"],
+        mode: Configuration,
+        help: "Makes the candidate what a file says, and nothing else",
+        about: NOTATIONS,
+        arguments: FILE,
+        piped: Piped::No,
+        run: file::replace,
+    },
+    Command {
+        words: &["load", "set"],
+        mode: Configuration,
+        help: "Does what the `set` and `delete` lines of a file say",
+        about: "All faults are told, and then the candidate is as it was.",
+        arguments: FILE,
+        piped: Piped::No,
+        run: file::set,
+    },
+    Command {
         words: &["quit"],
         mode: Configuration,
         help: "Goes back to the edit level before, or leaves configuration mode",
@@ -218,6 +251,15 @@ pub(super) static COMMANDS: &[Command] = &[
         arguments: &[Line { mode: Operational, required: true, help: "A command of operational mode" }],
         piped: Piped::No,
         run: session::run,
+    },
+    Command {
+        words: &["save"],
+        mode: Configuration,
+        help: "Writes the candidate to a file",
+        about: "In the notation that the name's extension tells (.conf, .json, .yaml, .set), else in braces.",
+        arguments: &[Text { name: "FILE", help: "A file on the machine of the shell" }],
+        piped: Piped::No,
+        run: file::save,
     },
     Command {
         words: &["set"],

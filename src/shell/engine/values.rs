@@ -3,10 +3,11 @@
 use crate::codec::{Next, shown_name};
 use crate::tree::{DataPath, DataTree, Key, List, NodeRef, Value};
 use crate::yang::{BaseType, Leafref, NodeKind, SchemaId, SchemaNode, SchemaTree, Status, Type};
+use std::borrow::Cow;
 
 /// Entries looked at for one answer at most: with the look-up by prefix far more than are shown, and a bound on time
 /// where the keys have no order that a prefix follows.
-const SCANNED_MAX: usize = 5000;
+const SCANNED_MAX: usize = 50_000;
 
 /// What is looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +27,7 @@ pub(super) struct Offers<'t> {
     prefix: &'t str,
 }
 
-/// Takes a text and its help; returns whether there is room for more.
+/// Takes a text and its help; returns whether there was room for it.
 type Take<'f> = dyn FnMut(&str, &str) -> bool + 'f;
 
 impl<'t> Offers<'t> {
@@ -85,46 +86,53 @@ impl<'t> Offers<'t> {
             take(&format!("<{}>", leaf.name), &leaf.summary());
         }
         let found = self.tree.get(list);
-        let Some(entries) = found.and_then(|node| node.as_list()) else {
-            return self.typed_values(list, leaf, take);
+        let more = match found.and_then(|node| node.as_list()) {
+            Some(entries) => self.existing_keys(node, entries, given, take),
+            None => 0,
         };
-        let more = self.existing_keys(node, entries, given, take);
-        if entries.is_empty() { more + self.typed_values(list, leaf, take) } else { more }
+        // Keys that can only be one of some values are offered all, there or not.
+        let is_closed =
+            leaf.ty().is_some_and(|ty| !matches!(ty.base, BaseType::String { .. } | BaseType::Integer { .. }));
+        if self.offer != Offer::Existing && is_closed && found.is_none() {
+            return more + self.typed_values(list, leaf, take);
+        }
+        more
     }
 
     fn existing_keys(&self, list: &SchemaNode, entries: &List, given: &[Value], take: &mut Take<'_>) -> usize {
         let mut more = 0;
         let mut has_room = true;
-        let mut last: Option<&Value> = None;
-        for (key, branch) in self.from_prefix(entries, given).take(SCANNED_MAX) {
+        let mut offered = 0usize;
+        let is_all = self.prefix.is_empty() && list.as_list().is_some_and(|schema| schema.keys.len() == 1);
+        let mut told: Option<&Value> = None;
+        for (key, branch) in self.beginning(entries, given).take(SCANNED_MAX) {
             let Some((before, value)) = key.values().get(..given.len()).zip(key.values().get(given.len())) else {
                 continue;
             };
-            if before != given || last == Some(value) {
+            if before != given || told == Some(value) {
                 continue;
             }
-            let text = value.to_string();
+            let text = value.as_str().map_or_else(|| Cow::Owned(value.to_string()), Cow::Borrowed);
             if !text.starts_with(self.prefix) {
                 continue;
             }
-            last = Some(value);
-            if !has_room {
-                more += 1;
-                continue;
+            told = Some(value);
+            if has_room {
+                has_room = take(&text, &self.entry_help(list, key, branch));
+                offered += usize::from(has_room);
             }
-            has_room = take(&text, &self.entry_help(list, key, branch));
-        }
-        // With nothing typed all are meant, and their number is known.
-        if self.prefix.is_empty() && given.is_empty() && list.as_list().is_some_and(|l| l.keys.len() == 1) && !has_room
-        {
-            return more.max(entries.len().saturating_sub(crate::shell::CANDIDATES_MAX));
+            if !has_room && is_all {
+                // With nothing typed all are meant, and their number is known.
+                return entries.len().saturating_sub(offered);
+            }
+            more += usize::from(!has_room);
         }
         more
     }
 
     /// Walks the entries from the first whose key can begin with what is typed; texts are in order, so the walk ends
     /// behind the last.
-    fn from_prefix<'e>(
+    fn beginning<'e>(
         &self,
         entries: &'e List,
         given: &[Value],
@@ -211,18 +219,10 @@ impl<'t> Offers<'t> {
                 return more;
             }
             _ => {
-                take(&format!("<{}>", local(&ty.name)), &self.value_help(node));
+                take(&format!("<{}>", local(&ty.name)), &value_help(node));
             }
         }
         more
-    }
-
-    /// Returns what a leaf is for, with its default.
-    fn value_help(&self, node: &SchemaNode) -> String {
-        match node.as_leaf().and_then(|leaf| leaf.default.as_deref()) {
-            Some(default) => format!("{} [{default}]", node.summary()),
-            None => node.summary(),
-        }
     }
 
     /// Offers the values that a reference may have.
@@ -233,13 +233,11 @@ impl<'t> Offers<'t> {
         let is_first_key = holder.as_list().is_some_and(|list| list.keys.first() == Some(&leafref.target));
         if is_first_key && shared.len() + 1 == usize::from(holder.list_depth) {
             let found = self.tree.get(&DataPath::new(holder.id, shared));
-            return match found.and_then(|node| node.as_list()) {
-                Some(list) => self.existing_keys(holder, list, &[], take),
-                None => {
-                    take(&format!("<{}>", target.name), &target.summary());
-                    0
-                }
-            };
+            if let Some(list) = found.and_then(|node| node.as_list()) {
+                return self.existing_keys(holder, list, &[], take);
+            }
+            take(&format!("<{}>", target.name), &target.summary());
+            return 0;
         }
         let mut found = Vec::new();
         collect(self.tree.root(), &self.schema().ancestry(leafref.target), &shared, &mut found);
@@ -280,6 +278,14 @@ fn collect(at: NodeRef<'_>, way: &[SchemaId], keys: &[Key], found: &mut Vec<Stri
             }
         }
         None => child.entries().take(SCANNED_MAX).for_each(|entry| collect(entry, rest, &[], found)),
+    }
+}
+
+/// Returns what a leaf is for, with its default.
+fn value_help(node: &SchemaNode) -> String {
+    match node.as_leaf().and_then(|leaf| leaf.default.as_deref()) {
+        Some(default) => format!("{} [{default}]", node.summary()),
+        None => node.summary(),
     }
 }
 

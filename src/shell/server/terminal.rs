@@ -52,6 +52,10 @@ impl Terminal for RemoteTerminal<'_> {
         self.wire.send(FromDaemon::Paginate { id: self.id, wanted });
     }
 
+    fn complete_on_space(&mut self, wanted: bool) {
+        self.wire.send(FromDaemon::CompleteOnSpace { wanted });
+    }
+
     fn forget_line(&mut self) {
         self.wire.send(FromDaemon::Forget { id: self.id });
     }

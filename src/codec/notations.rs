@@ -1,0 +1,142 @@
+//! Properties of the J-style notations: what is written reads back, and no text makes a reader panic.
+
+use super::{Builder, read_curly, read_set, write_compare, write_curly, write_set};
+use crate::diagnostic::Source;
+use crate::tree::arbitrary::{HexSealer, edits, grown, plan, trees};
+use crate::tree::{DataPath, DataTree, diff};
+use proptest::prelude::*;
+
+type Read = fn(&mut Builder<'_>, &std::sync::Arc<Source>);
+
+fn read(text: &str, read: Read) -> (DataTree, String) {
+    let mut builder = Builder::new(DataTree::new(plan()), &HexSealer);
+    read(&mut builder, &Source::new("t", text));
+    let told = builder.diagnostics.to_string();
+    (builder.tree, told)
+}
+
+fn curly(tree: &DataTree) -> String {
+    let mut text = String::new();
+    write_curly(tree.root(), &mut text).unwrap();
+    text
+}
+
+fn set(tree: &DataTree) -> String {
+    let mut text = String::new();
+    write_set(tree.root(), &DataPath::ROOT, &mut text).unwrap();
+    text
+}
+
+proptest! {
+    #[test]
+    fn curly_reads_back(tree in trees()) {
+        let text = curly(&tree);
+        let (again, told) = read(&text, read_curly);
+        prop_assert_eq!(told, "", "{}", text);
+        prop_assert!(again == tree, "{}\nbecame\n{}", text, curly(&again));
+    }
+
+    #[test]
+    fn set_lines_read_back(tree in trees()) {
+        let text = set(&tree);
+        let (again, told) = read(&text, read_set);
+        prop_assert_eq!(told, "", "{}", text);
+        prop_assert!(again == tree, "{}\nbecame\n{}", text, set(&again));
+    }
+
+    #[test]
+    fn curly_with_a_piece_cut_out_is_read_without_panic(tree in trees(), from in any::<prop::sample::Index>(), count in 0usize..20) {
+        let mut chars: Vec<char> = curly(&tree).chars().collect();
+        if !chars.is_empty() {
+            let from = from.index(chars.len());
+            chars.drain(from..(from + count).min(chars.len()));
+        }
+        let text: String = chars.into_iter().collect();
+        read(&text, read_curly);
+        read(&text, read_set);
+    }
+
+    #[test]
+    fn any_text_is_read_without_panic(text in "([a-z]{1,4}|[ \\n;{}\\[\\]\"'|#!\\\\]){0,40}") {
+        read(&text, read_curly);
+        read(&format!("set {text}"), read_set);
+    }
+
+    #[test]
+    fn trees_that_differ_compare_to_something(tree in trees(), changes in edits(0..6)) {
+        let new = grown(tree.clone(), &changes);
+        let mut text = String::new();
+        let delta = diff(&tree, &new);
+        write_compare(&tree, &new, &delta, &DataPath::ROOT, &mut text).unwrap();
+        prop_assert_eq!(text.is_empty(), tree == new, "{}", text);
+    }
+}
+
+mod built_in {
+    use super::*;
+    use crate::tree::Plan;
+    use crate::yang::builtin_schema;
+
+    fn read(text: &str, read: Read) -> (DataTree, Vec<String>) {
+        let plan = Plan::new(builtin_schema().unwrap());
+        let mut builder = Builder::new(DataTree::new(plan), &HexSealer);
+        read(&mut builder, &Source::new("t", text));
+        let told = builder.diagnostics.iter().map(|d| {
+            let (line, column) = d.span.as_ref().map_or((0, 0), crate::diagnostic::Span::line_column);
+            format!("{line}:{column} {}", d.message)
+        });
+        let told = told.collect();
+        (builder.tree, told)
+    }
+
+    fn clients(tree: &DataTree) -> String {
+        tree.root().find("facilities/http").map_or_else(String::new, |node| {
+            let mut text = String::new();
+            write_curly(node, &mut text).unwrap();
+            text
+        })
+    }
+
+    #[test]
+    fn all_faults_of_a_curly_text_are_told_and_the_rest_is_read() {
+        let (tree, told) = read(
+            "facilities {\n http {\n  client a {\n   schme http;\n   scheme ftp;\n   connect-timeout 5\n  }\n  \
+             client b { scheme }\n  bogus { x { y; } z; }\n  client \"c d\" { scheme http; }\n  ]\n }\n}\n}\nsystem { ",
+            read_curly,
+        );
+        assert_eq!(told[0], "4:4 unknown element: `schme` is not an element of `client`");
+        let places: Vec<&str> = told.iter().filter_map(|said| said.split(' ').next()).collect();
+        assert_eq!(places, ["4:4", "5:11", "8:21", "9:3", "11:3", "14:1", "15:10"]);
+        assert_eq!(
+            clients(&tree),
+            "client a {\n    connect-timeout 5;\n}\nclient b;\nclient \"c d\" {\n    scheme http;\n}\n"
+        );
+    }
+
+    #[test]
+    fn set_lines_delete_too_and_each_fault_has_its_line() {
+        let (tree, told) = read(
+            "# two clients\nset facilities http client a scheme http connect-timeout 3\nset facilities http client b\n\
+             delete facilities http client a scheme\ndelete facilities http client zz\nset facilities http client\n\
+             remove facilities\nset system http-server port x\n",
+            read_set,
+        );
+        let places: Vec<&str> = told.iter().filter_map(|said| said.split(' ').next()).collect();
+        assert_eq!(places, ["5:1", "6:27", "7:1", "8:29"]);
+        assert_eq!(clients(&tree), "client a {\n    connect-timeout 3;\n}\nclient b;\n");
+    }
+
+    #[test]
+    fn an_order_that_changed_is_a_difference() {
+        let leaf = "set environments environment alarms alarm-handlers alarm-handler a delivery retry-intervals";
+        let (old, _) = read(&format!("{leaf} [ 1 2 ]"), read_set);
+        let (new, _) = read(&format!("{leaf} [ 2 1 ]"), read_set);
+        let mut text = String::new();
+        write_compare(&old, &new, &diff(&old, &new), &DataPath::ROOT, &mut text).unwrap();
+        assert_eq!(
+            text,
+            "[edit environments environment alarms alarm-handlers alarm-handler a delivery]\n-    retry-intervals [ 1 2 ];\n\
+             +    retry-intervals [ 2 1 ];\n"
+        );
+    }
+}

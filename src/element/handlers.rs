@@ -1,0 +1,131 @@
+//! The alarm handlers in use, by name, each with its notifier.
+
+use super::clients::{ChangedClients, HttpClients, entry_name};
+use super::placed;
+use crate::datastore::CommitContext;
+use crate::delivery::HandlerSpec;
+use crate::diagnostic::Diagnostics;
+use crate::handler::Notifier;
+use crate::settings::{self, Places};
+use crate::tree::{DataPath, EntryChange, Value};
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+
+/// An alarm handler as it is in use.
+#[derive(Debug, Clone)]
+pub struct Handler {
+    /// What it is configured to be.
+    pub spec: HandlerSpec,
+    /// What delivers for it.
+    pub notifier: Arc<dyn Notifier>,
+}
+
+/// The alarm handlers in use; clones share them.
+#[derive(Clone, Default)]
+pub struct Handlers(Arc<RwLock<HashMap<String, Arc<Handler>>>>);
+
+impl fmt::Debug for Handlers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Handlers({})", self.len())
+    }
+}
+
+impl Handlers {
+    fn read(&self) -> RwLockReadGuard<'_, HashMap<String, Arc<Handler>>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns the handler of a name.
+    #[must_use]
+    pub fn get(&self, id: &str) -> Option<Arc<Handler>> {
+        self.read().get(id).cloned()
+    }
+
+    /// Returns all, by name.
+    #[must_use]
+    pub fn all(&self) -> Vec<Arc<Handler>> {
+        let mut all: Vec<_> = self.read().values().cloned().collect();
+        all.sort_by(|a, b| a.spec.id.cmp(&b.spec.id));
+        all
+    }
+
+    /// Returns how many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.read().len()
+    }
+
+    /// Returns whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.read().is_empty()
+    }
+}
+
+/// The handlers that a commit changes: what takes a name's place, `None` where the name goes.
+#[derive(Default)]
+pub(super) struct ChangedHandlers(HashMap<String, Option<Arc<Handler>>>);
+
+impl ChangedHandlers {
+    /// Builds the handlers that a commit concerns, those included whose client changes. Pushes what cannot be built.
+    pub(super) fn prepare(
+        change: &CommitContext<'_>,
+        places: &Places,
+        clients: &ChangedClients,
+        in_use: &HttpClients,
+        faults: &mut Diagnostics,
+    ) -> Self {
+        let mut changed = Self::default();
+        let all = clients.upon(in_use);
+        for (path, what) in concerned(change, places, clients) {
+            let Some(id) = entry_name(&path) else { continue };
+            if what == EntryChange::Removed {
+                changed.0.insert(id, None);
+                continue;
+            }
+            let Some(node) = change.after.get(&path) else { continue };
+            let built = settings::handler(node, &path).and_then(|spec| {
+                let notifier = spec.notifier.build(&all)?;
+                Ok(Handler { spec, notifier })
+            });
+            match built {
+                Ok(handler) => {
+                    changed.0.insert(id, Some(Arc::new(handler)));
+                }
+                Err(found) => faults.extend(placed(found, change.after, &path)),
+            }
+        }
+        changed
+    }
+
+    /// Takes the handlers into use.
+    pub(super) fn apply(self, in_use: &Handlers) {
+        let mut handlers = in_use.0.write().unwrap_or_else(PoisonError::into_inner);
+        for (id, handler) in self.0 {
+            match handler {
+                Some(handler) => handlers.insert(id, handler),
+                None => handlers.remove(&id),
+            };
+        }
+    }
+}
+
+/// Finds the handlers that changed, and those that refer to a client that did.
+fn concerned(change: &CommitContext<'_>, places: &Places, clients: &ChangedClients) -> BTreeMap<DataPath, EntryChange> {
+    let mut found: BTreeMap<DataPath, EntryChange> = change.entries(places.alarm_handler).into_iter().collect();
+    let schema = change.after.schema();
+    let Some([client_key]) = schema.node(places.http_client).as_list().map(|list| &list.keys[..]) else {
+        return found;
+    };
+    for name in clients.names() {
+        let value = Value::Text(name.into());
+        for referrer in change.after.references().to(*client_key, &value) {
+            if schema.ancestry(referrer.schema_id()).contains(&places.alarm_handler) {
+                let path = referrer.ancestor(schema, places.alarm_handler);
+                found.entry(path).or_insert(EntryChange::Changed);
+            }
+        }
+    }
+    found
+}

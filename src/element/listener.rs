@@ -1,0 +1,193 @@
+//! The participant for the HTTP server: binds the new address beside the old one, then swaps.
+
+use crate::clock::Clock;
+use crate::datastore::{CommitContext, Participant, Prepared};
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::settings::{HttpServerSpec, Places, http_server};
+use crate::task::Scope;
+use crate::transport::{HttpServer, ServerLimits};
+use crate::tree::{DataPath, DataTree};
+use axum::Router;
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::runtime::Handle;
+
+/// How long the requests under way at an address that is given up may take: as long as any request may.
+const DRAIN: Duration = Duration::from_secs(60);
+
+/// What a listener is built with.
+#[derive(Debug, Clone)]
+pub struct ListenerOptions {
+    /// What answers requests.
+    pub router: Router,
+    /// Where its tasks run.
+    pub runtime: Handle,
+    /// What its tasks belong to.
+    pub scope: Scope,
+    /// The clock for its drain.
+    pub clock: Clock,
+    /// An address that wins over the configuration; its port may be 0.
+    pub fixed: Option<SocketAddr>,
+}
+
+/// Keeps the HTTP server listening where it is configured to.
+pub struct Listener {
+    places: Places,
+    options: ListenerOptions,
+    in_use: Arc<Mutex<Option<InUse>>>,
+}
+
+struct InUse {
+    wanted: Wanted,
+    bound: SocketAddr,
+    serving: Scope,
+}
+
+/// Where to listen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Wanted {
+    Configured(HttpServerSpec),
+    Fixed(SocketAddr),
+}
+
+impl fmt::Debug for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Listener").field("bound", &self.local_addr()).finish_non_exhaustive()
+    }
+}
+
+impl Listener {
+    /// Builds the participant; nothing is bound.
+    #[must_use]
+    pub fn new(places: Places, options: ListenerOptions) -> Self {
+        Self { places, options, in_use: Arc::default() }
+    }
+
+    fn in_use(&self) -> MutexGuard<'_, Option<InUse>> {
+        lock(&self.in_use)
+    }
+
+    /// Returns where the server listens, when it does.
+    #[must_use]
+    pub fn local_addr(&self) -> Option<SocketAddr> {
+        self.in_use().as_ref().map(|in_use| in_use.bound)
+    }
+
+    fn wanted(&self, tree: &DataTree) -> Result<Wanted, Diagnostics> {
+        match self.options.fixed {
+            Some(address) => Ok(Wanted::Fixed(address)),
+            None => http_server(tree).map(Wanted::Configured),
+        }
+    }
+
+    fn bind(&self, wanted: &Wanted) -> io::Result<HttpServer> {
+        self.options.runtime.block_on(async {
+            let limits = ServerLimits::default();
+            match wanted {
+                Wanted::Fixed(address) => HttpServer::bind(*address, limits).await,
+                Wanted::Configured(spec) => {
+                    let mut refused = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+                    for address in tokio::net::lookup_host((spec.address.as_str(), spec.port)).await? {
+                        match HttpServer::bind(address, limits).await {
+                            Ok(server) => return Ok(server),
+                            Err(error) => refused = error,
+                        }
+                    }
+                    Err(refused)
+                }
+            }
+        })
+    }
+
+    /// Says why an address cannot be had, at the leaf that is to be changed.
+    fn refusal(&self, tree: &DataTree, wanted: &Wanted, error: &io::Error) -> Diagnostic {
+        let (shown, port) = match wanted {
+            Wanted::Configured(spec) => (format!("{}:{}", spec.address, spec.port), spec.port),
+            Wanted::Fixed(address) => (address.to_string(), address.port()),
+        };
+        let is_the_port = matches!(error.kind(), io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied);
+        let leaf = if is_the_port { self.places.http_server_port } else { self.places.http_server };
+        let path = DataPath::new(leaf, Vec::new()).display(tree.schema()).to_string();
+        let (said, hint) = match error.kind() {
+            io::ErrorKind::AddrInUse => {
+                let is_own = self.in_use().as_ref().is_some_and(|in_use| in_use.bound.port() == port);
+                let hint = if is_own {
+                    "this element itself listens on that port at another address: change the port as well"
+                } else {
+                    "choose another port, or stop what listens there"
+                };
+                (format!("cannot listen on `{shown}`: address in use"), hint)
+            }
+            io::ErrorKind::PermissionDenied => {
+                (format!("cannot listen on `{shown}`: permission denied"), "ports below 1024 need a privilege")
+            }
+            _ => (format!("cannot listen on `{shown}`: {error}"), "the address must be one of this machine's"),
+        };
+        Diagnostic::error(said).on(path).hint(hint)
+    }
+
+    fn apply(&self, wanted: Wanted, server: HttpServer) -> impl FnOnce() + Send + use<> {
+        let (options, in_use) = (self.options.clone(), Arc::clone(&self.in_use));
+        move || {
+            let (bound, serving) = (server.local_addr(), Scope::new());
+            start(&options, server, &serving);
+            tracing::info!(address = %bound, "listening");
+            let before = lock(&in_use).replace(InUse { wanted, bound, serving });
+            if let Some(before) = before {
+                before.serving.stop();
+            }
+        }
+    }
+}
+
+fn lock(in_use: &Mutex<Option<InUse>>) -> MutexGuard<'_, Option<InUse>> {
+    in_use.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Starts serving, until the server's own scope or that of the element stops; then lets the requests under way end.
+fn start(options: &ListenerOptions, server: HttpServer, serving: &Scope) {
+    let _context = options.runtime.enter();
+    let (all, own, clock, router) =
+        (options.scope.clone(), serving.clone(), options.clock.clone(), options.router.clone());
+    let name = format!("http server on {}", server.local_addr());
+    options.scope.spawn(name, async move {
+        let done = server.serve(router, own.clone());
+        tokio::pin!(done);
+        tokio::select! {
+            () = &mut done => {}
+            () = all.stopped() => {
+                own.stop();
+                done.await;
+            }
+        }
+        if let Err(late) = own.drain(&clock, DRAIN).await {
+            tracing::warn!(?late, "requests were not finished in time");
+        }
+    });
+}
+
+impl Participant for Listener {
+    fn name(&self) -> &'static str {
+        "http server"
+    }
+
+    fn prepare(&self, change: &CommitContext<'_>) -> Result<Prepared, Diagnostics> {
+        if !change.concerns(self.places.http_server) {
+            return Ok(Prepared::nothing());
+        }
+        let wanted = self.wanted(change.after)?;
+        if self.in_use().as_ref().is_some_and(|in_use| in_use.wanted == wanted) {
+            return Ok(Prepared::nothing());
+        }
+        match self.bind(&wanted) {
+            Ok(server) => Ok(Prepared::applying(self.apply(wanted, server))),
+            Err(error) => {
+                let faults = Diagnostics::from(self.refusal(change.after, &wanted, &error));
+                if change.is_restart() { Ok(Prepared { warnings: faults, ..Prepared::nothing() }) } else { Err(faults) }
+            }
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! Where in the schema the parts of the element have their configuration.
+
+use crate::yang::{SchemaId, SchemaTree};
+
+/// The schema nodes that parts of the element follow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Places {
+    /// The list of HTTP clients.
+    pub http_client: SchemaId,
+    /// The list of alarm handlers.
+    pub alarm_handler: SchemaId,
+    /// The HTTP server.
+    pub http_server: SchemaId,
+    /// The port of the HTTP server.
+    pub http_server_port: SchemaId,
+    /// The environment.
+    pub environment: SchemaId,
+}
+
+impl Places {
+    /// Looks them up; `None` where the schema is not that of the product.
+    #[must_use]
+    pub fn of(schema: &SchemaTree) -> Option<Self> {
+        Some(Self {
+            http_client: schema.find(["facilities", "http", "client"])?,
+            alarm_handler: schema.find(["environments", "environment", "alarms", "alarm-handlers", "alarm-handler"])?,
+            http_server: schema.find(["system", "http-server"])?,
+            http_server_port: schema.find(["system", "http-server", "port"])?,
+            environment: schema.find(["environments", "environment"])?,
+        })
+    }
+}
