@@ -59,18 +59,30 @@ impl Clock {
     pub async fn sleep(&self, duration: Duration) {
         match &*self.0 {
             Kind::System { .. } => tokio::time::sleep(duration).await,
-            Kind::Manual { moved, .. } => {
-                let deadline = self.elapsed().saturating_add(duration);
-                loop {
-                    let notified = moved.notified();
-                    tokio::pin!(notified);
-                    notified.as_mut().enable();
-                    if self.elapsed() >= deadline {
-                        return;
-                    }
-                    notified.await;
+            Kind::Manual { .. } => self.sleep_until(self.elapsed().saturating_add(duration)).await,
+        }
+    }
+
+    /// Waits until [`Clock::elapsed`] is `deadline` or later; not at all when it is so already. For who read the clock a
+    /// moment ago: a manual clock that is moved in between is not missed.
+    pub async fn sleep_until(&self, deadline: Duration) {
+        match &*self.0 {
+            Kind::System { started } => {
+                if let Some(at) = started.checked_add(deadline) {
+                    tokio::time::sleep_until(at.into()).await;
+                } else {
+                    std::future::pending::<()>().await;
                 }
             }
+            Kind::Manual { moved, .. } => loop {
+                let notified = moved.notified();
+                tokio::pin!(notified);
+                notified.as_mut().enable();
+                if self.elapsed() >= deadline {
+                    return;
+                }
+                notified.await;
+            },
         }
     }
 
