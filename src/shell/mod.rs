@@ -117,7 +117,7 @@ pub trait Terminal {
     /// Writes what is wrong: kept apart from output, so that a script's output is only what it asked for.
     ///
     /// # Errors
-    /// As [`Terminal::write`].
+    /// When the far end went away; after Ctrl-C a command may still say that it was interrupted.
     fn write_error(&mut self, text: &str) -> Result<(), TerminalError> {
         self.write(text)
     }

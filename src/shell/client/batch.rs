@@ -149,7 +149,8 @@ fn finish(
         }
         match message {
             FromDaemon::Output { stream: Stream::Out, chunk, .. } => {
-                if outputs.out.write_all(chunk.as_bytes()).is_err() {
+                let written = outputs.out.write_all(chunk.as_bytes());
+                if written.is_err() {
                     return Ok(Ended::OutputClosed);
                 }
             }
@@ -170,7 +171,7 @@ fn finish(
                 }
                 return Ok(Ended::With(status));
             }
-            FromDaemon::Goodbye { reason } => return Err(Lost::goodbye(reason)),
+            FromDaemon::Goodbye { reason } => return Err(Lost::goodbye(&reason)),
             _ => {}
         }
     }

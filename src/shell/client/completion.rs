@@ -2,7 +2,6 @@
 
 use crate::diagnostic::printable;
 use crate::shell::{Candidate, Candidates};
-use std::fmt::Write;
 
 /// Widest name that help texts are aligned behind; longer ones push their own help only.
 const ALIGNED_CHARS_MAX: usize = 40;
@@ -127,16 +126,16 @@ pub(super) fn listing(candidates: &Candidates) -> String {
     let width = width.unwrap_or(0);
     for candidate in &candidates.list {
         let help = candidate.help.lines().next().unwrap_or_default();
-        // Writing to a string cannot fail.
-        drop(match help {
-            "" => writeln!(said, "  {}", name(candidate)),
-            help => writeln!(said, "  {:width$} - {}", name(candidate), printable(help)),
-        });
+        let row = match help {
+            "" => format!("  {}\n", name(candidate)),
+            help => format!("  {:width$} - {}\n", name(candidate), printable(help)),
+        };
+        said.push_str(&row);
     }
-    if candidates.more > 0 {
-        said.push_str(&format!("  … and {} more\n", candidates.more));
+    match candidates.more {
+        0 => said,
+        more => said + &format!("  … and {more} more\n"),
     }
-    said
 }
 
 #[cfg(test)]

@@ -57,7 +57,8 @@ impl Histories {
 
     /// Adds a line to the history that the editor has, and to its file at once: a session may end in any way.
     pub(super) fn add(&self, line: &str, held: &mut FileHistory) {
-        if line.trim().is_empty() || !held.add(line).unwrap_or(false) {
+        let line = line.trim_end();
+        if line.is_empty() || !held.add(line).unwrap_or(false) {
             return;
         }
         if let Some(path) = self.path(&self.mode).filter(|_| !self.mode.is_empty())

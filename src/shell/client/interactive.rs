@@ -142,7 +142,13 @@ fn obey_signals(link: &Link, events: &SyncSender<Event>, stop: &tokio::sync::Not
         };
         loop {
             tokio::select! {
-                Some(()) = interrupt.recv() => link.interrupt(),
+                Some(()) = interrupt.recv() => {
+                    if link.is_running() {
+                        // Behind the `^C` that the terminal shows, and before what the command says to it.
+                        print("\n");
+                    }
+                    link.interrupt();
+                }
                 Some(()) = terminate.recv() => return link.lose(Lost("this process was told to end".to_owned()), events),
                 Some(()) = hang_up.recv() => return link.lose(Lost("the terminal hung up".to_owned()), events),
                 () = stop.notified() => return,
@@ -160,21 +166,20 @@ fn print(text: &str) {
 impl Shell {
     fn run(mut self) -> Result<Outcome, Lost> {
         loop {
-            let text = match self.command_line()? {
-                Typed::Text(text) => text,
-                Typed::Aborted if self.desk.take_leaves() => "exit configuration-mode".to_owned(),
+            let status = match self.command_line()? {
+                Typed::Text(text) => self.run_lines(&text)?,
+                Typed::Aborted if self.desk.take_leaves() => self.run_line("exit configuration-mode", false)?,
                 Typed::Aborted => continue,
-                Typed::End => "exit".to_owned(),
+                Typed::End => self.run_line("exit", false)?,
                 Typed::Gone => return Ok(Outcome::Done),
             };
-            if self.run_lines(&text)? == Status::Closed {
+            if status == Status::Closed {
                 return Ok(Outcome::Done);
             }
         }
     }
 
     fn command_line(&mut self) -> Result<Typed, Lost> {
-        self.tell_size()?;
         let prompt = self.desk.prompt();
         self.histories.switch(&prompt.mode, self.editor.history_mut());
         self.desk.set_command(true);
@@ -212,7 +217,7 @@ impl Shell {
             if is_paste {
                 print(&format!("{}{line}\n", printable(&self.desk.prompt().text)));
             }
-            match self.run_line(line)? {
+            match self.run_line(line, true)? {
                 Status::Done => {}
                 Status::Failed => {
                     let left = lines.len().saturating_sub(index + 1);
@@ -227,13 +232,16 @@ impl Shell {
         Ok(Status::Done)
     }
 
-    fn run_line(&mut self, line: &str) -> Result<Status, Lost> {
+    /// Runs one line; it enters history when a person typed it and the daemon does not say otherwise.
+    fn run_line(&mut self, line: &str, is_typed: bool) -> Result<Status, Lost> {
+        self.tell_size()?;
         self.files.begin(line);
         let Some(id) = self.desk.link.begin(line)? else {
             print("error: the line is too long; put it into a file\n");
             return Ok(Status::Failed);
         };
-        let mut run = Running { id, pager: Pager::new(self.size, self.pager), is_quiet: false, is_forgotten: false };
+        let mut run =
+            Running { id, pager: Pager::new(self.size, self.pager), is_quiet: false, is_forgotten: !is_typed };
         let status = loop {
             match self.events.recv_timeout(SIZE_EVERY) {
                 Ok(Event::Message(message)) => {
@@ -286,9 +294,8 @@ impl Shell {
             if rest.is_empty() {
                 break;
             }
-            print(MORE);
             self.desk.link.wait_for(Waits::Key)?;
-            let key = pager_key();
+            let key = pager_key(|| print(MORE));
             self.desk.link.waited();
             print(LESS);
             match key {

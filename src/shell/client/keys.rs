@@ -112,25 +112,24 @@ impl ConditionalEventHandler for Key {
                 Cmd::Interrupt
             });
         }
-        let (line, position) = completion::current(context.line(), context.pos());
-        let before = line.get(..position).unwrap_or_default();
+        let (typed, position) = completion::current(context.line(), context.pos());
+        let before = typed.get(..position).unwrap_or_default();
         if self.name != Name::Tab && completion::is_literal(before) {
             return None;
         }
-        let (line, text) = (line.to_owned(), context.line());
-        let action = self.action(line, position);
+        let action = self.action(typed, position);
         // Where the line begins in a pasted text of several.
         let offset = context.pos().saturating_sub(position);
-        Some(command(action, offset, context.pos(), text, &self.desk))
+        Some(command(action, offset, context.pos(), context.line(), &self.desk))
     }
 }
 
 impl Key {
-    fn action(&self, line: String, position: usize) -> Action {
-        let link = &self.desk.link;
-        let typed = line.clone();
+    /// Asks the daemon about the `typed` line, and judges its answer.
+    fn action(&self, typed: &str, position: usize) -> Action {
+        let (daemon, line) = (&self.desk.link, typed.to_owned());
         match self.name {
-            Name::Question => match link.ask(|id| FromClient::Help { id, line, position }) {
+            Name::Question => match daemon.ask(|id| FromClient::Help { id, line, position }) {
                 Some(candidates) => Action::Show(completion::listing(&candidates)),
                 None => Action::Nothing,
             },
@@ -139,11 +138,11 @@ impl Key {
                 if typed.get(..position).is_none_or(|before| before.is_empty() || before.ends_with(' ')) {
                     return blank;
                 }
-                let answer = link.ask(|id| FromClient::Complete { id, line, position });
-                answer.map_or(blank, |candidates| completion::on_space(&typed, position, &candidates))
+                let answer = daemon.ask(|id| FromClient::Complete { id, line, position });
+                answer.map_or(blank, |candidates| completion::on_space(typed, position, &candidates))
             }
-            _ => match link.ask(|id| FromClient::Complete { id, line, position }) {
-                Some(candidates) => completion::on_tab(&typed, position, &candidates),
+            _ => match daemon.ask(|id| FromClient::Complete { id, line, position }) {
+                Some(candidates) => completion::on_tab(typed, position, &candidates),
                 None => Action::Nothing,
             },
         }

@@ -122,6 +122,11 @@ impl Link {
         self.running.store(0, Ordering::Release);
     }
 
+    /// Returns whether a line runs.
+    pub(super) fn is_running(&self) -> bool {
+        self.running.load(Ordering::Acquire) != 0
+    }
+
     /// Interrupts the line that runs, if one does.
     pub(super) fn interrupt(&self) {
         let id = self.running.load(Ordering::Acquire);
@@ -219,7 +224,7 @@ impl Link {
                     drop(answers.try_send((id, candidates)));
                 }
                 Ok(Some(FromDaemon::Notice { text })) => self.notice(text),
-                Ok(Some(FromDaemon::Goodbye { reason })) => return self.lose(Lost::goodbye(reason), events),
+                Ok(Some(FromDaemon::Goodbye { reason })) => return self.lose(Lost::goodbye(&reason), events),
                 Ok(Some(message)) => {
                     if events.send(Event::Message(message)).is_err() {
                         return;

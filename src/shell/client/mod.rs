@@ -140,8 +140,8 @@ impl Lost {
     }
 
     /// Says why, for a goodbye.
-    fn goodbye(reason: String) -> Self {
-        Self(if reason.is_empty() { "the daemon closed it".to_owned() } else { printable(&reason) })
+    fn goodbye(reason: &str) -> Self {
+        Self(if reason.is_empty() { "the daemon closed it".to_owned() } else { printable(reason) })
     }
 
     /// Says why, for what came in place of a message.
@@ -176,13 +176,13 @@ fn greet(stream: &mut UnixStream, hello: Hello) -> Result<Welcome, Lost> {
                 protocol::VERSION
             )));
         }
-        FromDaemon::Goodbye { reason } => return Err(Lost::goodbye(reason)),
+        FromDaemon::Goodbye { reason } => return Err(Lost::goodbye(&reason)),
         _ => return Err(Lost("the daemon's first message was no welcome".to_owned())),
     };
     let prompt = loop {
         match receive(stream)? {
             FromDaemon::Prompt(prompt) => break prompt,
-            FromDaemon::Goodbye { reason } => return Err(Lost::goodbye(reason)),
+            FromDaemon::Goodbye { reason } => return Err(Lost::goodbye(&reason)),
             _ => {}
         }
     };

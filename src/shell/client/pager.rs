@@ -3,8 +3,8 @@
 /// What stands on the last row while the pager waits.
 pub(super) const MORE: &str = "--More--";
 
-/// Blanks the row that [`MORE`] stands on; blanks and returns work on every terminal.
-pub(super) const LESS: &str = "\r        \r";
+/// Clears the row that [`MORE`] stands on; the line editor needs a terminal that knows as much.
+pub(super) const LESS: &str = "\r\u{1b}[K";
 
 const TAB_STOP: usize = 8;
 
@@ -31,7 +31,7 @@ pub(super) struct Pager {
 impl Pager {
     /// Begins a line's output on a screen; a screen of no size never stops it.
     pub(super) fn new(size: Option<(u16, u16)>, enabled: bool) -> Self {
-        let (columns, rows) = size.map_or((0, 0), |(columns, rows)| (usize::from(columns), usize::from(rows)));
+        let (columns, rows) = size.map_or((0, 0), |(width, height)| (usize::from(width), usize::from(height)));
         // One row is for what is written while it waits; a smaller screen shows nothing between two stops.
         let enabled = enabled && rows >= 2 && columns > 0;
         Self { columns: columns.max(1), rows, used: 0, column: 0, escape: Escape::None, enabled }
@@ -113,12 +113,12 @@ mod tests {
     use super::*;
 
     fn pages(pager: &mut Pager, mut text: &str) -> Vec<String> {
-        let mut pages = Vec::new();
+        let mut shown = Vec::new();
         loop {
             let (page, rest) = text.split_at(pager.fits(text));
-            pages.push(page.to_owned());
+            shown.push(page.to_owned());
             if rest.is_empty() {
-                return pages;
+                return shown;
             }
             pager.page();
             text = rest;

@@ -39,10 +39,13 @@ pub(super) enum Key {
     Quit,
 }
 
-/// Waits for a key that the pager knows.
-pub(super) fn pager_key() -> Key {
+/// Waits for a key that the pager knows; `show` says that it waits, once no key is echoed any more.
+pub(super) fn pager_key(show: impl FnOnce()) -> Key {
     let Ok(before) = termios::tcgetattr(io::stdin()) else { return Key::Quit };
-    let key = raw(&before).and_then(|()| loop_keys(&before));
+    let key = raw(&before).and_then(|()| {
+        show();
+        loop_keys(&before)
+    });
     if let Err(error) = termios::tcsetattr(io::stdin(), SetArg::TCSADRAIN, &before) {
         tracing::debug!(%error, "the terminal cannot be put back");
     }

@@ -209,6 +209,10 @@ fn interpret(interpreter: &mut dyn Interpreter, wire: &Wire, mut works: mpsc::Re
     wire.send(FromDaemon::Prompt(interpreter.prompt()));
     while let Some(work) = works.blocking_recv() {
         match work {
+            // Whoever asked has gone on: nobody waits for an answer that the next message follows.
+            Work::Complete { id, .. } | Work::Help { id, .. } if !works.is_empty() => {
+                wire.send(FromDaemon::Candidates { id, candidates: Candidates::default() });
+            }
             Work::Line { id, text } => {
                 let status = interpreter.line(&text, &mut RemoteTerminal { wire, id });
                 wire.finish();

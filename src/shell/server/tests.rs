@@ -15,7 +15,7 @@ pub(crate) struct Parrot {
 
 impl Drop for Parrot {
     fn drop(&mut self) {
-        drop(self.dropped.send(self.start.session));
+        self.dropped.send(self.start.session).ok();
     }
 }
 

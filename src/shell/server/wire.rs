@@ -112,13 +112,15 @@ impl Wire {
         state.interrupted || state.hung_up
     }
 
-    /// Queues a piece of output, waiting while the client does not read.
+    /// Queues a piece of output, waiting while the client does not read. An interrupt ends output but not complaints:
+    /// a command may still say that it was interrupted.
     pub(super) fn output(&self, id: u64, stream: Stream, piece: &str) -> Result<(), TerminalError> {
         let mut state = self.lock();
-        while state.is_full() && !state.interrupted && !state.hung_up {
+        let is_unwanted = |state: &State| state.hung_up || (state.interrupted && stream == Stream::Out);
+        while state.is_full() && !is_unwanted(&state) {
             state = self.moved.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
-        if state.interrupted || state.hung_up || state.closed {
+        if is_unwanted(&state) || state.closed {
             return Err(TerminalError::Interrupted);
         }
         match state.queue.back_mut() {

@@ -1,0 +1,174 @@
+//! The program as a process: started in a folder of its own, waited for, signalled, killed.
+
+use super::{WITHIN, environment};
+use annunciator::clock::Clock;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use std::ffi::OsStr;
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+
+/// The program under test.
+pub(crate) const ANNUNCIATOR: &str = env!("CARGO_BIN_EXE_annunciator");
+
+/// A process that runs; killed when dropped.
+pub(crate) struct Process {
+    child: Child,
+    lines: Receiver<(Output, String)>,
+    stdout: String,
+    stderr: String,
+    clock: Clock,
+}
+
+/// How a process ended, and all that it said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Finished {
+    /// The exit code; `None` when a signal ended it.
+    pub(crate) code: Option<i32>,
+    /// The signal that ended it.
+    pub(crate) signal: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Output {
+    Stdout,
+    Stderr,
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+impl Process {
+    /// Starts the program under test, with `folder` as its home and working folder.
+    pub(crate) fn start<A: AsRef<OsStr>>(arguments: &[A], folder: &Path) -> Self {
+        Self::start_program(ANNUNCIATOR, arguments, folder)
+    }
+
+    /// Starts any program.
+    pub(crate) fn start_program<A: AsRef<OsStr>>(program: &str, arguments: &[A], folder: &Path) -> Self {
+        let mut child = Command::new(program)
+            .args(arguments)
+            .current_dir(folder)
+            .env_clear()
+            .envs(environment(folder))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program cannot be started");
+        let (sender, lines) = mpsc::channel();
+        collect(child.stdout.take(), Output::Stdout, &sender);
+        collect(child.stderr.take(), Output::Stderr, &sender);
+        Self { child, lines, stdout: String::new(), stderr: String::new(), clock: Clock::system() }
+    }
+
+    /// Waits for a line that holds `text`, on either output, and returns it: the ready line with its port, usually.
+    pub(crate) fn wait_for_line(&mut self, text: &str) -> String {
+        let start = self.clock.elapsed();
+        while let Some(line) = self.next_line(start) {
+            if line.contains(text) {
+                return line;
+            }
+        }
+        panic!("no line with `{text}` came; stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
+    }
+
+    fn next_line(&mut self, start: std::time::Duration) -> Option<String> {
+        let left = WITHIN.checked_sub(self.clock.elapsed().saturating_sub(start))?;
+        match self.lines.recv_timeout(left) {
+            Ok((output, line)) => {
+                match output {
+                    Output::Stdout => self.stdout.push_str(&line),
+                    Output::Stderr => self.stderr.push_str(&line),
+                }
+                Some(line)
+            }
+            Err(RecvTimeoutError::Disconnected | RecvTimeoutError::Timeout) => None,
+        }
+    }
+
+    /// Returns the process's number.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends a signal: `SIGTERM` to drain, `SIGKILL` for a crash.
+    pub(crate) fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(i32::try_from(self.id()).expect("a process number fits"));
+        kill(pid, signal).expect("the signal cannot be sent");
+    }
+
+    /// Waits for the end, with all that was said.
+    pub(crate) fn finish(mut self) -> Finished {
+        let start = self.clock.elapsed();
+        while self.next_line(start).is_some() {}
+        assert!(self.clock.elapsed().saturating_sub(start) < WITHIN, "the process did not end:\n{}", self.stderr);
+        let status = self.child.wait().expect("the process cannot be waited for");
+        Finished {
+            code: status.code(),
+            signal: status.signal(),
+            stdout: std::mem::take(&mut self.stdout),
+            stderr: std::mem::take(&mut self.stderr),
+        }
+    }
+
+    /// Kills the process as a crash would, and returns what it had said.
+    pub(crate) fn crash(self) -> Finished {
+        self.signal(Signal::SIGKILL);
+        self.finish()
+    }
+
+    /// Asks the process to drain, and waits for its end.
+    pub(crate) fn terminate(self) -> Finished {
+        self.signal(Signal::SIGTERM);
+        self.finish()
+    }
+}
+
+/// Reads lines on a thread until the stream ends.
+fn collect(stream: Option<impl Read + Send + 'static>, output: Output, sender: &mpsc::Sender<(Output, String)>) {
+    let (stream, sender) = (stream.expect("the stream is piped"), sender.clone());
+    std::thread::spawn(move || {
+        let mut reader = BufReader::new(stream);
+        let mut bytes = Vec::new();
+        while reader.read_until(b'\n', &mut bytes).is_ok_and(|count| count > 0) {
+            if sender.send((output, String::from_utf8_lossy(&bytes).into_owned())).is_err() {
+                return;
+            }
+            bytes.clear();
+        }
+    });
+}
+
+#[test]
+fn a_process_is_waited_for_and_ended() {
+    let folder = tempfile::tempdir().expect("no folder");
+    let script = "trap 'echo draining; exit 4' TERM; echo ready on 1234 >&2; while :; do read x < fifo; done";
+    let made = Command::new("mkfifo").arg(folder.path().join("fifo")).status().expect("mkfifo");
+    assert!(made.success());
+    let start = || Process::start_program("/bin/sh", &["-c", script], folder.path());
+    let mut process = start();
+    assert_eq!(process.wait_for_line("ready"), "ready on 1234\n");
+    let finished = process.terminate();
+    assert_eq!((finished.code, finished.stdout.as_str()), (Some(4), "draining\n"));
+    let mut process = start();
+    process.wait_for_line("ready");
+    assert_eq!(process.crash().signal, Some(9));
+}
+
+#[test]
+fn the_program_under_test_runs() {
+    let folder = tempfile::tempdir().expect("no folder");
+    let finished = Process::start::<&str>(&["--version"], folder.path()).finish();
+    assert_eq!(finished.signal, None);
+}
