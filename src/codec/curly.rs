@@ -115,7 +115,7 @@ pub fn read_curly(builder: &mut Builder<'_>, source: &Arc<Source>) {
         match walker.step(token, builder) {
             Ok(()) => rest = after,
             Err(diagnostic) => {
-                builder.report(diagnostic);
+                builder.report(walker.placed(diagnostic));
                 rest = behind_statement(rest, walker.depth());
                 walker.end_statement();
             }

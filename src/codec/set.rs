@@ -74,8 +74,8 @@ fn read_line(builder: &mut Builder<'_>, source: &Arc<Source>, tokens: &[Token], 
     match verb.word() {
         Some("set") => {
             let mut walker = Walker::new(&schema, source, DataPath::ROOT, false);
-            rest.iter().try_for_each(|token| walker.step(token, builder))?;
-            walker.finish(end)
+            let read = rest.iter().try_for_each(|token| walker.step(token, builder)).and_then(|()| walker.finish(end));
+            read.map_err(|fault| walker.placed(fault))
         }
         Some("delete") => {
             let place = resolve(&schema, source, &DataPath::ROOT, rest)?;

@@ -7,6 +7,8 @@
 )]
 
 mod alertmanager_clients;
+mod boot;
+mod check;
 mod harness;
 mod listener;
 mod receive;
