@@ -50,6 +50,9 @@ impl<'s> Builder<'s> {
         let schema = self.tree.schema().clone();
         let node = schema.node(path.schema_id());
         let Some(ty) = node.ty() else { return };
+        if let (true, Some(span)) = (node.is_secret(), &span) {
+            span.conceal();
+        }
         match self.value(node, ty, text) {
             Err(diagnostic) => self.report_on(path, span, diagnostic),
             Ok(value) => {
@@ -68,6 +71,9 @@ impl<'s> Builder<'s> {
         let schema = self.tree.schema().clone();
         let node = schema.node(path.schema_id());
         let Some(ty) = node.ty() else { return };
+        if let (true, Some(span)) = (node.is_secret(), &span) {
+            span.conceal();
+        }
         match self.value(node, ty, text) {
             Err(diagnostic) => self.report_on(path, span, diagnostic),
             Ok(value) => {
