@@ -78,7 +78,14 @@ fn clear(resource: &str) -> Report {
 
 fn fire(resource: &str, source: &str, severity: Severity, ends_at: Timestamp) -> Report {
     let contribution = ContributionKey(source.to_owned());
-    Report::Raise { key: key(resource), severity, text: text(source), contribution, ends_at: Some(ends_at), note: Some(source.into()) }
+    Report::Raise {
+        key: key(resource),
+        severity,
+        text: text(source),
+        contribution,
+        ends_at: Some(ends_at),
+        note: Some(source.into()),
+    }
 }
 
 fn resolve(resource: &str, source: &str) -> Report {
