@@ -60,11 +60,13 @@ async fn take_alerts<I: AlarmIntake>(
         Ok(posted) => posted,
         Err(message) => return said(StatusCode::BAD_REQUEST, &message),
     };
-    let (contributions, faults) = judge(&*intake, posted);
-    if !contributions.is_empty()
-        && let Err(error) = intake.report(contributions).await
-    {
-        return unavailable(&error);
+    let (contributions, mut faults) = judge(&*intake, posted);
+    if !contributions.is_empty() {
+        match intake.report(contributions).await {
+            Ok(()) => {}
+            Err(IntakeError::Refused(refused)) => faults.extend(refused),
+            Err(error @ IntakeError::Unavailable(_)) => return unavailable(&error),
+        }
     }
     if faults.is_empty() { empty(StatusCode::OK) } else { said(StatusCode::BAD_REQUEST, &faults_text(&faults)) }
 }
