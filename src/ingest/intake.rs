@@ -82,6 +82,9 @@ pub enum IntakeError {
     /// Not now: the disk is full, the element drains, too much waits. The client tries again.
     #[error("reports are not taken now: {0}")]
     Unavailable(String),
+    /// Some of them, never: the others are taken. Trying again changes nothing.
+    #[error("{0}")]
+    Refused(String),
 }
 
 /// Takes contributions and shows what stands.
