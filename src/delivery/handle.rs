@@ -117,7 +117,16 @@ enum Step {
     Adopt(Arc<Handler>),
     Change(Uuid, Arc<Handler>),
     Remove(String),
-    BaseUrl(Option<Arc<str>>),
+    BaseUrl(BaseUrl),
+}
+
+/// Says the address that links begin with, when the change is taken into use.
+struct BaseUrl(Box<dyn FnOnce() -> Option<String> + Send>);
+
+impl std::fmt::Debug for BaseUrl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("BaseUrl")
+    }
 }
 
 impl LaneChange {
@@ -170,9 +179,9 @@ impl LaneChange {
         }
     }
 
-    /// Sets the address that links in messages begin with.
-    pub fn set_base_url(&mut self, base_url: Option<String>) {
-        self.steps.push(Step::BaseUrl(base_url.map(Into::into)));
+    /// Sets the address that links in messages begin with; it is asked for when the change is taken into use.
+    pub fn set_base_url(&mut self, base_url: impl FnOnce() -> Option<String> + Send + 'static) {
+        self.steps.push(Step::BaseUrl(BaseUrl(Box::new(base_url))));
     }
 
     /// Returns the rows, and what takes the change into use once they are durable.
@@ -209,7 +218,7 @@ impl Deliveries {
                         self.send(Command::Close { incarnation });
                     }
                 }
-                Step::BaseUrl(base_url) => self.send(Command::BaseUrl(base_url)),
+                Step::BaseUrl(BaseUrl(ask)) => self.send(Command::BaseUrl(ask().map(Into::into))),
             }
         }
     }

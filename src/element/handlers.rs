@@ -3,23 +3,13 @@
 use super::clients::{ChangedClients, HttpClients, entry_name};
 use super::placed;
 use crate::datastore::CommitContext;
-use crate::delivery::HandlerSpec;
+use crate::delivery::{Handler, LaneChange};
 use crate::diagnostic::Diagnostics;
-use crate::handler::Notifier;
 use crate::settings::{self, Places};
 use crate::tree::{DataPath, EntryChange, Value};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
-
-/// An alarm handler as it is in use.
-#[derive(Debug, Clone)]
-pub struct Handler {
-    /// What it is configured to be.
-    pub spec: HandlerSpec,
-    /// What delivers for it.
-    pub notifier: Arc<dyn Notifier>,
-}
 
 /// The alarm handlers in use; clones share them.
 #[derive(Clone, Default)]
@@ -99,6 +89,16 @@ impl ChangedHandlers {
         changed
     }
 
+    /// Says what becomes of the lanes of those that change. One that is disabled has none.
+    pub(super) fn change_lanes(&self, lanes: &mut LaneChange) {
+        for (id, handler) in &self.0 {
+            match handler.as_ref().filter(|handler| handler.spec.is_enabled) {
+                Some(handler) => lanes.put(Handler::clone(handler)),
+                None => lanes.remove(id),
+            }
+        }
+    }
+
     /// Takes the handlers into use.
     pub(super) fn apply(self, in_use: &Handlers) {
         let mut handlers = in_use.0.write().unwrap_or_else(PoisonError::into_inner);
@@ -109,6 +109,18 @@ impl ChangedHandlers {
             };
         }
     }
+}
+
+/// Returns the names of the handlers that are configured and not known to be disabled: those that cannot be built, too.
+pub(super) fn keeping_lanes(
+    change: &CommitContext<'_>,
+    places: &Places,
+    changed: &ChangedHandlers,
+) -> BTreeSet<String> {
+    let entries = change.entries(places.alarm_handler).into_iter();
+    let named = entries.filter(|(_, what)| *what != EntryChange::Removed).filter_map(|(path, _)| entry_name(&path));
+    let is_disabled = |id: &String| matches!(changed.0.get(id), Some(Some(handler)) if !handler.spec.is_enabled);
+    named.filter(|id| !is_disabled(id)).collect()
 }
 
 /// Finds the handlers that changed, and those that refer to a client that did.

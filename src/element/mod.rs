@@ -1,13 +1,15 @@
 //! The parts of the element that follow the configuration, as participants of its commits.
 //!
-//! * [`Outbound`]: the HTTP clients and the alarm handlers that deliver through them.
+//! * [`Outbound`]: the HTTP clients and the alarm handlers that deliver through them, each by its lane.
 //! * [`Listener`]: the HTTP server.
+//! * [`RunningImpact`]: what depends on a resource, for the ledger.
 //!
 //! **Invariants**: prepare builds beside what is in use and touches nothing of it; apply only swaps. What a commit does
 //! not concern keeps its connections. At a restart a part builds what it can and tells the rest.
 
 mod clients;
 mod handlers;
+mod impact;
 mod listener;
 mod outbound;
 
@@ -15,9 +17,10 @@ mod outbound;
 mod tests;
 
 pub use clients::HttpClients;
-pub use handlers::{Handler, Handlers};
+pub use handlers::Handlers;
+pub use impact::RunningImpact;
 pub use listener::{Listener, ListenerOptions};
-pub use outbound::Outbound;
+pub use outbound::{Outbound, OwnUrl};
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::tree::{DataPath, DataTree};

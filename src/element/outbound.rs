@@ -1,11 +1,12 @@
 //! The participant for what goes out: HTTP clients, and the alarm handlers that deliver through them.
 
 use super::clients::{ChangedClients, HttpClients};
-use super::handlers::{ChangedHandlers, Handlers};
+use super::handlers::{ChangedHandlers, Handlers, keeping_lanes};
 use crate::datastore::{CommitContext, Participant, Prepared};
+use crate::delivery::{Deliveries, LaneChange};
 use crate::diagnostic::Diagnostics;
 use crate::secret::Sealer;
-use crate::settings::Places;
+use crate::settings::{self, Places};
 use crate::transport::Transport;
 use std::fmt;
 use std::sync::Arc;
@@ -18,7 +19,17 @@ pub struct Outbound {
     sealer: Arc<dyn Sealer>,
     clients: HttpClients,
     handlers: Handlers,
+    delivery: Option<Delivery>,
 }
+
+/// Where handlers have their lanes, and how people reach the element when no address of its web interface is configured.
+struct Delivery {
+    deliveries: Deliveries,
+    own_url: OwnUrl,
+}
+
+/// Returns the address at which the element listens, when it does.
+pub type OwnUrl = Arc<dyn Fn() -> Option<String> + Send + Sync>;
 
 impl fmt::Debug for Outbound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -33,7 +44,15 @@ impl Outbound {
     /// Builds the participant with nothing in use.
     #[must_use]
     pub fn new(places: Places, transport: Arc<Transport>, sealer: Arc<dyn Sealer>) -> Self {
-        Self { places, transport, sealer, clients: HttpClients::default(), handlers: Handlers::default() }
+        let (clients, handlers) = (HttpClients::default(), Handlers::default());
+        Self { places, transport, sealer, clients, handlers, delivery: None }
+    }
+
+    /// Gives handlers their lanes. `own_url` is asked when a commit that concerns it is taken into use, so the participant
+    /// that listens must come before this one.
+    #[must_use]
+    pub fn delivering(self, deliveries: Deliveries, own_url: OwnUrl) -> Self {
+        Self { delivery: Some(Delivery { deliveries, own_url }), ..self }
     }
 
     /// Returns the clients in use.
@@ -46,6 +65,20 @@ impl Outbound {
     #[must_use]
     pub fn handlers(&self) -> &Handlers {
         &self.handlers
+    }
+
+    fn change_lanes(&self, change: &CommitContext<'_>, handlers: &ChangedHandlers) -> Option<LaneChange> {
+        let Delivery { deliveries, own_url } = self.delivery.as_ref()?;
+        let mut lanes = deliveries.change();
+        handlers.change_lanes(&mut lanes);
+        if change.boot {
+            lanes.keep_only(&keeping_lanes(change, &self.places, handlers));
+        }
+        if change.concerns(self.places.environment) || change.concerns(self.places.http_server) {
+            let (configured, own_url) = (settings::environment(change.after).base_url, Arc::clone(own_url));
+            lanes.set_base_url(move || configured.or_else(|| own_url()));
+        }
+        Some(lanes)
     }
 }
 
@@ -62,11 +95,21 @@ impl Participant for Outbound {
         if faults.has_errors() && !change.is_restart() {
             return Err(faults);
         }
+        let (rows, change_lanes) = self.change_lanes(change, &handlers).map_or_else(
+            || (Vec::new(), None),
+            |lanes| {
+                let (rows, apply) = lanes.into_parts();
+                (rows, Some(apply))
+            },
+        );
         let (clients_in_use, handlers_in_use) = (self.clients.clone(), self.handlers.clone());
         let prepared = Prepared::applying(move || {
             clients.apply(&clients_in_use);
             handlers.apply(&handlers_in_use);
+            if let Some(change_lanes) = change_lanes {
+                change_lanes();
+            }
         });
-        Ok(Prepared { warnings: faults, ..prepared })
+        Ok(Prepared { rows, warnings: faults, ..prepared })
     }
 }

@@ -2,39 +2,21 @@
 
 use super::Management;
 use crate::alarm::{AlarmId, AlarmKey, AlarmRecord, AlarmText, ContributionKey, Severity};
-use crate::handler::Kind;
+use crate::delivery::{Deliveries, HandlerStatus};
 use crate::ledger::{AlarmList, Ledger, LedgerError, Outcome, Report, ReportError};
 use crate::settings;
-use jiff::Timestamp;
 use std::sync::Arc;
-
-/// A handler at one moment.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HandlerStatus {
-    /// Its name.
-    pub id: String,
-    /// Its kind.
-    pub kind: Kind,
-    /// Where it delivers to, without secrets.
-    pub destination: String,
-    /// What it does: `idle`, `delivering`, `retrying`, `failing`, `suspended`.
-    pub state: &'static str,
-    /// Deliveries that are not settled.
-    pub waiting: u64,
-    /// Deliveries that arrived, since the element started.
-    pub delivered: u64,
-    /// Deliveries that were given up, since the element started.
-    pub given_up: u64,
-    /// When an attempt succeeded last.
-    pub last_success: Option<Timestamp>,
-    /// When an attempt failed last, and why.
-    pub last_failure: Option<(Timestamp, String)>,
-}
 
 /// Who knows how the handlers fare.
 pub trait HandlerStatuses: Send + Sync {
     /// Returns all, by name. Never waits for the disk.
     fn statuses(&self) -> Vec<HandlerStatus>;
+}
+
+impl HandlerStatuses for Deliveries {
+    fn statuses(&self) -> Vec<HandlerStatus> {
+        Deliveries::statuses(self)
+    }
 }
 
 /// An alarm of this node, as an operator names it.

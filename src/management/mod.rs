@@ -5,7 +5,7 @@
 mod alarms;
 mod sessions;
 
-pub use alarms::{AlarmError, AlarmName, HandlerStatus, HandlerStatuses};
+pub use alarms::{AlarmError, AlarmName, HandlerStatuses};
 pub use sessions::{SESSIONS_MAX, Session, SessionHandle, SessionMode, SessionsExhausted};
 
 use crate::clock::Clock;

@@ -9,6 +9,7 @@
 mod alertmanager_clients;
 mod boot;
 mod check;
+mod deliveries;
 mod harness;
 mod listener;
 mod receive;

@@ -3,8 +3,8 @@
 use super::columns::one_line;
 use crate::alarm::{AlarmRecord, Contribution, Standing};
 use crate::clock::format_utc;
+use crate::delivery::HandlerStatus;
 use crate::ledger::AlarmList;
-use crate::management::HandlerStatus;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::fmt::{self, Write};
