@@ -2,22 +2,31 @@
 
 use super::run::{runtime, shell_on};
 use super::{Running, StartOptions, Stopped, start};
+use crate::clock::Clock;
+use crate::receive::{Event, Receiver, ReceiverOptions};
 use crate::shell::engine::{Engine, EngineSession};
 use crate::shell::server::NoticeSwitch;
 use crate::shell::{AskKind, Hello, Interpreter, Status, Terminal, TerminalError, client};
+use crate::task::Scope;
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
 
-/// A step of the tour: what to say, what to type, and how it must end.
+/// A step of the tour: what to say, what to type, how it must end, and what must arrive at both receivers then.
 struct Step {
     says: &'static str,
     types: &'static [&'static str],
     ends: Status,
+    arrives: Option<&'static str>,
 }
 
-const CONFIGURATION: &str = "\
+/// Returns the configuration of the element, for a webhook to a receiver on this port.
+fn configuration(nested: u16) -> String {
+    format!(
+        "\
 environments:
   environment:
     name: demo
@@ -28,22 +37,29 @@ environments:
           - id: wh1
             webhook-notifier:
               web-service:
-                hostname: example.com
-                port: 443
+                hostname: 127.0.0.1
+                port: {nested}
                 context: /postme
-                http-client: trustStoreHttpClient
+                http-client: loopback
               message-format: nested
 facilities:
   http:
     client:
-      - id: trustStoreHttpClient
-";
+      - id: loopback
+        scheme: http
+"
+    )
+}
+
+/// What stands for the port of the second receiver in the tour's commands.
+const FLAT_PORT: &str = "FLAT-PORT";
 
 const TOUR: &[Step] = &[
     Step {
         says: "The element has started from a YAML file. This is what it was told about one webhook.",
         types: &["show configuration environments environment alarms alarm-handlers alarm-handler wh1"],
         ends: Status::Done,
+        arrives: None,
     },
     Step {
         says: "Changes are made on a private copy of the configuration, and nothing is in force before a commit.",
@@ -56,61 +72,111 @@ const TOUR: &[Step] = &[
             "show | compare",
         ],
         ends: Status::Done,
+        arrives: None,
     },
     Step {
         says: "Two things are wrong with it. The commit is refused as a whole, and says where and why.",
         types: &["commit"],
         ends: Status::Failed,
+        arrives: None,
     },
     Step {
         says: "Both are put right; now it holds. It is on the disk before it is in force.",
         types: &[
-            "set environments environment alarms alarm-handlers alarm-handler wh2 webhook-notifier web-service port 8080 http-client internal",
+            "set environments environment alarms alarm-handlers alarm-handler wh2 webhook-notifier web-service port FLAT-PORT http-client internal",
             "commit check",
             "commit comment \"a second webhook\"",
         ],
         ends: Status::Done,
+        arrives: None,
     },
     Step {
         says: "The password is encrypted at rest and in every output; what is shown can be loaded again.",
         types: &["show facilities http client internal | display set"],
         ends: Status::Done,
+        arrives: None,
     },
     Step {
         says: "Every commit is a revision, and can be taken back.",
-        types: &["run show system commit", "rollback 1", "show | compare", "commit comment \"back to one webhook\""],
+        types: &[
+            "set environments environment name mistake",
+            "commit",
+            "run show system commit",
+            "rollback 1",
+            "show | compare",
+            "commit comment \"the name as it was\"",
+            "exit",
+        ],
         ends: Status::Done,
+        arrives: None,
     },
-    Step { says: "", types: &["exit"], ends: Status::Done },
+    Step {
+        says: "An alarm: a client cannot connect. Its raise is on the disk before the command answers.",
+        types: &[
+            "request alarms raise resource-type http-client resource internal alarm-type failed-connection severity major text \"the client has failed to connect\"",
+        ],
+        ends: Status::Done,
+        arrives: Some("raised"),
+    },
+    Step {
+        says: "It gets worse, and then it is over. A raise that changes nothing announces nothing.",
+        types: &[
+            "request alarms raise resource-type http-client resource internal alarm-type failed-connection severity critical",
+            "request alarms raise resource-type http-client resource internal alarm-type failed-connection severity critical",
+            "show alarms",
+        ],
+        ends: Status::Done,
+        arrives: Some("changed"),
+    },
+    Step {
+        says: "",
+        types: &["request alarms clear resource-type http-client resource internal alarm-type failed-connection"],
+        ends: Status::Done,
+        arrives: Some("cleared"),
+    },
+    Step {
+        says: "Both receivers were told of each change, in order. This is how the handlers fare.",
+        types: &["show handlers", "show alarms all"],
+        ends: Status::Done,
+        arrives: None,
+    },
 ];
 
-/// Shows the tour; `stay` then opens a shell on the element until it is left. Exit code 0 only if all went as told.
+/// How long a notification may take to a receiver in the same process.
+const ARRIVES_WITHIN: Duration = Duration::from_secs(10);
+
+/// Shows the tour; `stay` then opens a shell on the element until it is left. Exit code 0 only if all went as told and
+/// every notification arrived.
 ///
 /// # Errors
 /// When the element could not start.
 pub fn demo(stay: Option<client::Options>, colour: bool) -> Result<u8, Stopped> {
     let folder = Folder::create()?;
-    let file = folder.0.join("demo.yaml");
-    crate::persist::write_atomically(&file, CONFIGURATION.as_bytes(), 0o600)
-        .map_err(|e| Stopped::failed("write the demo's configuration", e))?;
-    let options = StartOptions {
-        config: vec![file],
-        config_override: false,
-        data_dir: folder.0.join("data"),
-        socket: folder.0.join("data").join(super::SOCKET_NAME),
-        http_listen: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
-        crash_at: None,
-    };
     let runtime = runtime()?;
     let code = runtime.block_on(async {
+        let (clock, scope) = (Clock::system(), Scope::new());
+        let mut receivers = [receiver(&clock, &scope).await?, receiver(&clock, &scope).await?];
+        let ports = [receivers[0].0.port(), receivers[1].0.port()];
+        let file = folder.path().join("demo.yaml");
+        crate::persist::write_atomically(&file, configuration(ports[0]).as_bytes(), 0o600)
+            .map_err(|e| Stopped::failed("write the demo's configuration", e))?;
+        let options = StartOptions {
+            config: vec![file],
+            config_override: false,
+            data_dir: folder.path().join("data"),
+            socket: folder.path().join("data").join(super::SOCKET_NAME),
+            http_listen: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
+            crash_at: None,
+        };
         let running = start(&options).await?;
         let mut screen = Screen { colour, failed: false };
         screen.say(&running.ready_line(&options));
-        let went_well = tokio::task::block_in_place(|| tour(&running, &mut screen));
+        let went_well = tokio::task::block_in_place(|| tour(&running, &clock, &mut receivers, &mut screen));
         if let (true, Some(shell)) = (went_well, stay) {
             screen.say("The shell is yours: `?` helps, Tab completes, `exit` ends the demo.");
             shell_on(&running, shell)?.await;
         }
+        scope.stop();
         if let Err(late) = running.drain(Duration::from_secs(5)).await {
             return Err(Stopped::failed("stop in time", format!("still running: {}", late.join(", "))));
         }
@@ -120,8 +186,20 @@ pub fn demo(stay: Option<client::Options>, colour: bool) -> Result<u8, Stopped> 
     code
 }
 
-/// Types the tour's commands; returns whether each ended as it must.
-fn tour(running: &Running, screen: &mut Screen) -> bool {
+/// Where a receiver listens, and what it is told.
+type Receiving = (SocketAddr, mpsc::Receiver<Event>);
+
+async fn receiver(clock: &Clock, scope: &Scope) -> Result<Receiving, Stopped> {
+    let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let options = ReceiverOptions { listen, credentials: None, fail_every: None };
+    let (receiver, events) = Receiver::bind(options, clock).await.map_err(|e| Stopped::failed("open a receiver", e))?;
+    let address = receiver.local_addr();
+    scope.spawn("receiver", receiver.serve(scope.clone()));
+    Ok((address, events))
+}
+
+/// Types the tour's commands; returns whether each ended as it must, and all that must arrive arrived.
+fn tour(running: &Running, clock: &Clock, receivers: &mut [Receiving], screen: &mut Screen) -> bool {
     let session = EngineSession {
         user: "operator".to_owned(),
         node: running.node.clone(),
@@ -135,17 +213,53 @@ fn tour(running: &Running, screen: &mut Screen) -> bool {
             return false;
         }
     };
+    let flat_port = receivers.get(1).map_or(0, |(address, _)| address.port()).to_string();
     for step in TOUR {
         screen.say(step.says);
         for line in step.types {
+            let line = line.replace(FLAT_PORT, &flat_port);
             let prompt = engine.prompt();
-            screen.typed(&prompt.banner, &prompt.text, line);
-            let ended = engine.line(line, screen);
+            screen.typed(&prompt.banner, &prompt.text, &line);
+            let ended = engine.line(&line, screen);
             if ended != step.ends {
+                let expected = step.ends;
+                screen.say(&format!("The demo ends here: `{line}` ended as {ended:?}, and {expected:?} was expected."));
+                return false;
+            }
+        }
+        if let Some(verdict) = step.arrives
+            && !arrived(verdict, clock, receivers, screen)
+        {
+            return false;
+        }
+    }
+    true
+}
+
+/// Waits for one notification at each receiver and shows its payload.
+fn arrived(expected: &str, clock: &Clock, receivers: &mut [Receiving], screen: &mut Screen) -> bool {
+    for (address, events) in receivers {
+        let next = async {
+            tokio::select! {
+                event = events.recv() => event,
+                () = clock.sleep(ARRIVES_WITHIN) => None,
+            }
+        };
+        match Handle::current().block_on(next) {
+            Some(Event::Taken(taken)) if taken.verdict.as_str() == expected => {
+                let delivery = taken.delivery.as_deref().unwrap_or("none");
+                screen.say(&format!("At the receiver on {address}: {expected}, webhook-id {delivery}"));
+                let body: serde_json::Value = serde_json::from_slice(&taken.body).unwrap_or_default();
+                screen.print(&format!("{body:#}\n")).ok();
+            }
+            Some(other) => {
                 screen.say(&format!(
-                    "The demo ends here: `{line}` ended as {ended:?}, and {:?} was expected.",
-                    step.ends
+                    "The demo ends here: `{expected}` was expected at {address}, and this came: {other}"
                 ));
+                return false;
+            }
+            None => {
+                screen.say(&format!("The demo ends here: nothing arrived at {address} in time."));
                 return false;
             }
         }

@@ -81,6 +81,8 @@ pub struct Taken {
     pub notification: Notification,
     /// Its `webhook-id`.
     pub delivery: Option<String>,
+    /// The body as it came.
+    pub body: Bytes,
 }
 
 impl fmt::Display for Event {
@@ -237,7 +239,7 @@ impl Shared {
             .unwrap_or_else(PoisonError::into_inner)
             .take(notification.clone(), delivery.as_deref())
             .map_err(|error| (StatusCode::SERVICE_UNAVAILABLE, error.to_string()))?;
-        Ok(Taken { time: self.clock.now(), verdict, notification, delivery })
+        Ok(Taken { time: self.clock.now(), verdict, notification, delivery, body })
     }
 
     fn is_allowed(&self, headers: &HeaderMap) -> bool {
