@@ -9,9 +9,11 @@
 mod alertmanager_clients;
 mod boot;
 mod check;
+mod commit;
 mod harness;
 mod listener;
 mod receive;
+mod script;
 mod shell_client;
 mod transport;
 mod webhook;
