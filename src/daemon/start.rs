@@ -6,7 +6,7 @@ use crate::clock::Clock;
 use crate::codec::{self, Builder, Format};
 use crate::datastore::{BootInput, BootOptions, Booted, Participant, boot};
 use crate::delivery::Deliveries;
-use crate::diagnostic::{Diagnostic, Source};
+use crate::diagnostic::{Diagnostic, Diagnostics, Source};
 use crate::element::{Listener, ListenerOptions, Outbound, OwnUrl, RunningImpact};
 use crate::ingest;
 use crate::ledger::{ImpactSource, Ledger, LedgerOptions};
@@ -127,6 +127,12 @@ pub async fn start(options: &StartOptions) -> Result<Running, Stopped> {
     let booted = tokio::task::block_in_place(|| boot(booting, input));
     let Booted { datastore, warnings, refusals } = booted?;
     tell_warnings(&warnings);
+    if let (Some(_), None) = (options.http_listen, http.local_addr()) {
+        // Whoever names an address waits for it there; a stored one that cannot be had keeps nobody from the shell.
+        let mut all = Diagnostics::new();
+        refusals.into_iter().for_each(|(_, diagnostics)| all.extend(diagnostics));
+        return Err(Stopped::Refused(all));
+    }
     for (participant, diagnostics) in &refusals {
         tracing::error!(participant, "the stored configuration is in force, but not all of it could be built");
         tell_warnings(diagnostics);

@@ -9,10 +9,12 @@
 mod alertmanager_clients;
 mod boot;
 mod check;
+mod commit;
 mod deliveries;
 mod harness;
 mod listener;
 mod receive;
+mod script;
 mod shell_client;
 mod transcripts;
 mod transport;

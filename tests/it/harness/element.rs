@@ -1,12 +1,11 @@
 //! An element of a test's own: the program in a temporary folder, on a port that the system chooses, with shells on it.
 
-use super::process::{ANNUNCIATOR, Finished, Process};
-use super::{WITHIN, environment};
+use super::WITHIN;
+use super::process::{Finished, Process};
 use annunciator::persist;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 /// A folder for files, and for the data of the elements that are started in it, one after the other.
 pub(crate) struct Home(tempfile::TempDir);
@@ -64,25 +63,7 @@ impl Home {
 
     /// Runs the program to its end, with a text on its standard input.
     pub(crate) fn annunciator(&self, arguments: &[&str], input: &str) -> Finished {
-        let mut child = Command::new(ANNUNCIATOR)
-            .args(arguments)
-            .current_dir(self.path())
-            .env_clear()
-            .envs(environment(self.path()))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        // A program that does not read its input may have closed it.
-        drop(child.stdin.take().unwrap().write_all(input.as_bytes()));
-        let output = child.wait_with_output().unwrap();
-        Finished {
-            code: output.status.code(),
-            signal: std::os::unix::process::ExitStatusExt::signal(&output.status),
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
-        }
+        Process::start_with_input(arguments, input, self.path()).finish()
     }
 
     /// Runs commands in a shell, each given by `-c`.

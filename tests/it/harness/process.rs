@@ -5,7 +5,7 @@ use annunciator::clock::Clock;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::ffi::OsStr;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -55,14 +55,27 @@ impl Process {
         Self::start_program(ANNUNCIATOR, arguments, folder)
     }
 
+    /// Starts the program under test and gives it all its input at once, which it may leave unread.
+    pub(crate) fn start_with_input(arguments: &[&str], input: &str, folder: &Path) -> Self {
+        let mut process = Self::spawn(ANNUNCIATOR, arguments, folder, Stdio::piped());
+        let (mut stdin, input) = (process.child.stdin.take().expect("the input is piped"), input.to_owned());
+        // On a thread of its own: a pipe holds only so much, and the program may end before it has read that.
+        std::thread::spawn(move || drop(stdin.write_all(input.as_bytes())));
+        process
+    }
+
     /// Starts any program.
     pub(crate) fn start_program<A: AsRef<OsStr>>(program: &str, arguments: &[A], folder: &Path) -> Self {
+        Self::spawn(program, arguments, folder, Stdio::null())
+    }
+
+    fn spawn<A: AsRef<OsStr>>(program: &str, arguments: &[A], folder: &Path, input: Stdio) -> Self {
         let mut child = Command::new(program)
             .args(arguments)
             .current_dir(folder)
             .env_clear()
             .envs(environment(folder))
-            .stdin(Stdio::null())
+            .stdin(input)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
