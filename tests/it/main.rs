@@ -7,6 +7,7 @@
 )]
 
 mod alertmanager_clients;
+mod alerts;
 mod harness;
 mod listener;
 mod receive;

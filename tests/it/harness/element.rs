@@ -17,7 +17,6 @@ use std::sync::Arc;
 pub(crate) struct Element {
     pub(crate) management: Management,
     pub(crate) ledger: Ledger,
-    pub(crate) clock: Clock,
     pub(crate) scope: Scope,
     store: Store,
 }
@@ -71,7 +70,7 @@ impl Element {
         let ledger = Ledger::open(store.clone(), clock.clone(), LedgerOptions::default()).unwrap();
         let management =
             Management::new(datastore, clock.clone()).with_alarms(ledger.clone(), "lab", Arc::new(Handlers));
-        Self { management, ledger, clock: clock.clone(), scope, store }
+        Self { management, ledger, scope, store }
     }
 
     /// Stops it; what is stored stays in the folder.
