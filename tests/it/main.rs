@@ -7,8 +7,8 @@
 )]
 
 mod alertmanager_clients;
-mod alerts;
 mod harness;
+mod intake;
 mod listener;
 mod receive;
 mod shell_client;
