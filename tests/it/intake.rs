@@ -1,7 +1,7 @@
 //! Alerts of Alertmanager's clients on their way into a real alarm list, and back.
 
 use crate::alertmanager_clients::amtool;
-use crate::harness::embedded::Element;
+use crate::harness::parts::Element;
 use annunciator::alarm::{AlarmRecord, Severity};
 use annunciator::clock::Clock;
 use annunciator::daemon::{Intake, Pages};

@@ -24,7 +24,7 @@ struct Element {
 impl Element {
     fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let element = harness::embedded::Element::start(folder.path(), &Clock::system());
+        let element = harness::parts::Element::start(folder.path(), &Clock::system());
         Self { management: element.management, _folder: folder }
     }
 

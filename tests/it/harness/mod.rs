@@ -4,8 +4,8 @@
 
 #![allow(clippy::panic, reason = "a wait that fails ends its test and shows what was there instead")]
 
-pub(crate) mod embedded;
 pub(crate) mod http;
+pub(crate) mod parts;
 pub(crate) mod process;
 pub(crate) mod pty;
 
