@@ -102,3 +102,57 @@ fn line(transition: &Transition) -> String {
     );
     said.trim_end_matches([':', ' ']).replace(['\n', '\r'], " ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alarm::{AlarmKey, AlarmText, ContributionKey, Severity};
+    use crate::ledger::{LedgerOptions, Report};
+    use crate::store::Store;
+    use jiff::Timestamp;
+
+    fn key(resource: usize) -> AlarmKey {
+        AlarmKey {
+            node: "n1".to_owned(),
+            resource_type: "database".to_owned(),
+            resource: format!("db{resource}"),
+            alarm_type: "disk-full".to_owned(),
+            qualifier: String::new(),
+        }
+    }
+
+    fn raise(resource: usize) -> Report {
+        Report::Raise {
+            key: key(resource),
+            severity: Severity::Major,
+            text: AlarmText { brief: "two\nlines".to_owned(), ..AlarmText::default() },
+            contribution: ContributionKey::default(),
+            ends_at: None,
+            note: None,
+        }
+    }
+
+    #[tokio::test]
+    async fn changes_are_told_one_by_one_and_the_rest_of_a_flood_is_counted() {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Clock::manual(Timestamp::UNIX_EPOCH);
+        let store = Store::open(folder.path(), clock.clone()).unwrap();
+        let ledger = Ledger::open(store, clock.clone(), LedgerOptions::default()).unwrap();
+        ledger.report(vec![raise(0)]).await.unwrap();
+        let (scope, notices) = (Scope::new(), Notices::new());
+        let mut heard = notices.listen();
+        announce_alarms(&scope, &ledger, &clock, &notices);
+        let clear = Report::Clear { key: key(0), contribution: ContributionKey::default(), text: None };
+        ledger.report(vec![clear]).await.unwrap();
+        assert_eq!(heard.next().await, "*** CLEAR major disk-full database db0: two lines");
+        ledger.report((1..=30).map(raise).collect()).await.unwrap();
+        for number in 1..TOLD_MAX {
+            assert_eq!(heard.next().await, format!("*** ALARM major disk-full database db{number}: two lines"));
+        }
+        clock.advance(WINDOW);
+        assert_eq!(heard.next().await, "*** 11 more alarm changes: `show alarms` shows what stands");
+        ledger.report(vec![raise(31)]).await.unwrap();
+        assert_eq!(heard.next().await, "*** ALARM major disk-full database db31: two lines");
+        scope.drain(&Clock::system(), Duration::from_secs(10)).await.unwrap();
+    }
+}

@@ -18,4 +18,4 @@ mod postable;
 pub use alertmanager::{BODY_BYTES_MAX, router};
 pub use fingerprint::fingerprint;
 pub use intake::{AlarmIntake, Alert, AlertState, Contribution, IntakeError, LabelSet, ServerStatus};
-pub use mapping::{Mapping, MappingFault, RESOLVE_TIMEOUT};
+pub use mapping::{AlertParts, Mapping, MappingFault, RESOLVE_TIMEOUT};

@@ -118,6 +118,26 @@ fn a_file_of_a_newer_program_is_refused_and_left_alone() {
 }
 
 #[test]
+fn a_file_of_an_older_program_keeps_its_contributions() {
+    let folder = tempfile::tempdir().unwrap();
+    let connection = rusqlite::Connection::open(folder.path().join("journal.db")).unwrap();
+    let first = super::migration::JOURNAL.first().unwrap();
+    connection.execute_batch(&format!("{first} PRAGMA user_version = 1;")).unwrap();
+    let row = "INSERT INTO contribution (alarm, key, severity, turn, text)
+               VALUES (zeroblob(16), 'a', 'minor', 1, '{\"brief\":\"x\",\"detailed\":[],\"suggested_actions\":[]}')";
+    connection.execute(row, []).unwrap();
+    drop(connection);
+    let store = open(&folder);
+    let mut rows = store.contributions().unwrap();
+    assert_eq!(rows.len(), 1);
+    let row = super::ContributionRow { note: Some("n".to_owned()), ..rows.remove(0) };
+    assert_eq!((row.key.as_str(), row.text.brief.as_str()), ("a", "x"));
+    let written = row.clone();
+    store.write(move |tx| tx.put_contribution(&written)).unwrap();
+    assert_eq!(store.contributions().unwrap(), [row]);
+}
+
+#[test]
 fn a_file_that_is_no_database_is_named() {
     let folder = tempfile::tempdir().unwrap();
     crate::persist::write_atomically(&folder.path().join("journal.db"), &[b'x'; 4096], 0o600).unwrap();

@@ -66,7 +66,7 @@ impl AlarmIntake for Memory {
 }
 
 /// Runs amtool; `None` where it is not installed.
-async fn amtool(address: SocketAddr, arguments: &[&str]) -> Option<(bool, String)> {
+pub(crate) async fn amtool(address: SocketAddr, arguments: &[&str]) -> Option<(bool, String)> {
     let url = format!("--alertmanager.url=http://{address}");
     let mut command = Command::new("amtool");
     command.arg(url).args(arguments);

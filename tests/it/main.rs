@@ -12,6 +12,7 @@ mod check;
 mod commit;
 mod deliveries;
 mod harness;
+mod intake;
 mod listener;
 mod receive;
 mod script;

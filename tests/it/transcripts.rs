@@ -5,23 +5,17 @@
 //! somebody else run commands parted by `;;`. Other lines that begin with `##` are remarks. Times and sealed secrets
 //! are not compared. An answer stands behind its question; a masked one is always `hunter2`.
 
+use crate::harness;
 use annunciator::clock::Clock;
-use annunciator::datastore::{BootInput, BootOptions, Datastore, boot};
 use annunciator::management::Management;
 use annunciator::persist;
-use annunciator::secret::KeyRing;
 use annunciator::shell::engine::{Engine, EngineSession};
 use annunciator::shell::{AskKind, Candidates, Hello, Interpreter, Status, Terminal, TerminalError};
-use annunciator::store::Store;
-use annunciator::task::Scope;
-use annunciator::tree::Plan;
-use annunciator::yang::builtin_schema;
 use regex::Regex;
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::Arc;
 
-/// An element without participants, in a folder of its own.
+/// An element in a folder of its own.
 struct Element {
     management: Management,
     _folder: tempfile::TempDir,
@@ -30,18 +24,8 @@ struct Element {
 impl Element {
     fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let clock = Clock::system();
-        let options = BootOptions {
-            store: Store::open(folder.path(), clock.clone()).unwrap(),
-            plan: Plan::new(builtin_schema().unwrap()),
-            sealer: Arc::new(KeyRing::ephemeral().unwrap()),
-            participants: Vec::new(),
-            scope: Scope::new(),
-            revisions_kept: |_| 1000,
-        };
-        let input = BootInput { sources: &[], read: &|_, _| {}, is_override: false };
-        let datastore: Datastore = boot(options, input).unwrap().datastore;
-        Self { management: Management::new(datastore, clock), _folder: folder }
+        let element = harness::parts::Element::start(folder.path(), &Clock::system());
+        Self { management: element.management, _folder: folder }
     }
 
     fn session(&self, user: &str) -> Engine {
@@ -170,7 +154,9 @@ fn replay(transcript: &str) -> String {
     }
     let times = Regex::new(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d").unwrap();
     let sealed = Regex::new(r"\$9\$[A-Za-z0-9+/=]{8,}").unwrap();
+    let utc = Regex::new(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z").unwrap();
     let text = times.replace_all(&screen.text, "TIME");
+    let text = utc.replace_all(&text, "UTC");
     sealed.replace_all(&text, "$$9$$SEALED").into_owned()
 }
 
@@ -239,6 +225,19 @@ const PIECES: &[&str] = &[
     "configure",
     "cli",
     "screen-width",
+    "request",
+    "raise",
+    "clear",
+    "severity",
+    "major",
+    "resource",
+    "resource-type",
+    "alarm-type",
+    "text",
+    "all",
+    "detail",
+    "dead-beef",
+    "handlers",
 ];
 
 proptest::proptest! {

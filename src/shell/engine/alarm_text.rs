@@ -48,7 +48,10 @@ pub(super) fn write_detail(
     section(out, "impacted-resources", impact)?;
     section(out, "sources", list.contributions(id).into_iter().flatten().map(|said| source(said, local)))?;
     let changes = record.status_changes.iter();
-    let change = |standing_then, text: &str| one_line(&format!("{:<13} {text}", standing(standing_then)));
+    let change = |then: Standing, text: &str| {
+        let word = if then.is_cleared { "cleared" } else { then.severity.as_str() };
+        one_line(&format!("{word:<13} {text}"))
+    };
     section(
         out,
         "changes",
@@ -92,7 +95,9 @@ fn write_array(values: impl Iterator<Item = Value>, out: &mut dyn Write) -> fmt:
     let mut is_empty = true;
     out.write_char('[')?;
     for value in values {
-        write!(out, "{}\n{value:#}", if is_empty { "" } else { "," })?;
+        // Line ends within texts are escaped, so these are the layout's own.
+        let text = format!("{value:#}").replace('\n', "\n  ");
+        write!(out, "{}\n  {text}", if is_empty { "" } else { "," })?;
         is_empty = false;
     }
     out.write_str(if is_empty { "]\n" } else { "\n]\n" })

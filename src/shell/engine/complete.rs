@@ -195,23 +195,25 @@ impl Engine {
 
     /// Offers what the alarms in the list have behind a word.
     fn alarm_words(&self, values: Values, given: &Given, prefix: &str, found: &mut Collected) {
-        if values == Values::Severities {
-            Severity::ALL.iter().rev().for_each(|severity| found.word(prefix, severity.as_str(), ""));
-        }
         let of_type = given.option("resource-type");
         let list = self.management.alarms();
         let keys = list.iter().take(SCANNED_MAX).map(|record| &record.key);
-        let words: BTreeSet<&str> = match values {
-            Values::Any | Values::Severities => return,
-            Values::ResourceTypes => keys.map(|key| key.resource_type.as_str()).collect(),
-            Values::Resources => keys
-                .filter(|key| of_type.is_none_or(|ty| ty == key.resource_type))
-                .map(|key| key.resource.as_str())
-                .collect(),
-            Values::AlarmTypes => keys.map(|key| key.alarm_type.as_str()).collect(),
+        let (words, help): (BTreeSet<&str>, _) = match values {
+            Values::Any => return,
+            Values::Severities => {
+                return Severity::ALL.iter().rev().for_each(|s| found.word(prefix, s.as_str(), severity_help(*s)));
+            }
+            Values::ResourceTypes => {
+                (keys.map(|key| key.resource_type.as_str()).collect(), "A kind of resource that has alarms")
+            }
+            Values::Resources => {
+                let some = keys.filter(|key| of_type.is_none_or(|ty| ty == key.resource_type));
+                (some.map(|key| key.resource.as_str()).collect(), "A resource that has alarms")
+            }
+            Values::AlarmTypes => (keys.map(|key| key.alarm_type.as_str()).collect(), "A type that alarms have"),
         };
         for word in words {
-            found.word(prefix, word, "");
+            found.word(prefix, word, help);
         }
     }
 
@@ -267,6 +269,17 @@ impl Engine {
         });
         found.more += more;
         Ok(may_end(offer, &walker, &tree))
+    }
+}
+
+/// Returns what a severity asks for (RFC 8632, `severity`).
+fn severity_help(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Critical => "The service is gone: act at once",
+        Severity::Major => "The service suffers: act soon",
+        Severity::Minor => "The service works: act before it gets worse",
+        Severity::Warning => "The service may come to suffer: look into it",
+        Severity::Indeterminate => "How bad it is cannot be told",
     }
 }
 

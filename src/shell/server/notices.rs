@@ -35,18 +35,18 @@ impl Notices {
         drop(self.0.send(text.into()));
     }
 
-    pub(super) fn listen(&self) -> Listener {
+    pub(crate) fn listen(&self) -> Listener {
         Listener(self.0.subscribe())
     }
 }
 
 /// One session's end of the hub.
 #[derive(Debug)]
-pub(super) struct Listener(broadcast::Receiver<Arc<str>>);
+pub(crate) struct Listener(broadcast::Receiver<Arc<str>>);
 
 impl Listener {
     /// Waits for the next notice; for ever when the hub is gone.
-    pub(super) async fn next(&mut self) -> String {
+    pub(crate) async fn next(&mut self) -> String {
         match self.0.recv().await {
             Ok(text) => text.to_string(),
             Err(broadcast::error::RecvError::Lagged(missed)) => format!("({missed} notices were missed)"),

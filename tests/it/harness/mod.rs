@@ -6,6 +6,7 @@
 
 pub(crate) mod element;
 pub(crate) mod http;
+pub(crate) mod parts;
 pub(crate) mod process;
 pub(crate) mod pty;
 

@@ -1,0 +1,81 @@
+//! An element inside the test: a configuration without participants and a real alarm list, in a folder of its own.
+
+use annunciator::clock::Clock;
+use annunciator::datastore::{BootInput, BootOptions, Datastore, boot};
+use annunciator::handler::Kind;
+use annunciator::ledger::{Ledger, LedgerOptions};
+use annunciator::management::{HandlerStatus, HandlerStatuses, Management};
+use annunciator::secret::KeyRing;
+use annunciator::store::Store;
+use annunciator::task::Scope;
+use annunciator::tree::Plan;
+use annunciator::yang::builtin_schema;
+use std::path::Path;
+use std::sync::Arc;
+
+/// The element; its parts are public.
+pub(crate) struct Element {
+    pub(crate) management: Management,
+    pub(crate) ledger: Ledger,
+    pub(crate) scope: Scope,
+    store: Store,
+}
+
+/// Two handlers: one that fares well and one that does not.
+struct Handlers;
+
+impl HandlerStatuses for Handlers {
+    fn statuses(&self) -> Vec<HandlerStatus> {
+        let time = "2026-05-01T12:00:00Z".parse().unwrap();
+        let well = HandlerStatus {
+            id: "wh1".to_owned(),
+            kind: Kind::Webhook,
+            destination: "https://alarms.example:443/in".to_owned(),
+            state: "idle",
+            waiting: 0,
+            delivered: 12,
+            given_up: 0,
+            last_success: Some(time),
+            last_failure: None,
+        };
+        let ill = HandlerStatus {
+            id: "wh2".to_owned(),
+            state: "retrying",
+            waiting: 3,
+            delivered: 0,
+            given_up: 1,
+            last_success: None,
+            last_failure: Some((time, "connection refused".to_owned())),
+            ..well.clone()
+        };
+        vec![well, ill]
+    }
+}
+
+impl Element {
+    /// Starts it over a folder, with what an earlier one left there.
+    pub(crate) fn start(folder: &Path, clock: &Clock) -> Self {
+        let store = Store::open(folder, clock.clone()).unwrap();
+        let scope = Scope::new();
+        let options = BootOptions {
+            store: store.clone(),
+            plan: Plan::new(builtin_schema().unwrap()),
+            sealer: Arc::new(KeyRing::ephemeral().unwrap()),
+            participants: Vec::new(),
+            scope: scope.clone(),
+            revisions_kept: |_| 1000,
+        };
+        let input = BootInput { sources: &[], read: &|_, _| {}, is_override: false };
+        let datastore: Datastore = boot(options, input).unwrap().datastore;
+        let ledger = Ledger::open(store.clone(), clock.clone(), LedgerOptions::default()).unwrap();
+        let management =
+            Management::new(datastore, clock.clone()).with_alarms(ledger.clone(), "lab", Arc::new(Handlers));
+        Self { management, ledger, scope, store }
+    }
+
+    /// Stops it; what is stored stays in the folder.
+    pub(crate) fn stop(self) {
+        self.ledger.close();
+        self.store.close();
+    }
+}
