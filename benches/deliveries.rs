@@ -160,7 +160,7 @@ fn report(alarm: usize, is_raise: bool) -> Report {
         detailed: vec!["Nobody listens on the port.".to_owned(); 4],
         suggested_actions: vec!["Check that the remote host is running.".to_owned(); 4],
     };
-    Report::Raise { key, severity: Severity::Major, text, contribution, ends_at: None }
+    Report::Raise { key, severity: Severity::Major, text, contribution, ends_at: None, note: None }
 }
 
 #[allow(clippy::cast_precision_loss, reason = "some thousands are exact")]

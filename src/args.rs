@@ -2,6 +2,7 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 
 /// The alarm annunciator.
@@ -28,6 +29,8 @@ pub(crate) enum Verb {
     Check(CheckArgs),
     /// Show the element at work, in a temporary folder.
     Demo(DemoArgs),
+    /// Receive webhooks: the other side, for trying things out.
+    Receive(ReceiveArgs),
     /// Print a generated reference.
     #[command(hide = true)]
     Reference {
@@ -113,6 +116,23 @@ pub(crate) struct CheckArgs {
     /// Data folder whose key opens encrypted secrets.
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
+}
+
+/// Flags of `receive`.
+#[derive(Debug, Args)]
+pub(crate) struct ReceiveArgs {
+    /// Where to listen; port 0 takes a free one.
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub(crate) listen: SocketAddr,
+    /// User name that senders must give (HTTP Basic).
+    #[arg(long, value_name = "NAME", requires = "password_file")]
+    pub(crate) username: Option<String>,
+    /// File with the password that senders must give.
+    #[arg(long, value_name = "FILE", requires = "username")]
+    pub(crate) password_file: Option<PathBuf>,
+    /// Answer each Nth notification with 503, to watch a sender's retries.
+    #[arg(long, value_name = "N")]
+    pub(crate) fail_every: Option<NonZeroU64>,
 }
 
 /// Flags of `demo`.

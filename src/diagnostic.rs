@@ -4,7 +4,9 @@
 //! [`Diagnostics`] and goes on, so that all faults of a file are told in one go.
 
 use std::fmt;
-use std::sync::Arc;
+use std::hash::{Hash, Hasher};
+use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// How bad a diagnostic is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -16,10 +18,25 @@ pub enum Gravity {
 }
 
 /// A text that diagnostics point into: a file, a command line, a schema module.
-#[derive(PartialEq, Eq, Hash)]
 pub struct Source {
     name: String,
     text: String,
+    /// Stretches that no excerpt shows.
+    concealed: Mutex<Vec<Range<usize>>>,
+}
+
+impl PartialEq for Source {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name && self.text == other.text
+    }
+}
+
+impl Eq for Source {}
+
+impl Hash for Source {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (&self.name, &self.text).hash(state);
+    }
 }
 
 impl fmt::Debug for Source {
@@ -33,7 +50,7 @@ impl Source {
     /// Builds a source from the name a person knows it by and its text.
     #[must_use]
     pub fn new(name: impl Into<String>, text: impl Into<String>) -> Arc<Self> {
-        Arc::new(Self { name: name.into(), text: text.into() })
+        Arc::new(Self { name: name.into(), text: text.into(), concealed: Mutex::default() })
     }
 
     /// Returns the name a person knows this text by (a file path, usually).
@@ -61,8 +78,27 @@ impl Source {
         (line, before[line_start..].chars().count() + 1)
     }
 
-    fn line_text(&self, line: usize) -> &str {
-        self.text.split('\n').nth(line.saturating_sub(1)).unwrap_or("").trim_end_matches('\r')
+    /// Keeps a stretch out of every excerpt, those of diagnostics made before included: it holds a secret in clear.
+    pub fn conceal(&self, stretch: Range<usize>) {
+        self.concealed.lock().unwrap_or_else(PoisonError::into_inner).push(stretch);
+    }
+
+    /// Returns a line as people may see it: without what steers a terminal, and with `*` for what is concealed.
+    fn shown_line(&self, line: usize) -> String {
+        let start = match line.saturating_sub(2) {
+            _ if line <= 1 => 0,
+            nth => self.text.match_indices('\n').nth(nth).map_or(self.text.len(), |(at, _)| at + 1),
+        };
+        let text = self.text.get(start..).and_then(|rest| rest.split('\n').next()).unwrap_or("");
+        let concealed = self.concealed.lock().unwrap_or_else(PoisonError::into_inner);
+        let here: Vec<&Range<usize>> =
+            concealed.iter().filter(|range| range.start < start + text.len() && start < range.end).collect();
+        let shown: String = text
+            .trim_end_matches('\r')
+            .char_indices()
+            .map(|(at, c)| if here.iter().any(|range| range.contains(&(start + at))) { '*' } else { c })
+            .collect();
+        printable(&shown)
     }
 }
 
@@ -82,6 +118,11 @@ impl Span {
     #[must_use]
     pub fn new(source: &Arc<Source>, start: usize, end: usize) -> Self {
         Self { source: Arc::clone(source), start, end }
+    }
+
+    /// Keeps the stretch out of every excerpt: see [`Source::conceal`].
+    pub fn conceal(&self) {
+        self.source.conceal(self.start..self.end);
     }
 
     /// Returns line and column of the start, both from 1.
@@ -112,16 +153,13 @@ pub struct Diagnostic {
     pub data_path: Option<String>,
     /// What to do about it.
     pub hint: Option<String>,
-    /// Whether the line of the source holds a secret and is not to be shown.
-    pub hides_source: bool,
 }
 
 impl Diagnostic {
     /// Builds an error.
     #[must_use]
     pub fn error(message: impl Into<String>) -> Self {
-        let (message, gravity) = (message.into(), Gravity::Error);
-        Self { gravity, message, span: None, data_path: None, hint: None, hides_source: false }
+        Self { gravity: Gravity::Error, message: message.into(), span: None, data_path: None, hint: None }
     }
 
     /// Builds a warning.
@@ -158,13 +196,6 @@ impl Diagnostic {
         self
     }
 
-    /// Keeps the line of the source from being shown: it holds a secret.
-    #[must_use]
-    pub fn hiding_source(mut self) -> Self {
-        self.hides_source = true;
-        self
-    }
-
     /// Adds a did-you-mean hint when one of `candidates` is close to what was written.
     #[must_use]
     pub fn did_you_mean<'a>(self, written: &str, candidates: impl IntoIterator<Item = &'a str>) -> Self {
@@ -198,10 +229,9 @@ impl fmt::Display for Diagnostic {
         if let Some(span) = &self.span {
             let (line, column) = span.line_column();
             write!(f, "\n  --> {span}")?;
-            let text = printable(span.source.line_text(line));
             let skipped = (column - 1).saturating_sub(EXCERPT_CHARS_MAX / 2);
-            let shown: String = text.chars().skip(skipped).take(EXCERPT_CHARS_MAX).collect();
-            if !shown.trim().is_empty() && !self.hides_source {
+            let shown = excerpt(&span.source.shown_line(line), skipped);
+            if !shown.trim().is_empty() {
                 let left = column - 1 - skipped;
                 let width = span
                     .source
@@ -220,6 +250,14 @@ impl fmt::Display for Diagnostic {
         }
         Ok(())
     }
+}
+
+/// Returns so much of a line as a diagnostic shows, with `…` where it goes on.
+fn excerpt(line: &str, skipped: usize) -> String {
+    let goes_on = line.chars().nth(skipped + EXCERPT_CHARS_MAX).is_some();
+    let shown = line.chars().skip(skipped).take(EXCERPT_CHARS_MAX).enumerate();
+    let cut = |at: usize| (at == 0 && skipped > 0) || (at + 1 == EXCERPT_CHARS_MAX && goes_on);
+    shown.map(|(at, c)| if cut(at) { '…' } else { c }).collect()
 }
 
 /// Returns the text with control characters replaced one for one, so that input cannot steer the reader's terminal.
@@ -404,6 +442,26 @@ mod tests {
             said,
             "error: `severty` is not an element of `filter`\n  --> a.yaml:2:3\n   |   severty: major\n   |   ^^^^^^^\nhint: did you mean `severity`?"
         );
+    }
+
+    #[test]
+    fn what_is_concealed_is_in_no_excerpt() {
+        let source = Source::new("a.conf", "user ann;\npassword s3cret; port x;\n");
+        let diagnostic = Diagnostic::error("not a number").at(Span::new(&source, 31, 32));
+        source.conceal(19..25);
+        let text = diagnostic.to_string();
+        assert!(text.contains("   | password ******; port x;\n   |                      ^"), "{text}");
+    }
+
+    #[test]
+    fn a_long_line_shows_that_it_goes_on() {
+        let text = format!("{}x{}", "a".repeat(100), "b".repeat(100));
+        let source = Source::new("a.conf", text.as_str());
+        let told = Diagnostic::error("no").at(Span::new(&source, 100, 101)).to_string();
+        let shown = told.lines().nth(2).unwrap().trim_start_matches("   | ");
+        assert!(shown.starts_with("…a") && shown.ends_with("b…"), "{told}");
+        assert_eq!(shown.chars().count(), EXCERPT_CHARS_MAX);
+        assert_eq!(told.lines().nth(3).unwrap().find('^'), told.lines().nth(2).unwrap().replace('…', ".").find('x'));
     }
 
     #[test]

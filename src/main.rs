@@ -5,8 +5,10 @@
 mod args;
 
 use annunciator::daemon::{self, LogForm, RunOptions, Stopped};
+use annunciator::receive::{Credentials, ReceiverOptions};
+use annunciator::secret::Secret;
 use annunciator::shell::client;
-use args::{CheckArgs, Cli, DemoArgs, LogFormat, Reference, RunArgs, ShellArgs, Verb};
+use args::{CheckArgs, Cli, DemoArgs, LogFormat, ReceiveArgs, Reference, RunArgs, ShellArgs, Verb};
 use clap::Parser;
 use clap::error::ErrorKind;
 use std::io::{IsTerminal, Write};
@@ -33,6 +35,7 @@ fn main() -> ExitCode {
         Some(Verb::Shell(args)) => shell(args),
         Some(Verb::Check(args)) => check(&args),
         Some(Verb::Demo(args)) => demo(&args),
+        Some(Verb::Receive(args)) => receive(args),
         Some(Verb::Reference { what }) => reference(what),
     })
 }
@@ -106,6 +109,20 @@ fn demo(args: &DemoArgs) -> u8 {
     let stay = (terminal && !args.no_shell).then(|| client_options(client::Input::Standard, true));
     daemon::start_log(LogForm::Text, environment("RUST_LOG").or_else(|| Some("error".to_owned())).as_deref());
     ended(daemon::demo(stay, environment("NO_COLOR").is_none() && terminal))
+}
+
+fn receive(args: ReceiveArgs) -> u8 {
+    daemon::start_log(LogForm::Text, environment("RUST_LOG").or_else(|| Some("warn".to_owned())).as_deref());
+    let credentials = match (args.username, args.password_file) {
+        (Some(username), Some(file)) => match std::fs::read_to_string(&file) {
+            Ok(text) => Some(Credentials { username, password: Secret::new(text.trim_end_matches(['\r', '\n'])) }),
+            Err(error) => {
+                return ended(Err(Stopped::failed("read the password", format!("`{}`: {error}", file.display()))));
+            }
+        },
+        _ => None,
+    };
+    ended(daemon::receive(ReceiverOptions { listen: args.listen, credentials, fail_every: args.fail_every }))
 }
 
 fn reference(what: Reference) -> u8 {

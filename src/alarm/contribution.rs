@@ -24,6 +24,8 @@ pub struct Contribution {
     pub text: Arc<AlarmText>,
     /// When it no longer holds, unless said again.
     pub ends_at: Option<Timestamp>,
+    /// What the source wants to be given back; nobody else looks into it.
+    pub note: Option<Arc<str>>,
     /// Rises with each contribution that comes or changes its severity: of two of one severity the later gives the text.
     pub turn: u64,
 }
@@ -87,6 +89,7 @@ impl Contributions {
         severity: Severity,
         text: AlarmText,
         ends_at: Option<Timestamp>,
+        note: Option<Arc<str>>,
     ) -> Result<bool, TooManyContributions> {
         let turn = self.0.iter().map(|c| c.turn).max().unwrap_or(0).saturating_add(1);
         match self.0.iter().position(|c| c.key == key) {
@@ -94,7 +97,7 @@ impl Contributions {
                 let Some(old) = self.0.get(at) else { return Ok(false) };
                 let turn = if old.severity == severity { old.turn } else { turn };
                 let text = if *old.text == text { Arc::clone(&old.text) } else { Arc::new(text) };
-                let new = Contribution { key, severity, text, ends_at, turn };
+                let new = Contribution { key, severity, text, ends_at, note, turn };
                 if *old == new {
                     return Ok(false);
                 }
@@ -105,7 +108,7 @@ impl Contributions {
             None if self.0.len() >= CONTRIBUTIONS_MAX => return Err(TooManyContributions),
             None => {
                 let text = Arc::new(text);
-                Arc::make_mut(&mut self.0).push(Contribution { key, severity, text, ends_at, turn });
+                Arc::make_mut(&mut self.0).push(Contribution { key, severity, text, ends_at, note, turn });
             }
         }
         Ok(true)
@@ -169,8 +172,8 @@ mod tests {
     #[test]
     fn the_highest_that_stands_gives_severity_and_text() {
         let mut all = Contributions::default();
-        all.raise(key("w"), Severity::Warning, text("slow"), None).unwrap();
-        all.raise(key("c"), Severity::Critical, text("dead"), None).unwrap();
+        all.raise(key("w"), Severity::Warning, text("slow"), None, None).unwrap();
+        all.raise(key("c"), Severity::Critical, text("dead"), None, None).unwrap();
         assert_eq!(all.reading(), Reading::Standing { severity: Severity::Critical, text: text("dead") });
         assert!(all.clear(&key("c")));
         assert_eq!(all.reading(), Reading::Standing { severity: Severity::Warning, text: text("slow") });
@@ -181,10 +184,10 @@ mod tests {
     #[test]
     fn saying_the_same_again_with_a_later_deadline_only_moves_the_deadline() {
         let mut all = Contributions::default();
-        all.raise(key("a"), Severity::Minor, text("x"), Some(at(10))).unwrap();
-        all.raise(key("b"), Severity::Minor, text("y"), Some(at(20))).unwrap();
-        assert!(all.raise(key("a"), Severity::Minor, text("x"), Some(at(30))).unwrap());
-        assert!(!all.raise(key("a"), Severity::Minor, text("x"), Some(at(30))).unwrap());
+        all.raise(key("a"), Severity::Minor, text("x"), Some(at(10)), None).unwrap();
+        all.raise(key("b"), Severity::Minor, text("y"), Some(at(20)), None).unwrap();
+        assert!(all.raise(key("a"), Severity::Minor, text("x"), Some(at(30)), None).unwrap());
+        assert!(!all.raise(key("a"), Severity::Minor, text("x"), Some(at(30)), None).unwrap());
         assert_eq!(all.reading(), Reading::Standing { severity: Severity::Minor, text: text("y") });
         assert_eq!(all.next_deadline(), Some(at(20)));
         assert_eq!(all.expire(at(20)), [key("b")]);
@@ -195,12 +198,12 @@ mod tests {
     fn one_more_than_allowed_is_refused_and_changes_nothing() {
         let mut all = Contributions::default();
         for n in 0..CONTRIBUTIONS_MAX {
-            all.raise(key(&n.to_string()), Severity::Minor, text(""), None).unwrap();
+            all.raise(key(&n.to_string()), Severity::Minor, text(""), None, None).unwrap();
         }
         let before = all.clone();
-        assert_eq!(all.raise(key("x"), Severity::Critical, text(""), None), Err(TooManyContributions));
+        assert_eq!(all.raise(key("x"), Severity::Critical, text(""), None, None), Err(TooManyContributions));
         assert_eq!(all, before);
-        assert!(all.raise(key("0"), Severity::Critical, text(""), None).unwrap());
+        assert!(all.raise(key("0"), Severity::Critical, text(""), None, None).unwrap());
     }
 
     proptest! {
@@ -212,7 +215,7 @@ mod tests {
             for (now, (source, what, ends_at)) in (0_i64..).zip(steps) {
                 let source = key(&source.to_string());
                 if let Some(severity) = Severity::ALL.get(what) {
-                    all.raise(source.clone(), *severity, text(""), ends_at.map(at)).unwrap();
+                    all.raise(source.clone(), *severity, text(""), ends_at.map(at), None).unwrap();
                     model.insert(source, (*severity, ends_at));
                 } else {
                     prop_assert_eq!(all.clear(&source), model.remove(&source).is_some());

@@ -51,6 +51,9 @@ impl<'s> Builder<'s> {
         let schema = self.tree.schema().clone();
         let node = schema.node(path.schema_id());
         let Some(ty) = node.ty() else { return self.any_data(path, text, span) };
+        if let (true, Some(span)) = (node.is_secret(), &span) {
+            span.conceal();
+        }
         match self.value(node, ty, text) {
             Err(diagnostic) => self.report_on(path, span, diagnostic),
             Ok(value) => {
@@ -80,6 +83,9 @@ impl<'s> Builder<'s> {
         let schema = self.tree.schema().clone();
         let node = schema.node(path.schema_id());
         let Some(ty) = node.ty() else { return };
+        if let (true, Some(span)) = (node.is_secret(), &span) {
+            span.conceal();
+        }
         match self.value(node, ty, text) {
             Err(diagnostic) => self.report_on(path, span, diagnostic),
             Ok(value) => {
@@ -217,16 +223,6 @@ pub fn parse_value(
             }
         });
     }
-    parse_secret(tree, sealer, node, ty, text).map_err(Diagnostic::hiding_source)
-}
-
-fn parse_secret(
-    tree: &DataTree,
-    sealer: &dyn Sealer,
-    node: &SchemaNode,
-    ty: &Type,
-    text: &str,
-) -> Result<Value, Diagnostic> {
     if text == PLACEHOLDER {
         return Err(Diagnostic::error(format!("`{}` is `{PLACEHOLDER}`, which only stands for a secret", node.name))
             .hint("give the secret in clear text, or in the `$9$…` form that `show` prints"));

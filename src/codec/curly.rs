@@ -120,8 +120,12 @@ pub fn read_curly(builder: &mut Builder<'_>, source: &Arc<Source>) {
         match walker.step(token, builder) {
             Ok(()) => rest = after,
             Err(diagnostic) => {
-                builder.report(diagnostic);
-                rest = behind_statement(rest, walker.depth());
+                builder.report(walker.placed(diagnostic));
+                let behind = behind_statement(rest, walker.depth());
+                // What is passed over was not understood and may hold a secret.
+                let passed = after.iter().take(after.len().saturating_sub(behind.len()));
+                passed.filter(|token| token.word().is_some()).for_each(|token| token.span(source).conceal());
+                rest = behind;
                 walker.end_statement();
             }
         }

@@ -99,6 +99,7 @@ impl Loader<'_, '_> {
             let child = match find_child(self.schema, path.schema_id(), &name.text) {
                 Ok(child) => child,
                 Err(fault) => {
+                    self.conceal(node);
                     self.report(path, name.place, *fault);
                     continue;
                 }
@@ -109,12 +110,14 @@ impl Loader<'_, '_> {
                 if first.text != name.text {
                     self.report_twice(path, &format!("`{}`", schema.name), first.place, name.place);
                 }
+                self.conceal(node);
                 continue;
             }
             let other_case = seen.iter().find(|(id, _)| self.plan.excludes(child, *id)).map(|(_, first)| *first);
             seen.push((child, name));
             if let Some(first) = other_case {
                 let fault = self.two_cases(child, name, first);
+                self.conceal(node);
                 self.report(path, name.place, fault);
                 continue;
             }
@@ -123,6 +126,15 @@ impl Loader<'_, '_> {
             } else if !schema.is_key() {
                 self.node(&path.child(child), name.place, node);
             }
+        }
+    }
+
+    /// Keeps what was not understood, and may hold a secret, out of what is told.
+    fn conceal(&self, node: &Node<'_>) {
+        match &node.kind {
+            Kind::Map(members) => members.iter().for_each(|(_, member)| self.conceal(member)),
+            Kind::Sequence(items) => items.iter().for_each(|item| self.conceal(item)),
+            Kind::Scalar { .. } => node.place.span(self.source).conceal(),
         }
     }
 
@@ -136,6 +148,9 @@ impl Loader<'_, '_> {
     /// Reads what is given for a data node; `name` is where its name stands.
     fn node(&mut self, path: &DataPath, name: Place, node: &Node<'_>) {
         let schema = self.schema.node(path.schema_id());
+        if schema.is_secret() {
+            self.conceal(node);
+        }
         match &schema.kind {
             NodeKind::Container { .. } => self.container(path, name, node),
             NodeKind::List(list) => self.list(path, list, node),

@@ -75,8 +75,14 @@ fn read_line(builder: &mut Builder<'_>, source: &Arc<Source>, tokens: &[Token], 
     match verb.word() {
         Some("set") => {
             let mut walker = Walker::new(&schema, source, DataPath::ROOT, false);
-            rest.iter().try_for_each(|token| walker.step(token, builder))?;
-            walker.finish(end)
+            for (at, token) in rest.iter().enumerate() {
+                if let Err(fault) = walker.step(token, builder) {
+                    // What follows was not understood and may hold a secret.
+                    rest.iter().skip(at + 1).for_each(|token| token.span(source).conceal());
+                    return Err(walker.placed(fault));
+                }
+            }
+            walker.finish(end).map_err(|fault| walker.placed(fault))
         }
         Some("delete") => {
             let place = resolve(&schema, source, &DataPath::ROOT, rest)?;

@@ -329,6 +329,15 @@ impl<'s> Walker<'s> {
         }
     }
 
+    /// Gives a fault the place in the data that the walk had reached, where it has none.
+    #[must_use]
+    pub(super) fn placed(&self, fault: Diagnostic) -> Diagnostic {
+        if fault.data_path.is_some() || self.at.schema_id() == SchemaId::ROOT {
+            return fault;
+        }
+        fault.on(self.at.display(self.schema).to_string())
+    }
+
     /// Ends the walk.
     ///
     /// # Errors

@@ -1,175 +1,163 @@
-//! Alerts from outside into the ledger, and back: what ingest is given.
+//! Alerts of Alertmanager's clients, taken into the alarm list and given back from it.
 
-use crate::alarm::{AlarmRecord, ContributionKey, Severity};
-use crate::clock::Clock;
-use crate::datastore::Datastore;
-use crate::element::Handlers;
-use crate::ingest::{
-    AlarmIntake, Alert, AlertState, Contribution, IntakeError, LabelSet, Mapping, RESOLVE_TIMEOUT, ServerStatus,
-};
-use crate::ledger::{Ledger, Report, ReportError, Verdict};
+use crate::alarm::{AlarmId, Contribution as Said, ContributionKey, qualifier};
+use crate::ingest::{AlarmIntake, Alert, AlertState, Contribution, IntakeError, LabelSet, Mapping, ServerStatus};
+use crate::ledger::{AlarmList, Ledger, Report, ReportError};
+use crate::management::Management;
 use crate::settings;
 use crate::task::Scope;
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Refused reports that an answer tells of; the log has all.
-const REFUSALS_TOLD_MAX: usize = 10;
-
-/// Takes alerts into the ledger.
-#[derive(Debug)]
-pub struct LedgerIntake {
-    ledger: Ledger,
-    datastore: Datastore,
-    handlers: Handlers,
-    node: String,
-    clock: Clock,
-    started: Timestamp,
-    scope: Scope,
+/// What an alert has beside what the alarm list knows; it is kept with the alert's contribution.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Note {
+    annotations: LabelSet,
+    starts_at: Timestamp,
+    updated_at: Timestamp,
+    #[serde(rename = "generatorURL")]
+    generator_url: String,
 }
 
-impl LedgerIntake {
-    /// Builds the intake of an element.
+/// Takes alerts into a ledger. The labels of an alert are the key of its contribution.
+#[derive(Debug, Clone)]
+pub struct Intake {
+    ledger: Ledger,
+    management: Management,
+    scope: Scope,
+    started: Timestamp,
+}
+
+impl Intake {
+    /// Builds it; it takes nothing any more once the scope stops.
     #[must_use]
-    pub fn new(
-        ledger: Ledger,
-        datastore: Datastore,
-        handlers: Handlers,
-        node: String,
-        clock: Clock,
-        scope: Scope,
-    ) -> Self {
-        let started = clock.now();
-        Self { ledger, datastore, handlers, node, clock, started, scope }
+    pub fn new(ledger: Ledger, management: Management, scope: Scope) -> Self {
+        let started = management.clock().now();
+        Self { ledger, management, scope, started }
     }
 }
 
-impl AlarmIntake for LedgerIntake {
+impl AlarmIntake for Intake {
     async fn report(&self, contributions: Vec<Contribution>) -> Result<(), IntakeError> {
-        let reports = contributions.into_iter().map(report).collect();
-        let verdicts = self.ledger.report(reports).await;
-        judge(verdicts.map_err(|error| IntakeError::Unavailable(error.to_string()))?)
+        if let Some(reason) = self.unready() {
+            return Err(IntakeError::Unavailable(reason));
+        }
+        let (list, now) = (self.ledger.alarms(), self.now());
+        let names: Vec<String> = contributions.iter().map(told_as).collect();
+        let reports = contributions.into_iter().map(|contribution| report(contribution, &list, now)).collect();
+        let verdicts = self.ledger.report(reports).await.map_err(|error| {
+            tracing::warn!(error = &error as &dyn std::error::Error, "alerts could not be taken");
+            IntakeError::Unavailable(error.to_string())
+        })?;
+        let mut refused = Vec::new();
+        for (name, verdict) in names.iter().zip(verdicts) {
+            match verdict {
+                Ok(_) => {}
+                Err(error @ ReportError::ListFull { .. }) => return Err(IntakeError::Unavailable(error.to_string())),
+                Err(error) => refused.push(format!("{name}: {error}")),
+            }
+        }
+        if refused.is_empty() { Ok(()) } else { Err(IntakeError::Refused(refused)) }
     }
 
     async fn alerts(&self) -> Result<Vec<Alert>, IntakeError> {
-        let (alarms, now) = (self.ledger.alarms(), self.clock.now());
-        let receivers: Vec<String> = self.receivers();
-        let mut alerts = Vec::new();
-        for record in alarms.iter().filter(|record| !record.is_cleared()) {
-            match alarms.contributions(&record.id) {
-                Some(all) if !all.is_empty() => {
-                    alerts.extend(all.iter().map(|c| {
-                        let labels = labels_of(&c.key).unwrap_or_else(|| labels_from_key(record, c.severity));
-                        let text = (&*c.text.brief, &c.text.detailed[..], &c.text.suggested_actions[..]);
-                        alert(record, labels, text, c.ends_at, now, &receivers)
-                    }));
-                }
-                _ => {
-                    let said = &record.state.text;
-                    let text = (&*said.brief, &said.detailed[..], &said.suggested_actions[..]);
-                    alerts.push(alert(record, labels_from_key(record, record.severity()), text, None, now, &receivers));
-                }
-            }
-        }
-        Ok(alerts)
+        let (list, receivers) = (self.ledger.alarms(), self.receivers());
+        // Very many take a while to read, and others wait for this thread.
+        let read = tokio::task::spawn_blocking(move || alerts(&list, &receivers));
+        read.await.map_err(|error| IntakeError::Unavailable(error.to_string()))
     }
 
     fn receivers(&self) -> Vec<String> {
-        self.handlers.all().iter().filter(|h| h.spec.is_enabled).map(|h| h.spec.id.clone()).collect()
+        self.management.handlers().into_iter().map(|handler| handler.id).collect()
     }
 
     fn status(&self) -> ServerStatus {
-        ServerStatus { started: self.started, node: self.node.clone() }
+        ServerStatus { started: self.started, node: self.management.node() }
     }
 
     fn mapping(&self) -> Arc<Mapping> {
-        let default_severity = settings::default_severity(&self.datastore.running().tree);
-        Arc::new(Mapping { default_severity, ..Mapping::new(self.node.clone()) })
+        let mut mapping = Mapping::new(self.management.node());
+        mapping.default_severity = settings::default_severity(&self.management.running().tree);
+        Arc::new(mapping)
     }
 
     fn now(&self) -> Timestamp {
-        self.clock.now()
+        self.management.clock().now()
     }
 
     fn unready(&self) -> Option<String> {
-        self.scope.is_stopping().then(|| "the element is stopping".to_owned())
+        self.scope.is_stopping().then(|| "the element is shutting down".to_owned())
     }
 }
 
-/// Says to the ledger what a label set says. The labels are the contribution's name, so that they can be shown again.
-fn report(contribution: Contribution) -> Report {
-    let Contribution { key, labels, severity, text, ends_at, is_resolved, .. } = contribution;
-    let contribution = ContributionKey(name_of(&labels));
-    if is_resolved {
-        return Report::Clear { key, contribution, text: None };
-    }
-    Report::Raise { key, severity, text, contribution, ends_at: Some(ends_at) }
+fn contribution_key(labels: &LabelSet) -> ContributionKey {
+    ContributionKey(qualifier::from_labels(labels.iter().map(|(name, value)| (name.as_str(), value.as_str()))))
 }
 
-fn name_of(labels: &LabelSet) -> String {
-    let object = labels.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect();
-    serde_json::Value::Object(object).to_string()
+/// Returns how a refusal names an alert.
+fn told_as(contribution: &Contribution) -> String {
+    /// Characters of a name told: enough to find the alert.
+    const NAME_CHARS_MAX: usize = 80;
+    let cut = |text: &str| text.chars().take(NAME_CHARS_MAX).collect::<String>();
+    format!("alert `{}` of `{}`", cut(&contribution.key.alarm_type), cut(&contribution.key.resource))
 }
 
-fn labels_of(key: &ContributionKey) -> Option<LabelSet> {
-    serde_json::from_str(&key.0).ok()
+fn report(contribution: Contribution, list: &AlarmList, now: Timestamp) -> Report {
+    let key = contribution_key(&contribution.labels);
+    if contribution.is_resolved {
+        return Report::Clear { key: contribution.key, contribution: key, text: None };
+    }
+    let Contribution { key: alarm, annotations, severity, text, starts_at, ends_at, generator_url, .. } = contribution;
+    // Clients that state no start mean now each time; what stands began when that was said first.
+    let began = standing_note(list, &alarm.id(), &key).map_or(starts_at, |note| note.starts_at.min(starts_at));
+    let note = Note { annotations, starts_at: began, updated_at: now, generator_url };
+    Report::Raise {
+        key: alarm,
+        severity,
+        text,
+        contribution: key,
+        ends_at: Some(ends_at),
+        // Texts and times are always written; an alert without its note is still an alarm.
+        note: serde_json::to_string(&note).ok().map(Into::into),
+    }
 }
 
-/// Judges what became of a batch. A full list may have room again, and clients try again; what can never be taken is
-/// told as such.
-fn judge(verdicts: Vec<Verdict>) -> Result<(), IntakeError> {
-    let refusals: Vec<ReportError> = verdicts.into_iter().filter_map(Result::err).collect();
-    if let Some(full) = refusals.iter().find(|refusal| matches!(refusal, ReportError::ListFull { .. })) {
-        return Err(IntakeError::Unavailable(full.to_string()));
-    }
-    if refusals.is_empty() {
-        return Ok(());
-    }
-    for refusal in &refusals {
-        tracing::warn!(%refusal, "an alert is refused");
-    }
-    let told: Vec<String> = refusals.iter().take(REFUSALS_TOLD_MAX).map(ToString::to_string).collect();
-    Err(IntakeError::Refused(told.join("\n")))
+fn standing_note(list: &AlarmList, alarm: &AlarmId, key: &ContributionKey) -> Option<Note> {
+    note(list.contributions(alarm)?.get(key)?)
 }
 
-fn alert(
-    record: &AlarmRecord,
-    labels: LabelSet,
-    (brief, detailed, actions): (&str, &[String], &[String]),
-    ends_at: Option<Timestamp>,
-    now: Timestamp,
-    receivers: &[String],
-) -> Alert {
-    let said = [
-        ("summary", brief.to_owned()),
-        ("description", detailed.join("\n")),
-        ("runbook_url", actions.first().cloned().unwrap_or_default()),
-    ];
-    let annotations = said.into_iter().filter(|(_, text)| !text.is_empty());
-    Alert {
-        labels,
-        annotations: annotations.map(|(name, text)| (name.to_owned(), text)).collect(),
-        starts_at: record.last_raised,
-        // What stands until it is cleared is shown as standing for as long as an alert without an end.
-        ends_at: ends_at.unwrap_or_else(|| now.checked_add(RESOLVE_TIMEOUT).unwrap_or(Timestamp::MAX)),
-        updated_at: record.last_changed,
-        generator_url: String::new(),
+fn note(said: &Said) -> Option<Note> {
+    serde_json::from_str(said.note.as_deref()?).ok()
+}
+
+/// Reads back the alerts that stand, by their labels. Where the mapping of labels changed meanwhile, the same alert may
+/// stand for two alarms until the older one ends; the newer is shown.
+fn alerts(list: &AlarmList, receivers: &[String]) -> Vec<Alert> {
+    let mut found: BTreeMap<LabelSet, Alert> = BTreeMap::new();
+    let all = list.iter().filter_map(|record| list.contributions(&record.id));
+    for alert in all.flatten().filter_map(|said| alert(said, receivers)) {
+        let newest = found.get(&alert.labels).is_none_or(|known| known.updated_at < alert.updated_at);
+        if newest {
+            found.insert(alert.labels.clone(), alert);
+        }
+    }
+    found.into_values().collect()
+}
+
+/// Reads back an alert; `None` for what other kinds of source said.
+fn alert(said: &Said, receivers: &[String]) -> Option<Alert> {
+    let Note { annotations, starts_at, updated_at, generator_url } = note(said)?;
+    Some(Alert {
+        labels: qualifier::to_labels(&said.key.0)?.into_iter().collect(),
+        annotations,
+        starts_at,
+        ends_at: said.ends_at?,
+        updated_at,
+        generator_url,
         receivers: receivers.to_vec(),
         state: AlertState::Active,
-    }
-}
-
-/// Returns labels that say what the alarm's key says.
-fn labels_from_key(record: &AlarmRecord, severity: Severity) -> LabelSet {
-    let key = &record.key;
-    let named = [
-        ("alertname", key.alarm_type.as_str()),
-        ("node", &key.node),
-        ("resource_type", &key.resource_type),
-        ("resource", &key.resource),
-        ("severity", severity.as_str()),
-        ("qualifier", &key.qualifier),
-    ];
-    let set = named.into_iter().filter(|(_, value)| !value.is_empty());
-    set.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    })
 }

@@ -2,23 +2,27 @@
 //!
 //! **Invariants**: faulty input leaves the store untouched; whoever is late at the end is named.
 
+mod alarm_notices;
 mod check;
 mod demo;
 mod files;
 mod intake;
 mod log;
 mod pages;
+mod receive;
 mod reference;
 mod run;
 mod start;
 mod stopped;
 
+pub use alarm_notices::announce_alarms;
 pub use check::{builtin_plan, check};
 pub use demo::demo;
 pub use files::{ConfigFile, discover, load};
-pub use intake::LedgerIntake;
+pub use intake::Intake;
 pub use log::{LogForm, start_log};
-pub use pages::LedgerPages;
+pub use pages::Pages;
+pub use receive::receive;
 pub use reference::configuration_reference;
 pub use run::{RunOptions, run};
 pub use start::{Running, StartOptions, start};

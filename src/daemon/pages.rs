@@ -1,41 +1,42 @@
-//! The alarm list as its pages show it.
+//! The alarm list as the pages for people show it.
 
 use crate::alarm::AlarmId;
-use crate::ledger::Ledger;
+use crate::management::Management;
 use crate::task::Scope;
 use crate::web::{AlarmChange, AlarmRecord, PageSource, UnreadableError};
 
-/// Shows the ledger's alarms.
-#[derive(Debug)]
-pub struct LedgerPages {
-    ledger: Ledger,
+/// Shows alarms of the element.
+#[derive(Debug, Clone)]
+pub struct Pages {
+    management: Management,
     scope: Scope,
 }
 
-impl LedgerPages {
-    /// Builds the source; the element is not healthy once the scope stops.
+impl Pages {
+    /// Builds it; health says that the element ends once the scope stops.
     #[must_use]
-    pub fn new(ledger: Ledger, scope: Scope) -> Self {
-        Self { ledger, scope }
+    pub fn new(management: Management, scope: Scope) -> Self {
+        Self { management, scope }
     }
 }
 
-impl PageSource for LedgerPages {
+impl PageSource for Pages {
     async fn alarm(&self, id: AlarmId) -> Result<Option<AlarmRecord>, UnreadableError> {
-        Ok(self.ledger.alarm(&id).map(|record| AlarmRecord {
+        let record = self.management.alarm(&id);
+        Ok(record.map(|record| AlarmRecord {
             key: record.key.clone(),
             state: record.state.clone(),
             time_created: record.time_created,
             last_updated: record.last_updated,
-            changes: record.status_changes.iter().map(change).collect(),
+            changes: record
+                .status_changes
+                .iter()
+                .map(|change| AlarmChange { time: change.time, standing: change.standing, brief: change.text.clone() })
+                .collect(),
         }))
     }
 
     fn faults(&self) -> Vec<String> {
-        if self.scope.is_stopping() { vec!["the element is stopping".to_owned()] } else { Vec::new() }
+        self.scope.is_stopping().then(|| "the element is shutting down".to_owned()).into_iter().collect()
     }
-}
-
-fn change(change: &crate::alarm::StatusChange) -> AlarmChange {
-    AlarmChange { time: change.time, standing: change.standing, brief: change.text.clone() }
 }

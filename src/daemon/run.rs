@@ -108,13 +108,13 @@ pub(super) fn shell_on(
 }
 
 /// The signals that ask for a drain.
-struct Signals {
+pub(super) struct Signals {
     terminate: tokio::signal::unix::Signal,
     interrupt: tokio::signal::unix::Signal,
 }
 
 impl Signals {
-    fn new() -> Result<Self, Stopped> {
+    pub(super) fn new() -> Result<Self, Stopped> {
         let failed = |e: std::io::Error| Stopped::failed("catch signals", e);
         Ok(Self {
             terminate: signal(SignalKind::terminate()).map_err(failed)?,
@@ -122,7 +122,7 @@ impl Signals {
         })
     }
 
-    async fn next(&mut self) -> &'static str {
+    pub(super) async fn next(&mut self) -> &'static str {
         tokio::select! {
             _ = self.terminate.recv() => "SIGTERM",
             _ = self.interrupt.recv() => "SIGINT",

@@ -1,11 +1,15 @@
 //! Builds the element from its folder and its files: everything that can fail before it is ready, fails here.
 
+use super::{Intake, Pages, announce_alarms};
 use super::{KEY_FILE_NAME, Stopped, builtin_plan, check::tell_warnings, discover, load};
 use crate::clock::Clock;
 use crate::codec::{self, Builder, Format};
 use crate::datastore::{BootInput, BootOptions, Booted, Participant, boot};
+use crate::delivery::Deliveries;
 use crate::diagnostic::{Diagnostic, Source};
-use crate::element::{Listener, ListenerOptions, Outbound};
+use crate::element::{Listener, ListenerOptions, Outbound, OwnUrl, RunningImpact};
+use crate::ingest;
+use crate::ledger::{ImpactSource, Ledger, LedgerOptions};
 use crate::management::Management;
 use crate::persist;
 use crate::secret::{KeyRing, Sealer};
@@ -17,11 +21,17 @@ use crate::store::{AbortAt, FaultPoint, JOURNAL_NAME, Store, StoreOptions};
 use crate::task::Scope;
 use crate::transport::Transport;
 use crate::tree::Plan;
+use crate::web;
 use axum::Router;
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
+use axum::response::IntoResponse;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::OnceLock;
 use tokio::runtime::Handle;
+use tower_service::Service as _;
 
 /// Where an element is built from.
 #[derive(Debug, Clone)]
@@ -54,6 +64,7 @@ pub struct Running {
     pub node: String,
     /// The HTTP listener.
     pub http: Arc<Listener>,
+    ledger: Ledger,
     store: Store,
 }
 
@@ -79,18 +90,30 @@ pub async fn start(options: &StartOptions) -> Result<Running, Stopped> {
     let sealer: Arc<dyn Sealer> = Arc::new(keys.map_err(|e| Stopped::failed("use the key", chain(&e)))?);
     let places =
         Places::of(plan.schema()).ok_or_else(|| Stopped::failed("start", "the schema is not the product's"))?;
-    let outbound = Arc::new(Outbound::new(places, Arc::new(Transport::new(&clock)), Arc::clone(&sealer)));
+    let impact = Arc::new(RunningImpact::default());
+    let ledger_options =
+        LedgerOptions { impact: Arc::clone(&impact) as Arc<dyn ImpactSource>, ..LedgerOptions::default() };
+    let ledger = Ledger::open(store.clone(), clock.clone(), ledger_options)
+        .map_err(|e| Stopped::failed("read the alarm list", chain(&e)))?;
+    let deliveries = Deliveries::start(&scope, ledger.clone(), store.clone(), clock.clone())
+        .map_err(|e| Stopped::failed("start delivery", chain(&e)))?;
+    let faces = Faces::default();
     let http = Arc::new(Listener::new(
         places,
         ListenerOptions {
-            router: Router::new(),
+            router: faces.router(),
             runtime: Handle::current(),
             scope: scope.clone(),
             clock: clock.clone(),
             fixed: options.http_listen,
         },
     ));
-    let participants: Vec<Arc<dyn Participant>> = vec![outbound, Arc::clone(&http) as Arc<dyn Participant>];
+    let listening = Arc::clone(&http);
+    let own_url: OwnUrl = Arc::new(move || listening.local_addr().map(|address| format!("http://{address}")));
+    let outbound = Outbound::new(places, Arc::new(Transport::new(&clock)), Arc::clone(&sealer))
+        .delivering(deliveries.clone(), own_url);
+    // The listener comes first: the handlers ask for its address.
+    let participants: Vec<Arc<dyn Participant>> = vec![Arc::clone(&http) as Arc<dyn Participant>, Arc::new(outbound)];
     let booting = BootOptions {
         store: store.clone(),
         plan,
@@ -108,15 +131,24 @@ pub async fn start(options: &StartOptions) -> Result<Running, Stopped> {
         tracing::error!(participant, "the stored configuration is in force, but not all of it could be built");
         tell_warnings(diagnostics);
     }
-    let node = node_id(&store, &datastore.running().tree)?;
-    let management = Management::new(datastore, clock.clone());
+    impact.bind(datastore.clone());
+    let stored_node = stored_node(&store)?;
+    let management =
+        Management::new(datastore, clock.clone()).with_alarms(ledger.clone(), stored_node, Arc::new(deliveries));
+    let node = management.node();
+    let intake = Intake::new(ledger.clone(), management.clone(), scope.clone());
+    let pages = Pages::new(management.clone(), scope.clone());
+    faces.open(ingest::router(Arc::new(intake)).merge(web::router(Arc::new(pages))));
     let notices = Notices::new();
+    announce_alarms(&scope, &ledger, &clock, &notices);
+    let (deadlines, stopping) = (ledger.clone(), scope.clone());
+    scope.spawn("alarm deadlines", async move { deadlines.run_deadlines(&stopping).await });
     let sessions = sessions(&scope, &clock, &node, &notices, &management);
     announce_commits(&scope, &management, &notices);
     let server =
         ShellServer::bind(&options.socket).map_err(|e| Stopped::failed("open the shell's socket", chain(&e)))?;
     server.serve(sessions.clone());
-    Ok(Running { management, sessions, scope, clock, node, http, store })
+    Ok(Running { management, sessions, scope, clock, node, http, ledger, store })
 }
 
 /// Reads the files of a first start before anything is created: faulty ones leave no trace.
@@ -155,11 +187,8 @@ fn open_store(options: &StartOptions, clock: &Clock) -> Result<Store, Stopped> {
 /// Where the store keeps the host name of the first start.
 const NODE_KEY: &str = "node-id";
 
-/// Returns the configured node id, or else the host name at the first start, which a renamed host does not change.
-fn node_id(store: &Store, tree: &crate::tree::DataTree) -> Result<String, Stopped> {
-    if let Some(node) = settings::environment(tree).node_id {
-        return Ok(node);
-    }
+/// Returns the host name at the first start, which a renamed host does not change.
+fn stored_node(store: &Store) -> Result<String, Stopped> {
     if let Some(node) = store.meta(NODE_KEY)? {
         return Ok(node);
     }
@@ -167,6 +196,33 @@ fn node_id(store: &Store, tree: &crate::tree::DataTree) -> Result<String, Stoppe
     let node = host.filter(|name| !name.is_empty()).unwrap_or_else(|| "annunciator".to_owned());
     store.set_meta(NODE_KEY, &node)?;
     Ok(node)
+}
+
+/// What the HTTP listener serves: bound before the parts behind it exist, it says so until they do.
+#[derive(Debug, Clone, Default)]
+struct Faces(Arc<OnceLock<Router>>);
+
+impl Faces {
+    fn router(&self) -> Router {
+        let faces = Arc::clone(&self.0);
+        Router::new().fallback(move |request: Request<Body>| {
+            let faces = Arc::clone(&faces);
+            async move {
+                match faces.get() {
+                    Some(router) => match router.clone().call(request).await {
+                        Ok(response) => response,
+                        Err(never) => match never {},
+                    },
+                    None => (StatusCode::SERVICE_UNAVAILABLE, "starting\n").into_response(),
+                }
+            }
+        })
+    }
+
+    /// Opens the faces; the first router counts.
+    fn open(&self, router: Router) {
+        self.0.get_or_init(|| router);
+    }
 }
 
 fn sessions(scope: &Scope, clock: &Clock, node: &str, notices: &Notices, management: &Management) -> Sessions {
@@ -245,6 +301,7 @@ impl Running {
     /// The names of those that are late at the deadline.
     pub async fn drain(&self, deadline: std::time::Duration) -> Result<(), Vec<String>> {
         let drained = self.scope.drain(&self.clock, deadline).await;
+        self.ledger.close();
         self.store.close();
         drained
     }

@@ -60,11 +60,13 @@ async fn take_alerts<I: AlarmIntake>(
         Ok(posted) => posted,
         Err(message) => return said(StatusCode::BAD_REQUEST, &message),
     };
-    let (contributions, faults) = judge(&*intake, posted);
-    if !contributions.is_empty()
-        && let Err(error) = intake.report(contributions).await
-    {
-        return not_taken(&error);
+    let (contributions, mut faults) = judge(&*intake, posted);
+    if !contributions.is_empty() {
+        match intake.report(contributions).await {
+            Ok(()) => {}
+            Err(IntakeError::Refused(refused)) => faults.extend(refused),
+            Err(error @ IntakeError::Unavailable(_)) => return unavailable(&error),
+        }
     }
     if faults.is_empty() { empty(StatusCode::OK) } else { said(StatusCode::BAD_REQUEST, &faults_text(&faults)) }
 }
@@ -104,7 +106,7 @@ async fn show_alerts<I: AlarmIntake>(State(intake): State<Arc<I>>, RawQuery(quer
             let shown = alerts.iter().filter(|alert| query.is_match(alert)).map(alert_json).collect();
             answer(StatusCode::OK, &Value::Array(shown))
         }
-        Err(error) => not_taken(&error),
+        Err(error) => unavailable(&error),
     }
 }
 
@@ -210,12 +212,8 @@ fn is_json(headers: &HeaderMap) -> bool {
         .is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
 }
 
-fn not_taken(error: &IntakeError) -> Response {
-    let status = match error {
-        IntakeError::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
-        IntakeError::Refused(_) => StatusCode::BAD_REQUEST,
-    };
-    said(status, &error.to_string())
+fn unavailable(error: &IntakeError) -> Response {
+    said(StatusCode::SERVICE_UNAVAILABLE, &error.to_string())
 }
 
 /// Answers with a JSON string, as the API says for its own faults.

@@ -82,9 +82,9 @@ pub enum IntakeError {
     /// Not now: the disk is full, the element drains, too much waits. The client tries again.
     #[error("reports are not taken now: {0}")]
     Unavailable(String),
-    /// Some of them, never: the others are taken. Trying again changes nothing.
-    #[error("{0}")]
-    Refused(String),
+    /// Some were not taken, and would not be later either; the others were.
+    #[error("{}", .0.join("\n"))]
+    Refused(Vec<String>),
 }
 
 /// Takes contributions and shows what stands.

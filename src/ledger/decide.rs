@@ -167,7 +167,7 @@ fn weigh(
 ) -> Result<(Reading, Option<Contributions>), ReportError> {
     let only_default = entry.is_none_or(|entry| entry.contributions.is_none());
     match report {
-        Report::Raise { severity, text, contribution, ends_at: None, .. }
+        Report::Raise { severity, text, contribution, ends_at: None, note: None, .. }
             if only_default && contribution == ContributionKey::default() =>
         {
             Ok((Reading::Standing { severity, text }, None))
@@ -175,12 +175,12 @@ fn weigh(
         Report::Clear { contribution, text, .. } if only_default && contribution == ContributionKey::default() => {
             Ok((Reading::Gone { text }, None))
         }
-        Report::Raise { severity, text, contribution, ends_at, .. } => {
+        Report::Raise { severity, text, contribution, ends_at, note, .. } => {
             let mut all = said_of(entry);
             if ends_at.is_some_and(|ends_at| ends_at <= now) {
                 all.clear(&contribution);
             } else {
-                all.raise(contribution, severity, text, ends_at)?;
+                all.raise(contribution, severity, text, ends_at, note)?;
             }
             Ok((all.reading(), some_unless_default(entry, all)))
         }
@@ -209,6 +209,7 @@ fn said_of(entry: Option<&Entry>) -> Contributions {
             severity: entry.record.severity(),
             text: Arc::new(entry.record.state.text.clone()),
             ends_at: None,
+            note: None,
             turn: 1,
         });
     }
@@ -218,8 +219,13 @@ fn said_of(entry: Option<&Entry>) -> Contributions {
 /// Keeps the default source's part implicit as long as nobody else has said anything.
 fn some_unless_default(entry: Option<&Entry>, all: Contributions) -> Option<Contributions> {
     let was_implicit = entry.is_none_or(|entry| entry.contributions.is_none());
-    let is_default = all.len() == 1 && all.iter().all(|c| c.key == ContributionKey::default() && c.ends_at.is_none());
+    let is_default = all.len() == 1 && all.iter().all(is_bare);
     if was_implicit && is_default { None } else { some_unless_empty(all) }
+}
+
+/// Returns whether a contribution says nothing that the alarm's record does not.
+fn is_bare(contribution: &Contribution) -> bool {
+    contribution.key == ContributionKey::default() && contribution.ends_at.is_none() && contribution.note.is_none()
 }
 
 fn some_unless_empty(all: Contributions) -> Option<Contributions> {
@@ -244,6 +250,7 @@ fn write_contributions(
             ends_at: changed.ends_at,
             turn: changed.turn,
             text: (*changed.text).clone(),
+            note: changed.note.as_deref().map(str::to_owned),
         })?;
     }
     Ok(())

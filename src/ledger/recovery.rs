@@ -64,6 +64,7 @@ fn restore_contributions(list: &mut AlarmList, rows: Vec<ContributionRow>) {
             severity: row.severity,
             text: Arc::new(row.text),
             ends_at: row.ends_at,
+            note: row.note.map(Into::into),
             turn: row.turn,
         });
     }

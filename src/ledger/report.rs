@@ -8,7 +8,7 @@ use std::sync::Arc;
 /// Bytes of a key's parts together at most: they are names, and each alarm keeps them in memory.
 pub(super) const KEY_BYTES_MAX: usize = 4 << 10;
 
-/// Bytes of an alarm's texts at most: some screens; each alarm keeps them in memory and each transition in the journal.
+/// Bytes of an alarm's texts at most, and of a source's note: some screens; each alarm keeps them in memory and each transition in the journal.
 pub(super) const TEXT_BYTES_MAX: usize = 64 << 10;
 
 /// What a source says of an alarm.
@@ -26,6 +26,8 @@ pub enum Report {
         contribution: ContributionKey,
         /// When it no longer holds, unless said again. One that is past already says that the condition is gone.
         ends_at: Option<Timestamp>,
+        /// What the source wants to be given back with its contribution, also after a restart.
+        note: Option<Arc<str>>,
     },
     /// The condition is gone, as far as this source goes: what others say of the alarm still holds.
     Clear {
@@ -83,6 +85,12 @@ pub enum ReportError {
         /// How long they are.
         bytes: usize,
     },
+    /// What the source wants to be given back is too long.
+    #[error("what came with the alarm has {bytes} bytes, at most {TEXT_BYTES_MAX} are kept")]
+    NoteTooLong {
+        /// How long it is.
+        bytes: usize,
+    },
 }
 
 /// The answer to one report.
@@ -134,6 +142,11 @@ pub(super) fn check(report: &Report) -> Result<(), ReportError> {
         Report::Clear { text, .. } => text.as_ref(),
     };
     let lines = text.into_iter().flat_map(|t| t.detailed.iter().chain(&t.suggested_actions).chain([&t.brief]));
+    if let Report::Raise { note: Some(note), .. } = report
+        && note.len() > TEXT_BYTES_MAX
+    {
+        return Err(ReportError::NoteTooLong { bytes: note.len() });
+    }
     let bytes = lines.map(String::len).sum();
     if bytes > TEXT_BYTES_MAX { Err(ReportError::TextTooLong { bytes }) } else { Ok(()) }
 }

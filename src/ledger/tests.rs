@@ -69,7 +69,7 @@ fn text(brief: &str) -> AlarmText {
 
 fn raise(resource: &str, severity: Severity) -> Report {
     let contribution = ContributionKey::default();
-    Report::Raise { key: key(resource), severity, text: text("down"), contribution, ends_at: None }
+    Report::Raise { key: key(resource), severity, text: text("down"), contribution, ends_at: None, note: None }
 }
 
 fn clear(resource: &str) -> Report {
@@ -78,7 +78,14 @@ fn clear(resource: &str) -> Report {
 
 fn fire(resource: &str, source: &str, severity: Severity, ends_at: Timestamp) -> Report {
     let contribution = ContributionKey(source.to_owned());
-    Report::Raise { key: key(resource), severity, text: text(source), contribution, ends_at: Some(ends_at) }
+    Report::Raise {
+        key: key(resource),
+        severity,
+        text: text(source),
+        contribution,
+        ends_at: Some(ends_at),
+        note: Some(source.into()),
+    }
 }
 
 fn resolve(resource: &str, source: &str) -> Report {
@@ -331,7 +338,7 @@ fn another_text_changes_the_list_and_announces_nothing() {
     announced(&ledger, raise("a", Severity::Major));
     let Report::Raise { key, severity, contribution, ends_at, .. } = raise("a", Severity::Major) else { return };
     let id = key.id();
-    let report = Report::Raise { key, severity, text: text("still down"), contribution, ends_at };
+    let report = Report::Raise { key, severity, text: text("still down"), contribution, ends_at, note: None };
     assert_eq!(say(&ledger, report), Ok(Outcome::TextChanged));
     assert_eq!(all(&ledger).len(), 1);
     drop(ledger);

@@ -1,15 +1,18 @@
-//! What the faces share: who is here, and the ways to the configuration.
+//! What the faces share: who is here, and the ways to the configuration and to the alarms.
 //!
 //! **Invariants**: faces decide nothing: whatever two of them do is here or below. A session that is dropped is gone.
 
+mod alarms;
 mod sessions;
 
+pub use alarms::{AlarmError, AlarmName, HandlerStatuses};
 pub use sessions::{SESSIONS_MAX, Session, SessionHandle, SessionMode, SessionsExhausted};
 
 use crate::clock::Clock;
 use crate::datastore::{Candidate, Datastore, RevisionRecord, RollbackError, Snapshot};
 use crate::store::StoreError;
 use crate::tree::DataTree;
+use alarms::AlarmSide;
 use sessions::Sessions;
 use std::fmt;
 use std::sync::Arc;
@@ -20,6 +23,7 @@ pub struct Management {
     datastore: Datastore,
     clock: Clock,
     sessions: Sessions,
+    alarm_side: Option<Arc<AlarmSide>>,
 }
 
 impl fmt::Debug for Management {
@@ -43,10 +47,10 @@ pub enum BackError {
 }
 
 impl Management {
-    /// Builds it over the parts below.
+    /// Builds it over the configuration; [`Management::with_alarms`] adds the alarms.
     #[must_use]
     pub fn new(datastore: Datastore, clock: Clock) -> Self {
-        Self { datastore, clock, sessions: Sessions::default() }
+        Self { datastore, clock, sessions: Sessions::default(), alarm_side: None }
     }
 
     /// Returns the datastore.

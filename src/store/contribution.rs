@@ -23,6 +23,8 @@ pub struct ContributionRow {
     pub turn: u64,
     /// Its texts.
     pub text: AlarmText,
+    /// What the source wants to be given back; the store does not look into it.
+    pub note: Option<String>,
 }
 
 impl WriteTransaction<'_> {
@@ -32,12 +34,13 @@ impl WriteTransaction<'_> {
     /// Those of the database.
     pub fn put_contribution(&mut self, row: &ContributionRow) -> Result<(), StoreError> {
         let text = serde_json::to_string(&row.text).map_err(StoreError::encode("a contribution"))?;
-        self.bytes = self.bytes.saturating_add(text.len());
+        self.bytes = self.bytes.saturating_add(text.len()).saturating_add(row.note.as_ref().map_or(0, String::len));
         self.execute(
             "write a contribution",
-            "INSERT INTO contribution (alarm, key, severity, ends_at, turn, text) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+            "INSERT INTO contribution (alarm, key, severity, ends_at, turn, text, note)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
              ON CONFLICT (alarm, key) DO UPDATE SET severity = excluded.severity, ends_at = excluded.ends_at,
-             turn = excluded.turn, text = excluded.text",
+             turn = excluded.turn, text = excluded.text, note = excluded.note",
             (
                 row.alarm.as_uuid().as_bytes(),
                 &row.key,
@@ -45,6 +48,7 @@ impl WriteTransaction<'_> {
                 row.ends_at.map(format_utc),
                 to_sql("contribution turn", row.turn)?,
                 text,
+                &row.note,
             ),
         )?;
         Ok(())
@@ -61,7 +65,7 @@ impl WriteTransaction<'_> {
     }
 }
 
-type Columns = ([u8; 16], String, String, Option<String>, i64, String);
+type Columns = ([u8; 16], String, String, Option<String>, i64, String, Option<String>);
 
 impl Store {
     /// Returns all contributions, those of one alarm together.
@@ -72,10 +76,10 @@ impl Store {
         let doing = "read the contributions";
         self.read(|connection| {
             let mut statement = connection
-                .prepare_cached("SELECT alarm, key, severity, ends_at, turn, text FROM contribution")
+                .prepare_cached("SELECT alarm, key, severity, ends_at, turn, text, note FROM contribution")
                 .map_err(StoreError::sql(doing))?;
             let columns = |row: &Row<'_>| -> rusqlite::Result<Columns> {
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?))
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?, row.get(6)?))
             };
             let rows = statement.query_map([], columns).map_err(StoreError::sql(doing))?;
             rows.map(|row| parse(row.map_err(StoreError::sql(doing))?)).collect()
@@ -83,7 +87,7 @@ impl Store {
     }
 }
 
-fn parse((alarm, key, severity, ends_at, turn, text): Columns) -> Result<ContributionRow, StoreError> {
+fn parse((alarm, key, severity, ends_at, turn, text, note): Columns) -> Result<ContributionRow, StoreError> {
     let alarm = AlarmId::from_uuid(Uuid::from_bytes(alarm));
     let corrupt = |reason: String| StoreError::corrupt("contribution", alarm, reason);
     Ok(ContributionRow {
@@ -93,5 +97,6 @@ fn parse((alarm, key, severity, ends_at, turn, text): Columns) -> Result<Contrib
         turn: from_sql("contribution", turn)?,
         text: serde_json::from_str(&text).map_err(|e| corrupt(e.to_string()))?,
         key,
+        note,
     })
 }

@@ -24,6 +24,8 @@ CREATE TABLE exception (
   incarnation BLOB NOT NULL, seq INTEGER NOT NULL, state TEXT NOT NULL, attempts INTEGER NOT NULL,
   next_at TEXT, detail TEXT, PRIMARY KEY (incarnation, seq)) STRICT, WITHOUT ROWID;
 CREATE INDEX exception_seq ON exception (seq);
+", "
+ALTER TABLE contribution ADD COLUMN note TEXT;
 "];
 
 /// Steps of `records.db`.

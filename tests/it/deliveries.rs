@@ -130,7 +130,7 @@ fn report(alarm: u32, is_raise: bool) -> Report {
     let contribution = ContributionKey::default();
     if is_raise {
         let (severity, text) = (Severity::Major, AlarmText::default());
-        Report::Raise { key, severity, text, contribution, ends_at: None }
+        Report::Raise { key, severity, text, contribution, ends_at: None, note: None }
     } else {
         Report::Clear { key, contribution, text: None }
     }

@@ -1,4 +1,4 @@
-//! Integration tests: one binary, each test with a world of its own.
+//! Tests that run the program or large parts of it; one binary, so that it links once. Each has a world of its own.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -7,6 +7,8 @@
 )]
 
 mod alertmanager_clients;
+mod boot;
+mod check;
 mod deliveries;
 mod harness;
 mod listener;

@@ -36,13 +36,28 @@ pub(super) enum Tree {
     Candidate,
 }
 
+/// What completion offers for a text behind a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Values {
+    /// Nothing: any text.
+    Any,
+    /// Severities, and no other text may stand there.
+    Severities,
+    /// Types of resources that have alarms.
+    ResourceTypes,
+    /// Resources that have alarms, of the type given.
+    Resources,
+    /// Types of alarms in the list.
+    AlarmTypes,
+}
+
 /// One thing that may follow a command's words.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Argument {
     /// A word that stands for itself.
     Keyword { word: &'static str, help: &'static str },
     /// A word and a text behind it.
-    Option { word: &'static str, value: &'static str, help: &'static str },
+    Option { word: &'static str, value: &'static str, values: Values, required: bool, help: &'static str },
     /// Words that lead to a place in the configuration.
     Path { purpose: Purpose, tree: Tree, help: &'static str },
     /// Words that lead to a place and set values there.
@@ -51,6 +66,8 @@ pub(super) enum Argument {
     Number { name: &'static str, required: bool, help: &'static str },
     /// A text.
     Text { name: &'static str, help: &'static str },
+    /// The identifier of an alarm, or how it begins.
+    AlarmId { help: &'static str },
     /// One of some words.
     Choice { words: &'static [(&'static str, &'static str)] },
     /// Another command of a mode.
@@ -68,7 +85,7 @@ impl Argument {
     /// Returns whether the command does nothing without it.
     pub(super) fn is_required(&self) -> bool {
         match self {
-            Self::Number { required, .. } | Self::Line { required, .. } => *required,
+            Self::Number { required, .. } | Self::Line { required, .. } | Self::Option { required, .. } => *required,
             Self::Choice { .. } | Self::Text { .. } => true,
             _ => false,
         }
@@ -83,7 +100,9 @@ impl Argument {
     pub(super) fn usage(&self) -> String {
         match self {
             Self::Keyword { word, .. } => format!("[{word}]"),
+            Self::Option { word, value, required: true, .. } => format!("{word} {value}"),
             Self::Option { word, value, .. } => format!("[{word} {value}]"),
+            Self::AlarmId { .. } => "[ALARM_ID]".to_owned(),
             Self::Path { .. } => "[PATH]".to_owned(),
             Self::Statement { .. } => "[PATH] [LEAF VALUE]…".to_owned(),
             Self::Number { name, required: false, .. } => format!("[{name}]"),
@@ -107,6 +126,7 @@ impl Argument {
             | Self::Number { help, .. }
             | Self::Text { help, .. }
             | Self::Line { help, .. }
+            | Self::AlarmId { help }
             | Self::CommandName { help } => help,
             Self::Choice { .. } => "",
         }
@@ -114,12 +134,14 @@ impl Argument {
 }
 
 /// What a command's output may be piped through.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Piped {
     /// It has none worth piping.
     No,
     /// Lines.
     Lines,
+    /// Entries of a list that the element keeps.
+    Entries,
     /// A part of the configuration, which has several notations.
     Configuration,
 }

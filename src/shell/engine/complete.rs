@@ -1,14 +1,16 @@
 //! What may stand at a place in a line: the one function behind completion and `?`.
 
-use super::command::{Argument, Piped, Purpose, Tree};
+use super::command::{Argument, Piped, Purpose, Tree, Values};
 use super::line::{Given, Line, Stage};
-use super::values::{Offer, Offers};
+use super::values::{Offer, Offers, SCANNED_MAX};
 use super::{Engine, Mode};
+use crate::alarm::{AlarmKey, Severity};
 use crate::codec::{Ignore, Next, Token, TokenKind, Walker, lex, quote_word};
-use crate::diagnostic::{Diagnostic, Source, Span};
+use crate::diagnostic::{Diagnostic, Source, Span, printable};
 use crate::shell::{CANDIDATES_MAX, Candidate, Candidates};
 use crate::tree::{DataPath, DataTree};
 use crate::yang::SchemaId;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// The line up to the place, as tokens and the word being typed.
@@ -146,10 +148,13 @@ impl Engine {
         let mut may_end = true;
         if let Some(option) = given.pending() {
             for argument in arguments {
-                if let Argument::Option { word, value, help } = argument
+                if let Argument::Option { word, value, values, help, .. } = argument
                     && *word == option
                 {
-                    found.remark(&format!("<{value}>"), help);
+                    if *values != Values::Severities {
+                        found.remark(&format!("<{value}>"), help);
+                    }
+                    self.alarm_words(*values, given, &typed.word, found);
                 }
             }
             return Ok(false);
@@ -162,6 +167,10 @@ impl Engine {
                 Argument::Choice { words } => words.iter().for_each(|(word, help)| found.word(&typed.word, word, help)),
                 Argument::Number { name, help, .. } | Argument::Text { name, help } => {
                     found.remark(&format!("<{name}>"), help);
+                }
+                Argument::AlarmId { help } => {
+                    found.remark("<ALARM_ID>", help);
+                    self.alarm_ids(&typed.word, found);
                 }
                 Argument::Path { purpose, tree, .. } => {
                     let offer = match purpose {
@@ -182,6 +191,39 @@ impl Engine {
             }
         }
         Ok(may_end)
+    }
+
+    /// Offers what the alarms in the list have behind a word.
+    fn alarm_words(&self, values: Values, given: &Given, prefix: &str, found: &mut Collected) {
+        if values == Values::Severities {
+            Severity::ALL.iter().rev().for_each(|severity| found.word(prefix, severity.as_str(), ""));
+        }
+        let of_type = given.option("resource-type");
+        let list = self.management.alarms();
+        let keys = list.iter().take(SCANNED_MAX).map(|record| &record.key);
+        let words: BTreeSet<&str> = match values {
+            Values::Any | Values::Severities => return,
+            Values::ResourceTypes => keys.map(|key| key.resource_type.as_str()).collect(),
+            Values::Resources => keys
+                .filter(|key| of_type.is_none_or(|ty| ty == key.resource_type))
+                .map(|key| key.resource.as_str())
+                .collect(),
+            Values::AlarmTypes => keys.map(|key| key.alarm_type.as_str()).collect(),
+        };
+        for word in words {
+            found.word(prefix, word, "");
+        }
+    }
+
+    /// Offers identifiers, once something of one is typed: without that there would be a screen of them.
+    fn alarm_ids(&self, prefix: &str, found: &mut Collected) {
+        if prefix.is_empty() {
+            return;
+        }
+        for record in self.management.alarms().iter().take(SCANNED_MAX) {
+            let AlarmKey { resource, alarm_type, .. } = &record.key;
+            found.word(prefix, &record.id.to_string(), &printable(&format!("{alarm_type} of {resource}")));
+        }
     }
 
     fn schema_words(

@@ -1,8 +1,9 @@
 //! From tokens to a command, its arguments and pipes: what running, completing and helping have in common.
 
-use super::command::{Argument, Command, Mode, Piped};
+use super::command::{Argument, Command, Mode, Piped, Values};
 use super::pipe::{PIPES, Pipe};
 use super::table::COMMANDS;
+use crate::alarm::Severity;
 use crate::codec::{Token, TokenKind};
 use crate::diagnostic::{Diagnostic, Source, Span};
 use crate::shell::Terminal;
@@ -67,6 +68,7 @@ impl Given {
             let Some(text) = token.word() else {
                 return Err(Diagnostic::error(format!("expected a text behind `{option}`")).at(span()));
             };
+            check_option(arguments, option, text).map_err(|d| d.at(span()))?;
             self.options.push((option, text.to_owned()));
             self.pending = None;
             return Ok(());
@@ -112,10 +114,25 @@ impl Given {
         if let Some(option) = self.pending {
             return Err(Diagnostic::error(format!("incomplete: expected a text behind `{option}`")).at(end));
         }
-        match self.expects(arguments).into_iter().find(|a| a.is_required()) {
-            Some(missing) => Err(Diagnostic::error(format!("incomplete: expected {}", missing.usage())).at(end)),
-            None => Ok(()),
+        let missing = self.expects(arguments).into_iter().filter(|a| a.is_required()).map(Argument::usage);
+        let missing: Vec<String> = missing.collect();
+        if missing.is_empty() {
+            return Ok(());
         }
+        Err(Diagnostic::error(format!("incomplete: expected {}", missing.join(" "))).at(end))
+    }
+}
+
+/// Refuses a text behind a word that cannot stand there.
+fn check_option(arguments: &[Argument], option: &str, text: &str) -> Result<(), Diagnostic> {
+    let is_severity = arguments.iter().any(
+        |argument| matches!(argument, Argument::Option { word, values: Values::Severities, .. } if *word == option),
+    );
+    match text.parse::<Severity>() {
+        Err(unknown) if is_severity => {
+            Err(Diagnostic::error(unknown.to_string()).did_you_mean(text, Severity::ALL.map(Severity::as_str)))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -130,12 +147,21 @@ fn check_word(argument: &Argument, token: &Token) -> Result<(), Diagnostic> {
         Argument::Number { name, .. } if word.parse::<u64>().is_err() => {
             Err(Diagnostic::error(format!("`{word}` is not a number: expected {name}")))
         }
+        Argument::AlarmId { .. } if !is_begun_id(word) => {
+            Err(Diagnostic::error(format!("`{word}` is not how an alarm's identifier begins: expected ALARM_ID"))
+                .hint("four hexadecimal digits at least, as `show alarms detail` shows them"))
+        }
         Argument::Choice { words } if !words.iter().any(|(known, _)| *known == word) => {
             let said = Diagnostic::error(format!("`{word}` is not a valid value: expected {}", argument.usage()));
             Err(said.did_you_mean(word, words.iter().map(|(known, _)| *known)))
         }
         _ => Ok(()),
     }
+}
+
+/// Returns whether a word is an identifier, or enough of its beginning to be no keyword.
+fn is_begun_id(word: &str) -> bool {
+    word.len() >= 4 && word.chars().all(|c| c.is_ascii_hexdigit() || c == '-')
 }
 
 fn unknown_argument(expected: &[&Argument], token: &Token) -> Diagnostic {
@@ -291,11 +317,13 @@ impl Line {
     pub(super) fn next_pipes(&self) -> Vec<&'static Pipe> {
         let piped = self.command().map_or(Piped::No, |command| command.piped);
         let lines_only = self.pipes.iter().any(|call| call.pipe.needs == Piped::Lines);
-        let is_formatted = self.pipes.iter().any(|call| call.pipe.needs == Piped::Configuration);
+        let is_formatted = self.pipes.iter().any(|call| call.pipe.needs != Piped::Lines);
         PIPES
             .iter()
-            .filter(|pipe| pipe.needs <= piped)
-            .filter(|pipe| pipe.needs == Piped::Lines || !(lines_only || is_formatted))
+            .filter(|pipe| match pipe.needs {
+                Piped::Lines => piped != Piped::No,
+                notation => notation == piped && !(lines_only || is_formatted),
+            })
             .collect()
     }
 
@@ -382,6 +410,8 @@ fn hint_words(said: Diagnostic, word: &str, known: &[(&'static str, &'static str
 fn group_help(word: &str) -> &'static str {
     match word {
         "show" => "Shows what is configured and what goes on",
+        "request" => "Asks the element to do something",
+        "alarms" => "The alarms",
         "load" => "Reads configuration from a file",
         "set" | "cli" => "Settings of this session",
         "system" => "The element itself",

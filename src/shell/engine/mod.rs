@@ -5,7 +5,10 @@
 //! **Invariants**: a line that is refused leaves the candidate as it was. A secret typed in clear is kept out of
 //! history and of what scripts log. Text from data cannot steer a terminal. No line, and no place in one, panics.
 
+mod alarm_text;
+mod alarms;
 mod ask;
+mod columns;
 mod command;
 mod commit;
 mod complete;

@@ -1,6 +1,6 @@
 //! What output can be piped through, one table.
 
-use super::command::{Argument, Piped};
+use super::command::{Argument, Piped, Values};
 
 /// What a pipe does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +38,8 @@ pub(super) static PIPES: &[Pipe] = &[
         arguments: &[Argument::Option {
             word: "rollback",
             value: "N",
+            values: Values::Any,
+            required: false,
             help: "The configuration before that many commits, not what is running",
         }],
         effect: Effect::Compare,
@@ -55,6 +57,13 @@ pub(super) static PIPES: &[Pipe] = &[
                 ("yaml", "As YAML"),
             ],
         }],
+        effect: Effect::Display,
+    },
+    Pipe {
+        word: "display",
+        help: "Shows the entries in another notation",
+        needs: Piped::Entries,
+        arguments: &[Argument::Choice { words: &[("json", "As an array of JSON")] }],
         effect: Effect::Display,
     },
     Pipe {

@@ -43,6 +43,9 @@ fn write_command(out: &mut String, command: &Command) -> fmt::Result {
     match command.piped {
         Piped::No => Ok(()),
         Piped::Lines => out.write_str("\nIts output can be piped through what works on lines.\n"),
+        Piped::Entries => {
+            out.write_str("\nIts output can be piped through what works on lines, and through `display json`.\n")
+        }
         Piped::Configuration => out.write_str("\nIts output can be piped through everything.\n"),
     }
 }
@@ -66,7 +69,11 @@ fn write_pipes(out: &mut String) -> fmt::Result {
     out.write_str("\n## Pipes\n\nSeveral may follow each other; they work from left to right.\n\n")?;
     out.write_str("| pipe | on | does |\n|---|---|---|\n")?;
     for pipe in PIPES {
-        let on = if pipe.needs == Piped::Lines { "lines" } else { "the configuration" };
+        let on = match pipe.needs {
+            Piped::No | Piped::Lines => "lines",
+            Piped::Entries => "alarms and handlers",
+            Piped::Configuration => "the configuration",
+        };
         let arguments = pipe.arguments.iter().map(Argument::usage);
         let usage = std::iter::once(pipe.word.to_owned()).chain(arguments).collect::<Vec<_>>().join(" ");
         writeln!(out, "| `{}` | {on} | {} |", usage.replace('|', "\\|"), pipe.help)?;

@@ -1,9 +1,30 @@
 //! The one table of commands: running, abbreviation, completion, `?`, `help` and the reference are read from it.
 
-use super::command::{Argument, Command, Mode, Piped, Purpose, Tree};
-use super::{commit, edit, file, session, show};
-use Argument::{Choice, CommandName, Keyword, Line, Number, Option, Path, Statement, Text};
+use super::command::{Argument, Command, Mode, Piped, Purpose, Tree, Values};
+use super::{alarms, commit, edit, file, session, show};
+use Argument::{AlarmId, Choice, CommandName, Keyword, Line, Number, Option, Path, Statement, Text};
 use Mode::{Configuration, Operational};
+
+/// A text behind a word, that may be left out.
+const fn text(word: &'static str, help: &'static str) -> Argument {
+    Option { word, value: "TEXT", values: Values::Any, required: false, help }
+}
+
+/// What narrows a list of alarms down.
+const fn only(word: &'static str, value: &'static str, values: Values, help: &'static str) -> Argument {
+    Option { word, value, values, required: false, help }
+}
+
+/// What an operator says of an alarm.
+const fn part(word: &'static str, value: &'static str, values: Values, help: &'static str) -> Argument {
+    Option { word, value, values, required: true, help }
+}
+
+const RESOURCE_TYPE: Argument =
+    part("resource-type", "TYPE", Values::ResourceTypes, "What kind of resource it is about");
+const RESOURCE: Argument = part("resource", "RESOURCE", Values::Resources, "Which resource it is about");
+const ALARM_TYPE: Argument = part("alarm-type", "TYPE", Values::AlarmTypes, "What is wrong with the resource");
+const QUALIFIER: Argument = text("qualifier", "What tells apart alarms of one type on one resource");
 
 const ON_OFF: &[Argument] = &[Choice { words: &[("on", "Switches it on"), ("off", "Switches it off")] }];
 
@@ -59,6 +80,32 @@ pub(super) static COMMANDS: &[Command] = &[
         run: session::close,
     },
     Command {
+        words: &["request", "alarms", "clear"],
+        mode: Operational,
+        help: "Says that an alarm of this node is gone",
+        about: "It takes back what was said by hand; what other sources report still stands. It is stored when the command \
+                returns.",
+        arguments: &[RESOURCE_TYPE, RESOURCE, ALARM_TYPE, QUALIFIER],
+        piped: Piped::No,
+        run: alarms::clear,
+    },
+    Command {
+        words: &["request", "alarms", "raise"],
+        mode: Operational,
+        help: "Says that an alarm of this node stands",
+        about: "Handlers are told if that changes anything. It is stored when the command returns.",
+        arguments: &[
+            RESOURCE_TYPE,
+            RESOURCE,
+            ALARM_TYPE,
+            part("severity", "SEVERITY", Values::Severities, "How bad it is"),
+            QUALIFIER,
+            text("text", "One line for people; without it the alarm keeps the one that it has"),
+        ],
+        piped: Piped::No,
+        run: alarms::raise,
+    },
+    Command {
         words: &["set", "cli", "alarms"],
         mode: Operational,
         help: "Shows alarms above the line being typed, or does not",
@@ -95,6 +142,24 @@ pub(super) static COMMANDS: &[Command] = &[
         run: session::set_screen_width,
     },
     Command {
+        words: &["show", "alarms"],
+        mode: Operational,
+        help: "Shows the alarms that stand",
+        about: "The worst first, of one severity the newest first. With an identifier, or how one begins, all that is known \
+                of that alarm.",
+        arguments: &[
+            Keyword { word: "all", help: "Shows those that are cleared, too" },
+            Keyword { word: "detail", help: "Shows all that is known of each" },
+            only("severity", "SEVERITY", Values::Severities, "Shows those of one severity"),
+            only("resource-type", "TYPE", Values::ResourceTypes, "Shows those of one kind of resource"),
+            only("resource", "RESOURCE", Values::Resources, "Shows those of one resource"),
+            only("alarm-type", "TYPE", Values::AlarmTypes, "Shows those of one type"),
+            AlarmId { help: "Identifier of an alarm, or at least four digits that it begins with" },
+        ],
+        piped: Piped::Entries,
+        run: alarms::show,
+    },
+    Command {
         words: &["show", "cli"],
         mode: Operational,
         help: "Shows the settings of this session",
@@ -111,6 +176,15 @@ pub(super) static COMMANDS: &[Command] = &[
         arguments: &[Path { purpose: Purpose::Existing, tree: Tree::Running, help: "A place in the configuration" }],
         piped: Piped::Configuration,
         run: show::running,
+    },
+    Command {
+        words: &["show", "handlers"],
+        mode: Operational,
+        help: "Shows how the alarm handlers fare",
+        about: "What was delivered and given up is counted since the element started.",
+        arguments: &[],
+        piped: Piped::Entries,
+        run: alarms::handlers,
     },
     Command {
         words: &["show", "system", "commit"],
@@ -138,8 +212,8 @@ pub(super) static COMMANDS: &[Command] = &[
         arguments: &[
             Keyword { word: "check", help: "Only checks whether a commit would be refused" },
             Keyword { word: "and-quit", help: "Leaves configuration mode when it succeeds" },
-            Option { word: "comment", value: "TEXT", help: "A comment kept with the commit" },
-            Option { word: "label", value: "TEXT", help: "A label kept with the commit" },
+            text("comment", "A comment kept with the commit"),
+            text("label", "A label kept with the commit"),
         ],
         piped: Piped::No,
         run: commit::commit,

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 /// Entries looked at for one answer at most: with the look-up by prefix far more than are shown, and a bound on time
 /// where the keys have no order that a prefix follows.
-const SCANNED_MAX: usize = 50_000;
+pub(super) const SCANNED_MAX: usize = 50_000;
 
 /// What is looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

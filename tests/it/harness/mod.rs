@@ -4,6 +4,7 @@
 
 #![allow(clippy::panic, reason = "a wait that fails ends its test and shows what was there instead")]
 
+pub(crate) mod element;
 pub(crate) mod http;
 pub(crate) mod process;
 pub(crate) mod pty;

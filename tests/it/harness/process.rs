@@ -10,6 +10,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::time::Duration;
 
 /// The program under test.
 pub(crate) const ANNUNCIATOR: &str = env!("CARGO_BIN_EXE_annunciator");
@@ -72,18 +73,27 @@ impl Process {
         Self { child, lines, stdout: String::new(), stderr: String::new(), clock: Clock::system() }
     }
 
-    /// Waits for a line that holds `text`, on either output, and returns it: the ready line with its port, usually.
+    /// Waits for a line that holds `text`, on either output, and returns it.
     pub(crate) fn wait_for_line(&mut self, text: &str) -> String {
+        self.wait_for(text, |_, line| line.contains(text))
+    }
+
+    /// Waits for a line on standard output that begins with `text`, and returns it: the ready line with its port, usually.
+    pub(crate) fn wait_for_line_beginning(&mut self, text: &str) -> String {
+        self.wait_for(text, |output, line| output == Output::Stdout && line.starts_with(text))
+    }
+
+    fn wait_for(&mut self, text: &str, is_it: impl Fn(Output, &str) -> bool) -> String {
         let start = self.clock.elapsed();
-        while let Some(line) = self.next_line(start) {
-            if line.contains(text) {
+        while let Some((output, line)) = self.next_line(start) {
+            if is_it(output, &line) {
                 return line;
             }
         }
         panic!("no line with `{text}` came; stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
     }
 
-    fn next_line(&mut self, start: std::time::Duration) -> Option<String> {
+    fn next_line(&mut self, start: Duration) -> Option<(Output, String)> {
         let left = WITHIN.checked_sub(self.clock.elapsed().saturating_sub(start))?;
         match self.lines.recv_timeout(left) {
             Ok((output, line)) => {
@@ -91,7 +101,7 @@ impl Process {
                     Output::Stdout => self.stdout.push_str(&line),
                     Output::Stderr => self.stderr.push_str(&line),
                 }
-                Some(line)
+                Some((output, line))
             }
             Err(RecvTimeoutError::Disconnected | RecvTimeoutError::Timeout) => None,
         }

@@ -1,0 +1,167 @@
+//! An element of a test's own: the program in a temporary folder, on a port that the system chooses, with shells on it.
+
+use super::process::{ANNUNCIATOR, Finished, Process};
+use super::{WITHIN, environment};
+use annunciator::persist;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// A folder for files, and for the data of the elements that are started in it, one after the other.
+pub(crate) struct Home(tempfile::TempDir);
+
+/// The flag that keeps elements of parallel tests off each other's ports.
+const FREE_PORT: [&str; 2] = ["--http-listen", "127.0.0.1:0"];
+
+/// What an element writes on standard output once it can be used.
+const READY: &str = "annunciator ready:";
+
+impl Home {
+    pub(crate) fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    /// Makes a home with files in it.
+    pub(crate) fn with(files: &[(&str, &str)]) -> Self {
+        let home = Self::new();
+        files.iter().for_each(|(name, text)| home.write(name, text));
+        home
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// Returns the folder that elements started here keep everything in.
+    pub(crate) fn data(&self) -> PathBuf {
+        self.path().join("data")
+    }
+
+    /// Writes a file, and the folders that it is in.
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        let file = self.path().join(name);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        persist::write_atomically(&file, text.as_bytes(), 0o600).unwrap();
+    }
+
+    /// Starts an element and waits until it is ready.
+    pub(crate) fn start(&self, arguments: &[&str]) -> Element {
+        self.start_as_configured(&[&FREE_PORT, arguments].concat())
+    }
+
+    /// Starts an element that listens where its configuration or its arguments say.
+    pub(crate) fn start_as_configured(&self, arguments: &[&str]) -> Element {
+        let mut process = Process::start(&[&["run"], arguments].concat(), self.path());
+        let ready = process.wait_for_line_beginning(READY);
+        Element { process, ready }
+    }
+
+    /// Starts an element that is expected to end by itself.
+    pub(crate) fn run_to_end(&self, arguments: &[&str]) -> Finished {
+        self.annunciator(&[&["run"], &FREE_PORT[..], arguments].concat(), "")
+    }
+
+    /// Runs the program to its end, with a text on its standard input.
+    pub(crate) fn annunciator(&self, arguments: &[&str], input: &str) -> Finished {
+        let mut child = Command::new(ANNUNCIATOR)
+            .args(arguments)
+            .current_dir(self.path())
+            .env_clear()
+            .envs(environment(self.path()))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // A program that does not read its input may have closed it.
+        drop(child.stdin.take().unwrap().write_all(input.as_bytes()));
+        let output = child.wait_with_output().unwrap();
+        Finished {
+            code: output.status.code(),
+            signal: std::os::unix::process::ExitStatusExt::signal(&output.status),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    /// Runs commands in a shell, each given by `-c`.
+    pub(crate) fn shell(&self, commands: &[&str]) -> Finished {
+        let arguments: Vec<&str> =
+            std::iter::once("shell").chain(commands.iter().flat_map(|command| ["-c", command])).collect();
+        self.annunciator(&arguments, "")
+    }
+
+    /// Runs commands that must succeed without a word on standard error, and returns what they print.
+    pub(crate) fn told(&self, commands: &[&str]) -> String {
+        let finished = self.shell(commands);
+        assert_eq!((finished.code, finished.stderr.as_str()), (Some(0), ""), "{commands:?}: {}", finished.stdout);
+        finished.stdout
+    }
+
+    /// Commits changes, each a line of configuration mode.
+    pub(crate) fn commit(&self, changes: &[&str]) {
+        let said = self.told(&[&["configure"], changes, &["commit"]].concat());
+        assert_eq!(said, "Commit complete.\n", "{changes:?}");
+    }
+
+    /// Returns running as `set` lines.
+    pub(crate) fn running(&self) -> String {
+        self.told(&["show configuration | display set"])
+    }
+}
+
+/// An element that runs; killed when dropped.
+pub(crate) struct Element {
+    pub(crate) process: Process,
+    ready: String,
+}
+
+impl Element {
+    /// Returns the line that said it was ready.
+    pub(crate) fn ready(&self) -> &str {
+        &self.ready
+    }
+
+    /// Returns the revision that it started with.
+    pub(crate) fn revision(&self) -> u64 {
+        let (_, rest) = self.ready.split_once("revision ").unwrap();
+        rest.split(',').next().unwrap().parse().unwrap()
+    }
+
+    /// Returns where it listened for HTTP when it was ready.
+    pub(crate) fn http(&self) -> SocketAddr {
+        self.ready.trim_end().split_once("http://").unwrap().1.parse().unwrap()
+    }
+
+    /// Asks it to stop, and checks that it drains.
+    pub(crate) fn stop(self) -> Finished {
+        let finished = self.process.terminate();
+        assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+        finished
+    }
+}
+
+/// Returns whether a listener answers HTTP, whatever it answers.
+pub(crate) fn answers_http(address: SocketAddr) -> bool {
+    let Ok(mut stream) = TcpStream::connect_timeout(&address, WITHIN) else { return false };
+    stream.set_read_timeout(Some(WITHIN)).unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer.starts_with("HTTP/1.1 ")
+}
+
+/// Returns the files below a folder, sockets and folders left out.
+pub(crate) fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files_below(&path));
+        } else if path.is_file() {
+            found.push(path);
+        }
+    }
+    found
+}
