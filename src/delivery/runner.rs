@@ -167,6 +167,7 @@ impl Runner {
             if let Some(progress) = running.lane.progress(now) {
                 self.desk.put(progress);
             }
+            running.show();
         }
         if let Err(error) = self.desk.flush().await {
             let error = &error as &dyn std::error::Error;
