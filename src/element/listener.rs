@@ -126,7 +126,10 @@ impl Listener {
             }
             _ => (format!("cannot listen on `{shown}`: {error}"), "the address must be one of this machine's"),
         };
-        Diagnostic::error(said).on(path).hint(hint)
+        match wanted {
+            Wanted::Configured(_) => Diagnostic::error(said).on(path).hint(hint),
+            Wanted::Fixed(_) => Diagnostic::error(said).hint("choose another address with `--http-listen`"),
+        }
     }
 
     fn apply(&self, wanted: Wanted, server: HttpServer) -> impl FnOnce() + Send + use<> {

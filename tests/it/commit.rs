@@ -21,8 +21,12 @@ fn a_part_that_cannot_follow_refuses_the_commit_and_keeps_serving() {
     let set = format!("set system http-server port {}", taken.local_addr().unwrap().port());
     let said = home.shell(&["configure", "set environments environment name x", &set, "commit"]);
     assert_eq!((said.code, said.stdout.as_str()), (Some(2), ""), "{}", said.stderr);
-    assert!(said.stderr.contains("cannot listen on 127.0.0.1:"), "{}", said.stderr);
-    assert!(said.stderr.contains("system/http-server/port\nhint: choose a free port"), "{}", said.stderr);
+    assert!(said.stderr.contains("cannot listen on `127.0.0.1:"), "{}", said.stderr);
+    assert!(
+        said.stderr.contains("system/http-server/port\nhint: choose another port, or stop what listens there"),
+        "{}",
+        said.stderr
+    );
     assert_eq!(home.running(), before);
     assert!(answers_http(listening));
 

@@ -2,9 +2,10 @@
 
 use annunciator::clock::Clock;
 use annunciator::datastore::{BootInput, BootOptions, Datastore, boot};
+use annunciator::delivery::{HandlerState, HandlerStatus};
 use annunciator::handler::Kind;
 use annunciator::ledger::{Ledger, LedgerOptions};
-use annunciator::management::{HandlerStatus, HandlerStatuses, Management};
+use annunciator::management::{HandlerStatuses, Management};
 use annunciator::secret::KeyRing;
 use annunciator::store::Store;
 use annunciator::task::Scope;
@@ -31,7 +32,7 @@ impl HandlerStatuses for Handlers {
             id: "wh1".to_owned(),
             kind: Kind::Webhook,
             destination: "https://alarms.example:443/in".to_owned(),
-            state: "idle",
+            state: HandlerState::Idle,
             waiting: 0,
             delivered: 12,
             given_up: 0,
@@ -40,7 +41,7 @@ impl HandlerStatuses for Handlers {
         };
         let ill = HandlerStatus {
             id: "wh2".to_owned(),
-            state: "retrying",
+            state: HandlerState::Retrying,
             waiting: 3,
             delivered: 0,
             given_up: 1,
