@@ -244,9 +244,9 @@ pub fn parse_value(
 
 /// Checks a secret's clear text against its type without quoting it back.
 fn check_secret(tree: &DataTree, node: &SchemaNode, ty: &Type, clear: &str) -> Result<(), Diagnostic> {
-    Value::parse(tree.schema(), ty, clear)
-        .map(|_| ())
-        .map_err(|_| Diagnostic::error(format!("`{}`: the secret does not fit its type `{}`", node.name, ty.name)))
+    Value::parse(tree.schema(), ty, clear).map(|_| ()).map_err(|_| {
+        Diagnostic::error(format!("`{}`: the secret does not fit its type `{}`", node.name, ty.shown_name()))
+    })
 }
 
 /// Returns what a node is called in messages.

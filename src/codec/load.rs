@@ -322,7 +322,7 @@ impl Loader<'_, '_> {
             let fault = Diagnostic::error(format!(
                 "`{}` is a {}: expected a value of it, found {}",
                 leaf.name,
-                ty.name,
+                ty.shown_name(),
                 node.described(self.notation)
             ));
             let fault = match style {

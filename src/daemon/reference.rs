@@ -88,6 +88,6 @@ fn describe(schema: &SchemaTree, ty: &Type) -> String {
             format!("name of a `{}`", holder.name)
         }
         BaseType::Union(members) => members.iter().map(|m| describe(schema, m)).collect::<Vec<_>>().join(" or "),
-        _ => ty.name.rsplit(':').next().unwrap_or(&ty.name).to_owned(),
+        _ => ty.shown_name().to_owned(),
     }
 }

@@ -158,7 +158,7 @@ impl<'t> Validator<'t> {
 
     fn missing(&mut self, path: &DataPath, node: &SchemaNode) {
         let parent = &self.node(node.data_parent).name;
-        let expected = node.ty().map_or_else(String::new, |ty| format!(" ({})", ty.name));
+        let expected = node.ty().map_or_else(String::new, |ty| format!(" ({})", ty.shown_name()));
         let diagnostic = Diagnostic::error(format!("`{}` is mandatory in `{parent}` and is not configured", node.name))
             .hint(format!("set `{}`{expected}", node.name));
         self.report(&path.child(node.id), diagnostic);

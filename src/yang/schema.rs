@@ -255,6 +255,14 @@ pub struct Type {
     pub units: Option<Arc<str>>,
 }
 
+impl Type {
+    /// Returns the name without the prefix that the schema writes in front of it: what people are told.
+    #[must_use]
+    pub fn shown_name(&self) -> &str {
+        self.name.rsplit_once(':').map_or(&self.name, |(_, local)| local)
+    }
+}
+
 /// A built-in type with its restrictions.
 #[derive(Debug, Clone)]
 pub enum BaseType {
