@@ -182,9 +182,13 @@ fn history_is_kept_for_each_mode_and_holds_no_secret() {
     pty.wait_for_last_row("(<secret>): ******", WITHIN);
     pty.send("\r");
     pty.wait_for("6 characters", WITHIN);
-    for line in ["show one\r", "hide s3cr3t\r", "configure\r", "show two\r", "exit\r"] {
-        pty.send(line);
-    }
+    pty.send("show one\r");
+    pty.wait_for("shown one", WITHIN);
+    pty.send("hide s3cr3t\rconfigure\r");
+    pty.wait_for_last_row("ann@lab%", WITHIN);
+    pty.send("show two\r");
+    pty.wait_for("shown two", WITHIN);
+    pty.send("exit\r");
     pty.wait_for_last_row("ann@lab>", WITHIN);
     pty.send("\x04");
     pty.wait_for("left with 0", WITHIN);
