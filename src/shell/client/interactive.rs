@@ -81,7 +81,10 @@ pub(super) fn run(mut stream: UnixStream, options: &Options) -> Result<Outcome, 
     let (signals, signal_events) = (Arc::clone(&link), events_in.clone());
     let stop = Arc::new(tokio::sync::Notify::new());
     let stopped = Arc::clone(&stop);
-    spawn("shell signals", move || obey_signals(&signals, &signal_events, &stopped))?;
+    let (caught, catching) = mpsc::channel();
+    spawn("shell signals", move || obey_signals(&signals, &signal_events, &stopped, &caught))?;
+    // A Ctrl-C before signals are caught would end this process. An error is a sender that is gone: none can be caught.
+    catching.recv().ok();
     spawn("shell messages", move || link.read(stream, &events_in, &answers_in))?;
     spawn("shell", move || {
         let outcome = shell.run();
@@ -132,7 +135,8 @@ fn print_above(editor: &mut Editor<Mask, FileHistory>, texts: Receiver<String>) 
 }
 
 /// Interrupts the running line at Ctrl-C, and ends the session in order when the process is told to end.
-fn obey_signals(link: &Link, events: &SyncSender<Event>, stop: &tokio::sync::Notify) {
+/// Says by `caught` that it does from then on.
+fn obey_signals(link: &Link, events: &SyncSender<Event>, stop: &tokio::sync::Notify, caught: &mpsc::Sender<()>) {
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_io().build() else { return };
     runtime.block_on(async {
         let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hang_up)) =
@@ -140,6 +144,8 @@ fn obey_signals(link: &Link, events: &SyncSender<Event>, stop: &tokio::sync::Not
         else {
             return;
         };
+        // The other side waits for it, or is gone with the session.
+        caught.send(()).ok();
         loop {
             tokio::select! {
                 Some(()) = interrupt.recv() => {

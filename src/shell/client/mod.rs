@@ -205,8 +205,8 @@ fn send(stream: &mut UnixStream, message: &FromClient) -> Result<(), Lost> {
 
 /// Tells the person what is wrong, on standard error.
 fn complain(diagnostic: &Diagnostic) {
-    // When standard error is closed there is nobody to tell.
-    drop(writeln!(io::stderr(), "{diagnostic}"));
+    // In one piece: the editor may be drawing its prompt. When standard error is closed there is nobody to tell.
+    drop(io::stderr().write_all(format!("{diagnostic}\n").as_bytes()));
 }
 
 /// Runs lines as a script and returns what came out of it.
