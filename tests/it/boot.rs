@@ -243,7 +243,8 @@ fn a_folder_of_files_is_merged_in_name_order() {
     ]);
     // `config/` is where files are looked for when none is named.
     let _element = home.start(&[]);
-    let merged = "set environments environment name second\nset facilities http client c1\nset system revisions-kept 9\n";
+    let merged =
+        "set environments environment name second\nset facilities http client c1\nset system revisions-kept 9\n";
     assert_eq!(home.running(), merged);
 }
 

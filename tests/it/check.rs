@@ -61,7 +61,9 @@ fn a_fault_in_a_secret_does_not_quote_it() {
         ("a.set", format!("set facilities http client c1 http-basic-authn username ann password {long}\n")),
         (
             "a.yaml",
-            format!("facilities: {{http: {{client: [{{id: c, http-basic-authn: {{username: u, password: {long}}}}}]}}}}\n"),
+            format!(
+                "facilities: {{http: {{client: [{{id: c, http-basic-authn: {{username: u, password: {long}}}}}]}}}}\n"
+            ),
         ),
     ] {
         let home = Home::with(&[(file, text.as_str())]);

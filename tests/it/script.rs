@@ -183,7 +183,9 @@ fn what_is_shown_loads_again_in_the_same_element() {
     let said = home.annunciator(&["shell"], &typed);
     assert_eq!(said.stdout, "No modifications to commit.\n", "{}", said.stderr);
 
-    for (notation, name) in [("curly", "shown.conf"), ("json", "shown.json"), ("yaml", "shown.yaml"), ("set", "shown.set")] {
+    for (notation, name) in
+        [("curly", "shown.conf"), ("json", "shown.json"), ("yaml", "shown.yaml"), ("set", "shown.set")]
+    {
         home.write(name, &home.told(&[&format!("show configuration | display {notation}")]));
         home.commit(&["delete facilities http client c1"]);
         let revision: u64 = element.revision();
