@@ -117,7 +117,9 @@ pub(super) fn run(
                 return Ok(Outcome::Failed);
             }
         };
-        stream.write_all(&frame)?;
+        if let Err(error) = stream.write_all(&frame) {
+            return Err(parting(&mut stream, Lost::from(error)));
+        }
         match finish(&mut stream, id, &place, &mut files, outputs)? {
             Ended::With(Status::Done) => {}
             Ended::With(Status::Closed) => return Ok(Outcome::Done),
@@ -126,6 +128,16 @@ pub(super) fn run(
         }
     }
     Ok(Outcome::Done)
+}
+
+/// Returns what the daemon said when it left; `unsaid` when it left without a word.
+fn parting(stream: &mut UnixStream, unsaid: Lost) -> Lost {
+    while let Ok(message) = receive(stream) {
+        if let FromDaemon::Goodbye { reason } = message {
+            return Lost::goodbye(&reason);
+        }
+    }
+    unsaid
 }
 
 enum Ended {

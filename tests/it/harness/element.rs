@@ -68,6 +68,11 @@ impl Home {
         Process::start_with_input(arguments, input, self.path()).finish()
     }
 
+    /// Opens a shell that takes lines as they are typed, without a terminal.
+    pub(crate) fn open_shell(&self) -> Process {
+        Process::start_with_open_input(&["shell"], self.path())
+    }
+
     /// Runs commands in a shell, each given by `-c`.
     pub(crate) fn shell(&self, commands: &[&str]) -> Finished {
         let arguments: Vec<&str> =

@@ -64,6 +64,17 @@ impl Process {
         process
     }
 
+    /// Starts the program under test with its input open for [`Process::type_line`].
+    pub(crate) fn start_with_open_input(arguments: &[&str], folder: &Path) -> Self {
+        Self::spawn(ANNUNCIATOR, arguments, folder, Stdio::piped())
+    }
+
+    /// Gives the program a line of input; one that has ended takes none.
+    pub(crate) fn type_line(&mut self, line: &str) {
+        let stdin = self.child.stdin.as_mut().expect("the input is open");
+        drop(writeln!(stdin, "{line}").and_then(|()| stdin.flush()));
+    }
+
     /// Starts any program.
     pub(crate) fn start_program<A: AsRef<OsStr>>(program: &str, arguments: &[A], folder: &Path) -> Self {
         Self::spawn(program, arguments, folder, Stdio::null())
@@ -106,8 +117,21 @@ impl Process {
         panic!("no line with `{text}` came; stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
     }
 
+    /// Counts the lines that hold `text` and come within a time, all of which passes.
+    pub(crate) fn lines_within(&mut self, time: Duration, text: &str) -> u64 {
+        let (start, mut count) = (self.clock.elapsed(), 0);
+        while let Some((_, line)) = self.next_line_within(start, time) {
+            count += u64::from(line.contains(text));
+        }
+        count
+    }
+
     fn next_line(&mut self, start: Duration) -> Option<(Output, String)> {
-        let left = WITHIN.checked_sub(self.clock.elapsed().saturating_sub(start))?;
+        self.next_line_within(start, WITHIN)
+    }
+
+    fn next_line_within(&mut self, start: Duration, time: Duration) -> Option<(Output, String)> {
+        let left = time.checked_sub(self.clock.elapsed().saturating_sub(start))?;
         match self.lines.recv_timeout(left) {
             Ok((output, line)) => {
                 match output {
@@ -133,6 +157,7 @@ impl Process {
 
     /// Waits for the end, with all that was said.
     pub(crate) fn finish(mut self) -> Finished {
+        drop(self.child.stdin.take());
         let start = self.clock.elapsed();
         while self.next_line(start).is_some() {}
         assert!(self.clock.elapsed().saturating_sub(start) < WITHIN, "the process did not end:\n{}", self.stderr);
