@@ -11,10 +11,13 @@ mod boot;
 mod check;
 mod commit;
 mod crash;
+mod crash_delivery;
 mod deliveries;
 mod harness;
 mod intake;
 mod listener;
+#[path = "../peers/mod.rs"]
+mod peers;
 mod receive;
 mod restart;
 mod script;

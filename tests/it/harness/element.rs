@@ -122,6 +122,11 @@ impl Element {
         self.ready.trim_end().split_once("http://").unwrap().1.parse().unwrap()
     }
 
+    /// Kills it as a loss of power would.
+    pub(crate) fn crash(self) -> Finished {
+        self.process.crash()
+    }
+
     /// Asks it to stop, and checks that it drains.
     pub(crate) fn stop(self) -> Finished {
         let finished = self.process.terminate();
