@@ -16,6 +16,7 @@ mod listener;
 mod receive;
 mod restart;
 mod script;
+mod session;
 mod shell_client;
 mod transport;
 mod webhook;
