@@ -21,6 +21,7 @@ mod peers;
 mod receive;
 mod restart;
 mod script;
+mod session;
 mod shell_client;
 mod transcripts;
 mod transport;

@@ -4,7 +4,9 @@
 mod prometheus;
 mod schema;
 
-use std::path::Path;
+use std::ffi::OsStr;
+use std::io::ErrorKind;
+use std::process::Command;
 
 /// Returns whether a program can be started; says that the test is skipped when it cannot.
 fn has(program: &str) -> bool {
@@ -16,7 +18,24 @@ fn has(program: &str) -> bool {
     found
 }
 
-/// Returns the folder of the package.
-fn package() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
+/// How a peer judged.
+#[derive(Debug)]
+pub(crate) struct Judged {
+    pub(crate) accepts: bool,
+    /// All that it wrote.
+    pub(crate) said: String,
+}
+
+/// Runs a peer; `None`, and a word about it, when it is not installed.
+pub(crate) fn ask<A: AsRef<OsStr>>(program: &str, arguments: &[A]) -> Option<Judged> {
+    let output = match Command::new(program).args(arguments).output() {
+        Ok(output) => output,
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            eprintln!("skipped: `{program}` is not installed");
+            return None;
+        }
+        Err(error) => panic!("`{program}` cannot be run: {error}"),
+    };
+    let said = [output.stdout, output.stderr].concat();
+    Some(Judged { accepts: output.status.success(), said: String::from_utf8_lossy(&said).into_owned() })
 }
