@@ -88,7 +88,9 @@ pub async fn start(options: &StartOptions) -> Result<Running, Stopped> {
     if let (Some(_), None) = (options.http_listen, http.address()) {
         // Whoever names an address waits for it there; a stored one that cannot be had keeps nobody from the shell.
         let mut all = Diagnostics::new();
-        refusals.into_iter().for_each(|(_, diagnostics)| all.extend(diagnostics));
+        for (_, diagnostics) in refusals {
+            all.extend(diagnostics);
+        }
         return Err(Stopped::Refused(all));
     }
     for (participant, diagnostics) in &refusals {

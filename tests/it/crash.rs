@@ -19,14 +19,15 @@ const ACKNOWLEDGED: &str = "Commit complete.";
 /// Rounds of killing at any moment: enough for every phase of a commit to be hit in most runs.
 const ROUNDS: u64 = 20;
 
+fn severity(number: u64) -> &'static str {
+    if number.is_multiple_of(2) { "minor" } else { "major" }
+}
+
 /// What each numbered commit makes of several parts of the tree; all of it or nothing must be found.
 fn change(number: u64) -> Vec<String> {
     let mut lines = vec![
         format!("set environments environment name n{number}"),
-        format!(
-            "set environments environment alarms ingest default-severity {}",
-            ["minor", "major"][number as usize % 2]
-        ),
+        format!("set environments environment alarms ingest default-severity {}", severity(number)),
         format!("set facilities http client c{} scheme http", number % 5),
         format!("set facilities http client fixed connect-timeout {}", number % 250),
         format!("set facilities http client fixed http-basic-authn username u{number} password p{number}"),
@@ -46,7 +47,9 @@ fn expected(number: u64) -> String {
     if number == 0 {
         return String::new();
     }
-    let clients: String = clients.iter().map(|n| format!("set facilities http client c{n} scheme http\n")).collect();
+    let clients: Vec<String> =
+        clients.iter().map(|n| format!("set facilities http client c{n} scheme http\n")).collect();
+    let clients = clients.concat();
     format!(
         "set environments environment name n{number}\n\
          set environments environment alarms ingest default-severity {}\n\
@@ -54,7 +57,7 @@ fn expected(number: u64) -> String {
          set facilities http client fixed connect-timeout {}\n\
          set facilities http client fixed http-basic-authn username u{number}\n\
          set system revisions-kept {}\n",
-        ["minor", "major"][number as usize % 2],
+        severity(number),
         number % 250,
         100 + number
     )
@@ -124,8 +127,7 @@ fn a_death_at_a_later_commit_keeps_those_before() {
 fn a_death_at_the_first_start_leaves_no_half_loaded_file() {
     // A start prepares before there is anything to lose, so that point is not one of its own.
     for (point, is_durable) in POINTS.into_iter().skip(1) {
-        let lines: String = change(1).iter().map(|line| format!("{line}\n")).collect();
-        let home = Home::with(&[("a.set", &lines)]);
+        let home = Home::with(&[("a.set", &change(1).join("\n"))]);
         let died = home.run_to_end(&["--config", "a.set", "--crash-at", point]);
         assert_eq!((died.signal, died.stdout.as_str()), (Some(Signal::SIGABRT as i32), ""), "{point}");
         // Without the file, what is on the disk shows; with it, an empty store loads it.

@@ -24,7 +24,9 @@ impl Home {
     /// Makes a home with files in it.
     pub(crate) fn with(files: &[(&str, &str)]) -> Self {
         let home = Self::new();
-        files.iter().for_each(|(name, text)| home.write(name, text));
+        for (name, text) in files {
+            home.write(name, text);
+        }
         home
     }
 
