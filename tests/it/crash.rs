@@ -47,9 +47,8 @@ fn expected(number: u64) -> String {
     if number == 0 {
         return String::new();
     }
-    let clients: Vec<String> =
-        clients.iter().map(|n| format!("set facilities http client c{n} scheme http\n")).collect();
-    let clients = clients.concat();
+    let lines: Vec<String> = clients.iter().map(|n| format!("set facilities http client c{n} scheme http\n")).collect();
+    let clients = lines.concat();
     format!(
         "set environments environment name n{number}\n\
          set environments environment alarms ingest default-severity {}\n\
@@ -127,7 +126,8 @@ fn a_death_at_a_later_commit_keeps_those_before() {
 fn a_death_at_the_first_start_leaves_no_half_loaded_file() {
     // A start prepares before there is anything to lose, so that point is not one of its own.
     for (point, is_durable) in POINTS.into_iter().skip(1) {
-        let home = Home::with(&[("a.set", &change(1).join("\n"))]);
+        let lines = format!("{}\n", change(1).join("\n"));
+        let home = Home::with(&[("a.set", &lines)]);
         let died = home.run_to_end(&["--config", "a.set", "--crash-at", point]);
         assert_eq!((died.signal, died.stdout.as_str()), (Some(Signal::SIGABRT as i32), ""), "{point}");
         // Without the file, what is on the disk shows; with it, an empty store loads it.
