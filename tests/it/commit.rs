@@ -3,25 +3,28 @@
 use crate::harness::element::{Home, answers_http};
 use std::net::TcpListener;
 
+/// A loopback address that no other test uses, so that a port that is free on it stays free.
+const ALONE: &str = "127.77.0.1";
+
 fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    TcpListener::bind((ALONE, 0)).unwrap().local_addr().unwrap().port()
 }
 
 #[test]
 fn a_part_that_cannot_follow_refuses_the_commit_and_keeps_serving() {
     let port = free_port();
-    let home = Home::with(&[("a.set", &format!("set system http-server port {port}\n"))]);
+    let home = Home::with(&[("a.set", &format!("set system http-server address {ALONE} port {port}\n"))]);
     let element = home.start_as_configured(&["--config", "a.set"]);
     let listening = element.http();
-    assert_eq!(listening.port(), port);
+    assert_eq!(listening.to_string(), format!("{ALONE}:{port}"));
     assert!(answers_http(listening));
     let before = home.running();
 
-    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = TcpListener::bind((ALONE, 0)).unwrap();
     let set = format!("set system http-server port {}", taken.local_addr().unwrap().port());
     let said = home.shell(&["configure", "set environments environment name x", &set, "commit"]);
     assert_eq!((said.code, said.stdout.as_str()), (Some(2), ""), "{}", said.stderr);
-    assert!(said.stderr.contains("cannot listen on `127.0.0.1:"), "{}", said.stderr);
+    assert!(said.stderr.contains(&format!("cannot listen on `{ALONE}:")), "{}", said.stderr);
     assert!(
         said.stderr.contains("system/http-server/port\nhint: choose another port, or stop what listens there"),
         "{}",
@@ -32,7 +35,7 @@ fn a_part_that_cannot_follow_refuses_the_commit_and_keeps_serving() {
 
     let free = free_port();
     home.commit(&[&format!("set system http-server port {free}")]);
-    assert!(answers_http(([127, 0, 0, 1], free).into()));
+    assert!(answers_http(format!("{ALONE}:{free}").parse().unwrap()));
     element.stop();
 }
 

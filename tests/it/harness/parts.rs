@@ -7,7 +7,7 @@ use annunciator::handler::Kind;
 use annunciator::ledger::{Ledger, LedgerOptions};
 use annunciator::management::{HandlerStatuses, Management};
 use annunciator::secret::KeyRing;
-use annunciator::store::Store;
+use annunciator::store::{Store, StoreError};
 use annunciator::task::Scope;
 use annunciator::tree::Plan;
 use annunciator::yang::builtin_schema;
@@ -56,7 +56,7 @@ impl HandlerStatuses for Handlers {
 impl Element {
     /// Starts it over a folder, with what an earlier one left there.
     pub(crate) fn start(folder: &Path, clock: &Clock) -> Self {
-        let store = Store::open(folder, clock.clone()).unwrap();
+        let store = open_store(folder, clock);
         let scope = Scope::new();
         let options = BootOptions {
             store: store.clone(),
@@ -78,5 +78,17 @@ impl Element {
     pub(crate) fn stop(self) {
         self.ledger.close();
         self.store.close();
+    }
+}
+
+/// Opens the store once nobody holds its folder: a process that another test is just starting holds a copy of this
+/// process's locks between its fork and its exec.
+fn open_store(folder: &Path, clock: &Clock) -> Store {
+    let watch = Clock::system();
+    loop {
+        match Store::open(folder, clock.clone()) {
+            Err(StoreError::Locked { .. }) if watch.elapsed() < super::WITHIN => std::thread::yield_now(),
+            opened => return opened.unwrap(),
+        }
     }
 }
