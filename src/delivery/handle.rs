@@ -181,7 +181,8 @@ impl LaneChange {
 
     /// Sets the address that links in messages begin with; it is asked for when the change is taken into use.
     pub fn set_base_url(&mut self, base_url: impl FnOnce() -> Option<String> + Send + 'static) {
-        self.steps.push(Step::BaseUrl(BaseUrl(Box::new(base_url))));
+        // First of all: a lane may make attempts as soon as it is open, and each must have the address.
+        self.steps.insert(0, Step::BaseUrl(BaseUrl(Box::new(base_url))));
     }
 
     /// Returns the rows, and what takes the change into use once they are durable.

@@ -123,6 +123,11 @@ impl Runner {
         tokio::pin!(stopped);
         loop {
             self.look_around();
+            // After looking at the journal's end: whatever is below it and was raised after a commit finds that commit's
+            // commands here, so that a handler that is gone is not told of it.
+            while let Ok(command) = self.commands.try_recv() {
+                self.obey(command);
+            }
             self.work();
             let wake_at = self.wake_at();
             let sleep = async {
@@ -228,7 +233,9 @@ impl Runner {
         let room = running.lane.room();
         if room > 0 && !running.is_reading && running.lane.read() < self.newest {
             let from = JournalPosition(running.lane.read().0.saturating_add(1));
-            if let Some(transitions) = self.ledger.read_ring(from, room) {
+            if let Some(mut transitions) = self.ledger.read_ring(from, room) {
+                // The ring may have grown since commands were taken.
+                transitions.retain(|transition| transition.position <= self.newest);
                 offer(&mut running.lane, transitions, room, self.newest);
             } else {
                 running.is_reading = true;
