@@ -4,7 +4,7 @@ use super::{Intake, Pages, announce_alarms};
 use super::{KEY_FILE_NAME, Stopped, builtin_plan, check::tell_warnings, discover, load};
 use crate::clock::Clock;
 use crate::codec::{self, Builder, Format};
-use crate::datastore::{BootInput, BootOptions, Booted, Participant, boot};
+use crate::datastore::{BootInput, BootOptions, Booted, Committed, Participant, boot};
 use crate::delivery::Deliveries;
 use crate::diagnostic::{Diagnostic, Diagnostics, Source};
 use crate::element::{Listener, ListenerOptions, Outbound, OwnUrl, RunningImpact};
@@ -153,6 +153,8 @@ pub async fn start(options: &StartOptions) -> Result<Running, Stopped> {
     scope.spawn("alarm deadlines", async move { deadlines.run_deadlines(&stopping).await });
     let sessions = sessions(&scope, &clock, &node, &notices, &management);
     announce_commits(&scope, &management, &notices);
+    let (confirmations, stopping) = (management.datastore().clone(), scope.clone());
+    scope.spawn("confirmations", async move { confirmations.run_confirmations(&stopping).await });
     let server =
         ShellServer::bind(&options.socket).map_err(|e| Stopped::failed("open the shell's socket", chain(&e)))?;
     server.serve(sessions.clone());
@@ -281,7 +283,10 @@ fn announce_commits(scope: &Scope, management: &Management, notices: &Notices) {
             };
             match committed {
                 Ok(c) => {
-                    notices.send(&format!("Commit performed by {} via {}, revision {}.", c.user, c.via, c.revision));
+                    let comment = c.comment.as_deref().filter(|_| c.via == "rollback").map(|said| format!(": {said}"));
+                    let comment = comment.unwrap_or_default();
+                    let Committed { user, via, revision, .. } = &*c;
+                    notices.send(&format!("Commit performed by {user} via {via}, revision {revision}{comment}."));
                 }
                 // Too many at once to tell each: the next one is told again.
                 Err(tokio::sync::broadcast::error::RecvError::Lagged(_)) => {}

@@ -35,7 +35,7 @@ pub(super) struct Given {
 impl Given {
     /// Returns whether a keyword was given.
     pub(super) fn has(&self, word: &str) -> bool {
-        self.options.iter().any(|(given, _)| *given == word)
+        self.pending == Some(word) || self.options.iter().any(|(given, _)| *given == word)
     }
 
     /// Returns the text given with an option.
@@ -53,10 +53,17 @@ impl Given {
         self.pending
     }
 
+    /// Returns the option that cannot do without its text, which is to come next.
+    pub(super) fn pending_text(&self, arguments: &[Argument]) -> Option<&'static str> {
+        self.pending.filter(|option| counted(arguments, option).is_none())
+    }
+
     /// Returns the arguments that may come next.
     pub(super) fn expects<'a>(&self, arguments: &'a [Argument]) -> Vec<&'a Argument> {
         let open = |argument: &&Argument| match argument {
-            Argument::Keyword { word, .. } | Argument::Option { word, .. } => self.words.is_empty() && !self.has(word),
+            Argument::Keyword { word, .. } | Argument::Option { word, .. } | Argument::Counted { word, .. } => {
+                self.words.is_empty() && !self.has(word)
+            }
             positional => self.words.is_empty() || positional.is_greedy(),
         };
         arguments.iter().filter(open).collect()
@@ -64,6 +71,13 @@ impl Given {
 
     fn step(&mut self, arguments: &'static [Argument], token: &Token, source: &Arc<Source>) -> Result<(), Diagnostic> {
         let span = || token.span(source);
+        if let Some(option) = self.pending
+            && counted(arguments, option).is_some()
+            && !token.word().is_some_and(|word| word.starts_with(|c: char| c.is_ascii_digit()))
+        {
+            self.options.push((option, String::new()));
+            self.pending = None;
+        }
         if let Some(option) = self.pending {
             let Some(text) = token.word() else {
                 return Err(Diagnostic::error(format!("expected a text behind `{option}`")).at(span()));
@@ -78,7 +92,7 @@ impl Given {
         {
             match argument {
                 Argument::Keyword { word, .. } => self.options.push((word, String::new())),
-                Argument::Option { word, .. } => self.pending = Some(word),
+                Argument::Option { word, .. } | Argument::Counted { word, .. } => self.pending = Some(word),
                 _ => {}
             }
             return Ok(());
@@ -94,7 +108,9 @@ impl Given {
     /// Returns the keyword that a word stands for: whole, or begun where nothing else could be meant.
     fn keyword(&self, arguments: &'static [Argument], word: &str) -> Option<&'static Argument> {
         let keyword = |argument: &Argument| match argument {
-            Argument::Keyword { word, .. } | Argument::Option { word, .. } => Some(*word),
+            Argument::Keyword { word, .. } | Argument::Option { word, .. } | Argument::Counted { word, .. } => {
+                Some(*word)
+            }
             _ => None,
         };
         let open: Vec<&'static Argument> =
@@ -111,7 +127,7 @@ impl Given {
     }
 
     fn finish(&self, arguments: &'static [Argument], end: Span) -> Result<(), Diagnostic> {
-        if let Some(option) = self.pending {
+        if let Some(option) = self.pending_text(arguments) {
             return Err(Diagnostic::error(format!("incomplete: expected a text behind `{option}`")).at(end));
         }
         let missing = self.expects(arguments).into_iter().filter(|a| a.is_required()).map(Argument::usage);
@@ -123,8 +139,22 @@ impl Given {
     }
 }
 
+/// Returns the name and the most of the number that may follow a word.
+fn counted(arguments: &[Argument], option: &str) -> Option<(&'static str, u64)> {
+    arguments.iter().find_map(|argument| match argument {
+        Argument::Counted { word, value, most, .. } if *word == option => Some((*value, *most)),
+        _ => None,
+    })
+}
+
 /// Refuses a text behind a word that cannot stand there.
 fn check_option(arguments: &[Argument], option: &str, text: &str) -> Result<(), Diagnostic> {
+    if let Some((value, most)) = counted(arguments, option) {
+        return match text.parse::<u64>() {
+            Ok(number) if (1..=most).contains(&number) => Ok(()),
+            _ => Err(Diagnostic::error(format!("`{text}` is out of range: expected {value}, 1 to {most}"))),
+        };
+    }
     let is_severity = arguments.iter().any(
         |argument| matches!(argument, Argument::Option { word, values: Values::Severities, .. } if *word == option),
     );
@@ -169,7 +199,9 @@ fn unknown_argument(expected: &[&Argument], token: &Token) -> Diagnostic {
     let words: Vec<&str> = expected
         .iter()
         .filter_map(|argument| match argument {
-            Argument::Keyword { word, .. } | Argument::Option { word, .. } => Some(*word),
+            Argument::Keyword { word, .. } | Argument::Option { word, .. } | Argument::Counted { word, .. } => {
+                Some(*word)
+            }
             _ => None,
         })
         .collect();
