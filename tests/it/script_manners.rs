@@ -76,7 +76,7 @@ fn no_complaint_about_a_line_shows_the_secret_in_it() {
         format!("delete {client} password P17"),
         format!("show {client} password P17"),
         format!("run set {client} password P17"),
-        format!("commit comment x password P17"),
+        "commit comment x password P17".to_owned(),
     ] {
         let said = home.shell(&["configure", &line]);
         assert_eq!(said.code, Some(2), "{line}");

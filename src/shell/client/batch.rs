@@ -135,8 +135,8 @@ pub(super) fn run(
             }
         }
     }
-    if comments.is_open() {
-        outputs.complain(&format!("{}{}\n", lines.place(number), comments.unfinished()));
+    if let Some(unfinished) = comments.unfinished() {
+        outputs.complain(&format!("{}{unfinished}\n", lines.place(number)));
         return Ok(Outcome::Failed);
     }
     if has_edits {

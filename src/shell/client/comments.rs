@@ -9,13 +9,9 @@ pub(super) struct Comments {
 }
 
 impl Comments {
-    pub(super) fn is_open(&self) -> bool {
-        self.is_open
-    }
-
-    /// Says that the script ends inside a comment.
-    pub(super) fn unfinished(&self) -> Diagnostic {
-        Diagnostic::error("a comment without its end").hint("close it with `*/`")
+    /// Says that the script ends inside a comment, if it does.
+    pub(super) fn unfinished(&self) -> Option<Diagnostic> {
+        self.is_open.then(|| Diagnostic::error("a comment without its end").hint("close it with `*/`"))
     }
 
     /// Returns a line with blanks in the place of what belongs to a comment of several lines, so that columns stay right.
@@ -50,7 +46,6 @@ fn begins(line: &str) -> Option<usize> {
         match (quote, c) {
             (Some('"'), '\\') => at += 1,
             (Some(open), c) if open == c => quote = None,
-            (Some(_), _) => {}
             (None, '#' | '!') if !is_word => return None,
             (None, '/') if !is_word && rest.starts_with("/*") => match rest.get(2..)?.find("*/") {
                 Some(end) => {
@@ -61,7 +56,7 @@ fn begins(line: &str) -> Option<usize> {
             },
             (None, '"') => quote = Some(c),
             (None, '\'') if !is_word => quote = Some(c),
-            (None, _) => {}
+            _ => {}
         }
         is_word = quote.is_none() && !c.is_whitespace() && !";{}[]\"'|".contains(c);
         at += c.len_utf8();
@@ -75,7 +70,7 @@ mod tests {
 
     fn stripped(text: &str) -> (Vec<String>, bool) {
         let mut comments = Comments::default();
-        (text.lines().map(|line| comments.strip(line)).collect(), comments.is_open())
+        (text.lines().map(|line| comments.strip(line)).collect(), comments.is_open)
     }
 
     #[test]
@@ -105,7 +100,9 @@ mod tests {
         #[test]
         fn no_text_makes_it_panic(lines in proptest::collection::vec("[/*\"'#é\\\\ a]{0,20}", 0..4)) {
             let mut comments = Comments::default();
-            lines.iter().for_each(|line| drop(comments.strip(line)));
+            for line in &lines {
+                comments.strip(line);
+            }
         }
     }
 }

@@ -313,10 +313,14 @@ impl Shell {
                 Key::Page => run.pager.page(),
                 Key::Line => run.pager.line(),
                 // The rest is thrown away here, so that the command still ends as it would have, and says how.
-                Key::Quit => return Ok(run.mute()),
+                Key::Quit => {
+                    run.mute();
+                    return Ok(());
+                }
                 Key::Interrupt => {
                     self.desk.link.interrupt();
-                    return Ok(run.mute());
+                    run.mute();
+                    return Ok(());
                 }
             }
         }

@@ -250,7 +250,9 @@ impl Interpreter for Engine {
             Err(fault) => {
                 let schema = Arc::clone(self.management.datastore().plan().schema());
                 self.names.conceal(&source, Format::Set);
-                secrets.into_iter().for_each(|stretch| source.conceal(stretch));
+                for stretch in secrets {
+                    source.conceal(stretch);
+                }
                 let telling = Telling { schema: &schema, prompt_width };
                 telling.tell(fault, terminal, is_terminal);
                 (Status::Failed, "error")
