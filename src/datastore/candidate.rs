@@ -73,8 +73,10 @@ pub struct CommitRequest {
     pub label: Option<String>,
     /// A comment for people.
     pub comment: Option<String>,
-    /// The session that asks; 0 for none.
-    pub session: u64,
+    /// The face's own number of the session that asks, which need not be told of what it did itself; not kept.
+    pub session: Option<u64>,
+    /// The session of the element that asks, which may hold the lock or await confirmation; 0 for none.
+    pub editor: u64,
     /// Takes the commit back unless another one confirms it within this time.
     pub confirm_within: Option<Duration>,
 }
@@ -119,8 +121,8 @@ pub struct Committed {
     pub user: String,
     /// Over which face.
     pub via: String,
-    /// The session that asked for it; 0 for none.
-    pub session: u64,
+    /// The number that the request gave of its session.
+    pub session: Option<u64>,
     /// The comment given to it.
     pub comment: Option<String>,
     /// When.

@@ -97,12 +97,12 @@ impl Gate {
     /// Tells whether a commit may go on.
     pub(super) fn admit(&self, request: &CommitRequest, has_changes: bool) -> Result<(), CommitError> {
         if let Some(holder) = self.holder()
-            && holder.session != request.session
+            && holder.session != request.editor
         {
             return Err(CommitError::Locked(holder));
         }
         let Some(unconfirmed) = self.unconfirmed() else { return Ok(()) };
-        let is_own = unconfirmed.session == request.session && request.session != 0;
+        let is_own = unconfirmed.session == request.editor && request.editor != 0;
         // A plain commit confirms; whoever made the unconfirmed one may have lost the session that it was made in.
         let is_confirming = !has_changes && request.confirm_within.is_none() && unconfirmed.user == request.user;
         if is_own || is_confirming { Ok(()) } else { Err(CommitError::Unconfirmed(unconfirmed)) }

@@ -234,7 +234,7 @@ impl Datastore {
             deadline: self.clock().now(),
             user: request.user.clone(),
             via: request.via.clone(),
-            session: request.session,
+            session: request.editor,
             deadline_elapsed: Duration::ZERO,
         };
         self.until(within, unconfirmed)

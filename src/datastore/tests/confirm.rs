@@ -8,7 +8,7 @@ use std::time::Duration;
 const MINUTE: Duration = Duration::from_secs(60);
 
 fn by(session: u64) -> CommitRequest {
-    CommitRequest { session, ..request("ann") }
+    CommitRequest { editor: session, ..request("ann") }
 }
 
 fn confirmed(session: u64) -> CommitRequest {
@@ -57,7 +57,7 @@ async fn what_nobody_confirms_is_taken_back_at_the_deadline_and_not_before() {
 fn a_commit_without_changes_confirms_from_any_session_of_who_made_it() {
     let world = World::new();
     let datastore = armed(&world);
-    let other = CommitRequest { session: 9, ..request("bob") };
+    let other = CommitRequest { editor: 9, ..request("bob") };
     let refused = datastore.commit(&mut datastore.candidate(), &other).unwrap_err();
     assert!(matches!(refused, CommitError::Unconfirmed(_)), "{refused:?}");
     assert!(matches!(datastore.commit(&mut datastore.candidate(), &by(7)).unwrap(), CommitOutcome::Confirmed(_)));

@@ -57,7 +57,8 @@ fn request(engine: &Engine, given: &Given) -> Result<CommitRequest, Fault> {
         via: engine.via.clone(),
         label: remark("label")?,
         comment: remark("comment")?,
-        session: engine.session.id(),
+        session: engine.number,
+        editor: engine.session.id(),
         confirm_within: minutes.map(|minutes| Duration::from_secs(minutes.saturating_mul(60))),
     })
 }
@@ -113,7 +114,8 @@ pub(super) fn confirm(engine: &mut Engine, _given: &Given, call: &mut Call<'_>) 
     let request = CommitRequest {
         user: engine.user.clone(),
         via: engine.via.clone(),
-        session: engine.session.id(),
+        session: engine.number,
+        editor: engine.session.id(),
         ..CommitRequest::default()
     };
     match datastore.commit(&mut datastore.candidate(), &request).map_err(|error| refused(engine, error))? {
