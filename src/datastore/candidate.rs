@@ -93,7 +93,7 @@ pub enum CommitOutcome {
     /// A new revision is in force.
     Committed {
         /// What it did.
-        committed: Committed,
+        committed: Arc<Committed>,
         /// Until when it has to be confirmed, when it has to.
         unconfirmed: Option<Unconfirmed>,
         /// What awaited confirmation and is now permanent.
@@ -104,7 +104,7 @@ pub enum CommitOutcome {
 impl CommitOutcome {
     /// Returns what the commit did, when there was anything to commit.
     #[must_use]
-    pub fn committed(self) -> Option<Committed> {
+    pub fn committed(self) -> Option<Arc<Committed>> {
         match self {
             Self::Committed { committed, .. } => Some(committed),
             Self::Nothing | Self::Confirmed(_) | Self::Prolonged(_) => None,

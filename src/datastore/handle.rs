@@ -210,7 +210,7 @@ impl Datastore {
         self.settle(unconfirmed.clone());
         candidate.stand_on(self.running());
         let confirmed = awaited.filter(|_| unconfirmed.is_none());
-        Ok(CommitOutcome::Committed { committed: (*committed).clone(), unconfirmed, confirmed })
+        Ok(CommitOutcome::Committed { committed, unconfirmed, confirmed })
     }
 
     /// Confirms, or prolongs, what awaits confirmation.

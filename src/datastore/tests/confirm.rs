@@ -42,7 +42,7 @@ async fn what_nobody_confirms_is_taken_back_at_the_deadline_and_not_before() {
     let mut announced = datastore.announcements();
     let (watching, scope) = (datastore.clone(), world.scope.clone());
     world.scope.spawn("confirmations", async move { watching.run_confirmations(&scope).await });
-    world.clock.advance(10 * MINUTE - Duration::from_millis(1));
+    world.clock.advance(Duration::from_millis(10 * 60_000 - 1));
     tokio::task::yield_now().await;
     assert_eq!(running(&datastore, "c/a"), "2");
     world.clock.advance(Duration::from_millis(1));

@@ -175,7 +175,7 @@ impl World {
         *tree = builder.tree;
     }
 
-    fn commit(&self, datastore: &Datastore, edits: &[&str]) -> Committed {
+    fn commit(&self, datastore: &Datastore, edits: &[&str]) -> Arc<Committed> {
         let mut candidate = datastore.candidate();
         self.edit(&mut candidate.tree, edits);
         datastore.commit(&mut candidate, &request("ann")).unwrap().committed().unwrap()

@@ -335,7 +335,9 @@ impl Line {
         };
         let is_there = |mode| COMMANDS.iter().any(|c| c.mode == mode && c.words.first() == Some(&first));
         match self.mode {
-            Mode::Operational if is_there(Mode::Configuration) && (self.word == 0 || first == "set") => {
+            Mode::Operational
+                if is_there(Mode::Configuration) && (self.word == 0 || matches!(first, "set" | "commit")) =>
+            {
                 Some(format!("`{first}` edits the configuration: `configure` first enters configuration mode"))
             }
             Mode::Configuration if self.word == 0 && is_there(Mode::Operational) => {
@@ -412,7 +414,11 @@ impl Line {
         }
         let Some(command) = self.command() else {
             let words: Vec<&str> = self.next_words().into_iter().map(|(word, _)| word).collect();
-            return Err(Diagnostic::error(format!("incomplete command: expected {}", words.join(" or "))).at(end));
+            let said = Diagnostic::error(format!("incomplete command: expected {}", words.join(" or "))).at(end);
+            return Err(match self.other_mode("").filter(|_| self.word == 1) {
+                Some(hint) => said.hint(hint),
+                None => said,
+            });
         };
         if self.stage == Stage::PipeName {
             return Err(Diagnostic::error("incomplete: expected a pipe command behind `|`").at(end));
@@ -467,6 +473,7 @@ fn group_help(word: &str) -> &'static str {
         "show" => "Shows what is configured and what goes on",
         "request" => "Asks the element to do something",
         "alarms" => "The alarms",
+        "commit" => "Confirms or takes back what awaits confirmation",
         "load" => "Reads configuration from a file",
         "set" | "cli" => "Settings of this session",
         "system" => "The element itself",
