@@ -113,7 +113,10 @@ impl Link {
     pub(super) fn begin(&self, text: &str) -> Result<Option<u64>, Lost> {
         let id = self.next_id();
         let Ok(frame) = protocol::encode(&FromClient::Line { id, text: text.to_owned() }) else { return Ok(None) };
-        self.with_stream(|stream| stream.write_all(&frame))?;
+        if let Err(error) = self.with_stream(|stream| stream.write_all(&frame)) {
+            // The reading thread meets the same end, behind the daemon's goodbye, and tells its reason.
+            tracing::debug!(%error, "the line was not sent");
+        }
         self.running.store(id, Ordering::Release);
         Ok(Some(id))
     }

@@ -167,7 +167,9 @@ struct Welcome {
 /// Says hello and waits for the welcome and the first prompt.
 fn greet(stream: &mut UnixStream, hello: Hello) -> Result<Welcome, Lost> {
     stream.set_read_timeout(Some(WELCOME_WITHIN))?;
-    send(stream, &FromClient::Hello(hello))?;
+    if let Err(lost) = send(stream, &FromClient::Hello(hello)) {
+        return Err(parting(stream, lost));
+    }
     let (node, user) = match receive(stream)? {
         FromDaemon::Welcome { version, node, user, .. } if version == protocol::VERSION => (node, user),
         FromDaemon::Welcome { version, .. } => {
@@ -188,6 +190,16 @@ fn greet(stream: &mut UnixStream, hello: Hello) -> Result<Welcome, Lost> {
     };
     stream.set_read_timeout(None)?;
     Ok(Welcome { node, user, prompt })
+}
+
+/// Returns what the daemon said when it left; `unsaid` when it left without a word.
+fn parting(stream: &mut UnixStream, unsaid: Lost) -> Lost {
+    while let Ok(message) = receive(stream) {
+        if let FromDaemon::Goodbye { reason } = message {
+            return Lost::goodbye(&reason);
+        }
+    }
+    unsaid
 }
 
 fn receive(stream: &mut UnixStream) -> Result<FromDaemon, Lost> {
