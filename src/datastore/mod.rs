@@ -30,3 +30,4 @@ pub use error::{BootError, CommitError, RollbackError};
 pub use handle::Datastore;
 pub use participant::{CommitContext, Participant, Prepared};
 pub use revision::RevisionRecord;
+pub use secrets::stored_secrets;

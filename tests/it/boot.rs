@@ -201,10 +201,24 @@ impl Faulty {
         format!("  --> {}:{line}:{column}\n", self.file)
     }
 
-    /// Checks that each fault is told at its place, with its data path, and nothing else is.
-    fn is_told(&self, finished: &Finished) {
-        assert_eq!((finished.code, finished.stdout.as_str()), (Some(2), ""), "{}", finished.stderr);
+    /// Checks that a check tells each fault at its place, with its data path, and nothing else.
+    fn is_told_by_check(&self, finished: &Finished) {
         let told: Vec<&str> = finished.stderr.split("\n\n").filter(|told| told.starts_with("error: ")).collect();
+        self.is_told(&told, finished);
+        assert!(finished.stderr.ends_with("\n\n5 errors\n"), "{}", finished.stderr);
+    }
+
+    /// Checks the same of a start, which tells them in its log.
+    fn is_told_by_run(&self, finished: &Finished) {
+        let blocks = log_blocks(&finished.stderr);
+        let (last, told) = blocks.split_last().unwrap();
+        assert!(last.ends_with(" ERROR the configuration is refused: 5 errors"), "{last}");
+        assert!(told.iter().all(|block| block[27..].starts_with(" ERROR ")), "{}", finished.stderr);
+        self.is_told(&told.iter().map(String::as_str).collect::<Vec<_>>(), finished);
+    }
+
+    fn is_told(&self, told: &[&str], finished: &Finished) {
+        assert_eq!((finished.code, finished.stdout.as_str()), (Some(2), ""), "{}", finished.stderr);
         assert_eq!(told.len(), self.faults.len(), "{}", finished.stderr);
         for (mark, said) in self.faults {
             let place = self.place(mark);
@@ -216,8 +230,23 @@ impl Faulty {
         for hint in ["did you mean `web-service`?", "hint: set `port`", "or refer to one that exists"] {
             assert!(finished.stderr.contains(hint), "{hint}\n{}", finished.stderr);
         }
-        assert!(finished.stderr.ends_with("\n\n5 errors\n"), "{}", finished.stderr);
     }
+}
+
+/// Splits a log in text into its events, each of which begins with its time.
+fn log_blocks(stderr: &str) -> Vec<String> {
+    let mut blocks: Vec<String> = Vec::new();
+    for line in stderr.lines() {
+        let is_time = line.len() > 27 && line.as_bytes().get(26) == Some(&b'Z') && line.starts_with("20");
+        match blocks.last_mut() {
+            Some(block) if !is_time => *block += &format!("\n{line}"),
+            _ => {
+                assert!(is_time, "no time in front of {line}");
+                blocks.push(line.to_owned());
+            }
+        }
+    }
+    blocks
 }
 
 #[test]
@@ -265,7 +294,7 @@ fn files_that_refer_to_each_other_are_one_configuration() {
 fn every_fault_of_a_file_is_told_at_its_place_and_the_store_is_untouched() {
     for faulty in &FAULTY {
         let home = Home::with(&[(faulty.file, faulty.text), ("good.yaml", YAML)]);
-        faulty.is_told(&home.run_to_end(&["--config", faulty.file]));
+        faulty.is_told_by_run(&home.run_to_end(&["--config", faulty.file]));
         let element = home.start(&["--config", "good.yaml"]);
         assert_eq!((element.revision(), home.running().as_str()), (1, LOADED), "after {}", faulty.file);
     }
@@ -275,7 +304,7 @@ fn every_fault_of_a_file_is_told_at_its_place_and_the_store_is_untouched() {
 fn check_says_the_same_as_a_start() {
     for faulty in &FAULTY {
         let home = Home::with(&[(faulty.file, faulty.text)]);
-        faulty.is_told(&home.annunciator(&["check", faulty.file], ""));
+        faulty.is_told_by_check(&home.annunciator(&["check", faulty.file], ""));
         assert!(!home.data().exists(), "a check leaves nothing behind");
     }
 }
@@ -285,7 +314,8 @@ fn what_is_no_configuration_is_refused() {
     let home = Home::with(&[("a.toml", ""), ("broken.json", "{\"system\": "), ("tab.yaml", "system:\n\tx: 1\n")]);
     for (file, said) in [
         ("a.toml", "`a.toml` has no extension of a known notation\nhint: known are .yaml"),
-        ("absent.yaml", "cannot read `absent.yaml`: No such file"),
+        ("absent.yaml", "`absent.yaml` does not exist\nhint: name a configuration file, or a folder"),
+        ("absent", "`absent` does not exist\n"),
         ("broken.json", "  --> broken.json:1:"),
         ("tab.yaml", "  --> tab.yaml:2:"),
     ] {
@@ -300,12 +330,12 @@ fn a_later_start_uses_what_is_stored_and_warns_of_a_changed_file() {
     let home = Home::with(&[("a.yaml", YAML)]);
     home.start(&["--config", "a.yaml"]).stop();
     let unchanged = home.start(&["--config", "a.yaml"]).stop();
-    assert!(!unchanged.stderr.contains("warning"), "{}", unchanged.stderr);
+    assert!(!unchanged.stderr.contains("WARN"), "{}", unchanged.stderr);
     home.write("a.yaml", "environments: {environment: {name: changed}}\n");
     let element = home.start(&["--config", "a.yaml"]);
     assert_eq!((element.revision(), home.running().as_str()), (1, LOADED));
     let said = element.stop().stderr;
-    assert!(said.contains("warning: the configuration file `a.yaml` has changed since"), "{said}");
+    assert!(said.contains("  WARN the configuration file `a.yaml` has changed since"), "{said}");
     assert!(said.contains("hint: the stored configuration is used; `--config-override`"), "{said}");
     // A file that could not be loaded any more does not keep the element from starting, either.
     home.write("a.yaml", FAULTY[0].text);

@@ -139,7 +139,15 @@ impl World {
             scope: self.scope.clone(),
             revisions_kept: |_| 1000,
         };
-        boot(options, BootInput { sources: &sources, read: &|b, s| read_json(b, s), is_override })
+        boot(
+            options,
+            BootInput {
+                sources: &sources,
+                read: &|b, s| read_json(b, s),
+                unreadable: &std::collections::BTreeMap::new(),
+                is_override,
+            },
+        )
     }
 
     fn open(&self) -> Datastore {

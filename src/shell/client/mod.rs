@@ -19,7 +19,7 @@ mod pager;
 mod terminal;
 
 use super::protocol::{self, FrameError, FromClient, FromDaemon};
-use super::{Hello, Prompt};
+use super::{Hello, Prompt, SOCKET_PATH_BYTES_MAX, socket_path};
 use crate::diagnostic::{Diagnostic, printable};
 use std::io::{self, IsTerminal, Write};
 use std::os::unix::net::UnixStream;
@@ -84,6 +84,10 @@ impl Outcome {
 /// Connects to the daemon on `socket` and runs the lines of `options.input` there.
 #[must_use]
 pub fn run(socket: &Path, options: &Options) -> Outcome {
+    if let Err(too_long) = socket_path::check(socket, SOCKET_PATH_BYTES_MAX) {
+        complain(&Diagnostic::error(too_long.to_string()).hint(socket_path::TOO_LONG_HINT));
+        return Outcome::Unreachable;
+    }
     match UnixStream::connect(socket) {
         Ok(stream) => run_on(stream, options),
         Err(error) => {
