@@ -84,12 +84,15 @@ fn folder(path: &Path) -> Result<Vec<PathBuf>, Diagnostic> {
 
 fn read(path: &Path) -> Result<ConfigFile, Diagnostic> {
     let name = path.display();
-    if let Err(error) = fs::metadata(path) {
-        return Err(match error.kind() {
-            std::io::ErrorKind::NotFound => Diagnostic::error(format!("`{name}` does not exist"))
-                .hint("name a configuration file, or a folder of them"),
-            _ => Diagnostic::error(format!("cannot read `{name}`: {error}")),
-        });
+    match fs::metadata(path) {
+        // Anything else may never end, and keep a start from being ended, too.
+        Ok(about) if !about.is_file() => return Err(Diagnostic::error(format!("`{name}` is not a regular file"))),
+        Ok(_) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Err(Diagnostic::error(format!("`{name}` does not exist"))
+                .hint("name a configuration file, or a folder of them"));
+        }
+        Err(error) => return Err(Diagnostic::error(format!("cannot read `{name}`: {error}"))),
     }
     let format = Format::from_path(path).ok_or_else(|| {
         Diagnostic::error(format!("`{name}` has no extension of a known notation"))

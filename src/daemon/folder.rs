@@ -26,9 +26,6 @@ impl DataFolder {
     /// Locks the folder, creating it where only it is missing, and tells which of its files are lost.
     pub(super) fn take(path: &Path, voice: Voice) -> Result<(Self, FolderLock), Stopped> {
         let lock = FolderLock::take(path).map_err(|error| refused(path, error))?;
-        if lock.is_new() {
-            tracing::info!("created the data folder `{}` with mode 0700", path.display());
-        }
         let has = |name: &str| path.join(name).exists();
         let (had_journal, had_records, had_key) = (has(JOURNAL_NAME), has(RECORDS_NAME), has(KEY_FILE_NAME));
         let mut lost = Diagnostics::new();
@@ -96,13 +93,19 @@ fn key_lost(path: &Path, secrets: &[String]) -> Stopped {
 pub(super) fn socket_folder(socket: &Path) -> Result<(), Stopped> {
     let Some(folder) = socket.parent().filter(|folder| !folder.as_os_str().is_empty()) else { return Ok(()) };
     match persist::create_private_leaf(folder) {
-        Ok(true) => {
-            tracing::info!("created the folder `{}` for the shell's socket with mode 0700", folder.display());
+        Ok(is_new) => {
+            if is_new {
+                say_created(folder, "for the shell's socket");
+            }
             Ok(())
         }
-        Ok(false) => Ok(()),
         Err(error) => Err(uncreated("create the folder of the shell's socket", folder, &error)),
     }
+}
+
+/// Says which folder is new, so that a mistyped one is noticed.
+pub(super) fn say_created(folder: &Path, what_for: &str) {
+    tracing::info!("created the folder `{}` {what_for}, mode 0700", folder.display());
 }
 
 fn refused(path: &Path, error: StoreError) -> Stopped {

@@ -77,7 +77,7 @@ impl Voice {
             (Self::Person, _) => format!("{stopped}\n"),
             (Self::Log(form), Stopped::Refused(diagnostics)) => {
                 let count = diagnostics.error_count();
-                let said = format!("the configuration is refused: {count} error{}", if count == 1 { "" } else { "s" });
+                let said = format!("the start is refused: {count} error{}", if count == 1 { "" } else { "s" });
                 blocks(form, diagnostics) + &block(form, &Diagnostic::error(said))
             }
             (Self::Log(_), Stopped::Asked(_)) => return tracing::info!("{stopped}"),

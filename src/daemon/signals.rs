@@ -47,3 +47,30 @@ impl Signals {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::daemon::{StartOptions, Voice, start};
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+    async fn a_signal_that_comes_early_ends_the_start_and_leaves_no_trace() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a.set");
+        crate::persist::write_atomically(&file, b"set environments environment name lab\n", 0o600).unwrap();
+        let options = StartOptions {
+            config: vec![file],
+            config_override: false,
+            data_dir: folder.path().join("data"),
+            socket: folder.path().join("data/annunciator.sock"),
+            http_listen: Some("127.0.0.1:0".parse().unwrap()),
+            new_key: false,
+            voice: Voice::Person,
+            crash_at: None,
+        };
+        let (_tell, told) = watch::channel(Some("SIGTERM"));
+        let Err(stopped) = start(&options, Some(&Signals(told))).await else { panic!("it started") };
+        assert_eq!((stopped.exit_code(), stopped.to_string().starts_with("SIGTERM came before")), (0, true));
+        assert!(!options.data_dir.exists());
+    }
+}

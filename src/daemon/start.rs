@@ -2,7 +2,7 @@
 
 use super::faces::{Faces, announce_commits, sessions};
 use super::files::Loaded;
-use super::folder::{DataFolder, socket_folder};
+use super::folder::{DataFolder, say_created, socket_folder};
 use super::{Found, Intake, KEY_FILE_NAME, Pages, Signals, Stopped, Voice, announce_alarms, builtin_plan, discover};
 use crate::clock::Clock;
 use crate::codec::{self, Builder, Format};
@@ -185,7 +185,12 @@ fn claim(
         })
     });
     match bound {
-        Ok(shell) => Ok((folder, lock, shell)),
+        Ok(shell) => {
+            if lock.is_new() {
+                say_created(&options.data_dir, "for all that the element keeps");
+            }
+            Ok((folder, lock, shell))
+        }
         Err(stopped) => {
             lock.give_up();
             Err(stopped)
