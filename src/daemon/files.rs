@@ -88,11 +88,11 @@ fn read(path: &Path) -> Result<ConfigFile, Diagnostic> {
         // Anything else may never end, and keep a start from being ended, too.
         Ok(about) if !about.is_file() => return Err(Diagnostic::error(format!("`{name}` is not a regular file"))),
         Ok(_) => {}
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return Err(Diagnostic::error(format!("`{name}` does not exist"))
-                .hint("name a configuration file, or a folder of them"));
+        Err(error) => {
+            // Before its name is judged: what is not there has no notation either.
+            let said = Diagnostic::error(format!("cannot read `{name}`: {error}"));
+            return Err(said.hint("name a configuration file, or a folder of them, that is there"));
         }
-        Err(error) => return Err(Diagnostic::error(format!("cannot read `{name}`: {error}"))),
     }
     let format = Format::from_path(path).ok_or_else(|| {
         Diagnostic::error(format!("`{name}` has no extension of a known notation"))

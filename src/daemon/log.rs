@@ -69,6 +69,9 @@ impl Voice {
             Self::Person => format!("{warnings}\n\n"),
             Self::Log(form) => blocks(form, warnings),
         });
+        if self != Self::Person && warnings.dropped() > 0 {
+            tracing::warn!("{} more warnings are not shown", warnings.dropped());
+        }
     }
 
     /// Tells why a verb ended early, whatever the log's filter says.
@@ -76,8 +79,7 @@ impl Voice {
         put(&match (self, stopped) {
             (Self::Person, _) => format!("{stopped}\n"),
             (Self::Log(form), Stopped::Refused(diagnostics)) => {
-                let count = diagnostics.error_count();
-                let said = format!("the start is refused: {count} error{}", if count == 1 { "" } else { "s" });
+                let said = format!("the start is refused: {}", diagnostics.summary());
                 blocks(form, diagnostics) + &block(form, &Diagnostic::error(said))
             }
             (Self::Log(_), Stopped::Asked(_)) => return tracing::info!("{stopped}"),
@@ -96,11 +98,7 @@ fn put(text: &str) {
 }
 
 fn blocks(form: LogForm, diagnostics: &Diagnostics) -> String {
-    let mut text: String = diagnostics.iter().map(|diagnostic| block(form, diagnostic)).collect();
-    if diagnostics.dropped() > 0 {
-        text.push_str(&block(form, &Diagnostic::warning(format!("{} more are not shown", diagnostics.dropped()))));
-    }
-    text
+    diagnostics.iter().map(|diagnostic| block(form, diagnostic)).collect()
 }
 
 /// Writes one diagnostic as the log writes its events: `TIME LEVEL message` and its lines, or one JSON object.

@@ -9,6 +9,7 @@ use crate::codec::{self, Builder, Format};
 use crate::datastore::{BootInput, BootOptions, Booted, Datastore, Participant, boot};
 use crate::delivery::Deliveries;
 use crate::diagnostic::{Diagnostic, Diagnostics, Source};
+use crate::element::supervision::{NodeName, Supervisor, watch_handlers};
 use crate::element::{Listener, ListenerOptions, Outbound, OwnUrl, RunningImpact};
 use crate::ingest;
 use crate::ledger::{ImpactSource, Ledger, LedgerOptions};
@@ -102,12 +103,15 @@ pub async fn start(options: &StartOptions, signals: Option<&Signals>) -> Result<
         LedgerOptions { impact: Arc::clone(&impact) as Arc<dyn ImpactSource>, ..LedgerOptions::default() };
     let ledger = Ledger::open(store.clone(), clock.clone(), ledger_options)
         .map_err(|e| Stopped::caused("read the alarm list", &e))?;
+    let supervisor = Supervisor::new(clock.clone());
+    supervisor.adopt(&ledger);
     let deliveries = Deliveries::start(&scope, ledger.clone(), store.clone(), clock.clone())
         .map_err(|e| Stopped::caused("start delivery", &e))?;
     let listening = Arc::clone(&http);
     let own_url: OwnUrl = Arc::new(move || listening.local_addr().map(|address| format!("http://{address}")));
     let outbound = Outbound::new(places, Arc::new(Transport::new(&clock)), Arc::clone(&sealer))
-        .delivering(deliveries.clone(), own_url);
+        .delivering(deliveries.clone(), own_url)
+        .supervised(supervisor.clone());
     // The listener comes first: the handlers ask for its address.
     let participants: Vec<Arc<dyn Participant>> = vec![Arc::clone(&http) as Arc<dyn Participant>, Arc::new(outbound)];
     let booting = BootOptions {
@@ -122,8 +126,12 @@ pub async fn start(options: &StartOptions, signals: Option<&Signals>) -> Result<
     let datastore = take_up(options, booting, &found)?;
     impact.bind(datastore.clone());
     let stored_node = stored_node(&store)?;
-    let management =
-        Management::new(datastore, clock.clone()).with_alarms(ledger.clone(), stored_node, Arc::new(deliveries));
+    let management = Management::new(datastore, clock.clone()).with_alarms(
+        ledger.clone(),
+        stored_node,
+        Arc::new(deliveries.clone()),
+    );
+    supervise(&scope, &supervisor, &ledger, &management, deliveries);
     let node = management.node();
     let intake = Intake::new(ledger.clone(), management.clone(), scope.clone());
     let pages = Pages::new(management.clone(), scope.clone());
@@ -136,6 +144,18 @@ pub async fn start(options: &StartOptions, signals: Option<&Signals>) -> Result<
     announce_commits(&scope, &management, &notices);
     shell.serve(sessions.clone());
     Ok(Running { management, sessions, scope, clock, node, http, ledger, store })
+}
+
+/// Lets what parts report become alarms.
+fn supervise(scope: &Scope, supervisor: &Supervisor, ledger: &Ledger, management: &Management, deliveries: Deliveries) {
+    let named = management.clone();
+    let node: NodeName = Arc::new(move || named.node());
+    let (own, ledger, stopping) = (supervisor.clone(), ledger.clone(), scope.clone());
+    scope.spawn("supervision", async move { own.run(&ledger, &node, &stopping).await });
+    let (own, clock, stopping) = (supervisor.clone(), management.clock().clone(), scope.clone());
+    scope.spawn("handler supervision", async move {
+        watch_handlers(&own, || deliveries.statuses(), &clock, &stopping).await;
+    });
 }
 
 /// Ends a start that is not wanted any more.

@@ -316,8 +316,11 @@ fn what_is_no_configuration_is_refused() {
     let home = Home::with(&[("a.toml", ""), ("broken.json", "{\"system\": "), ("tab.yaml", "system:\n\tx: 1\n")]);
     for (file, said) in [
         ("a.toml", "`a.toml` has no extension of a known notation\nhint: known are .yaml"),
-        ("absent.yaml", "`absent.yaml` does not exist\nhint: name a configuration file, or a folder"),
-        ("absent", "`absent` does not exist\n"),
+        (
+            "absent.yaml",
+            "cannot read `absent.yaml`: No such file or directory (os error 2)\nhint: name a configuration file",
+        ),
+        ("absent", "cannot read `absent`: No such file"),
         ("broken.json", "  --> broken.json:1:"),
         ("tab.yaml", "  --> tab.yaml:2:"),
     ] {
@@ -357,7 +360,7 @@ fn an_override_loads_the_files_as_one_commit() {
     let element = home.start(&arguments);
     assert_eq!(element.revision(), 2);
     let before = "set environments environment name lab";
-    assert!(home.told(&["configure", "rollback 1", "show | display set"]).contains(before));
+    assert!(home.told(&["configure", "rollback 1", "show | display set", "rollback"]).contains(before));
     element.stop();
     home.write("a.yaml", FAULTY[0].text);
     let refused = home.run_to_end(&arguments);
@@ -468,13 +471,15 @@ fn a_named_file_that_is_gone_is_a_warning_once_there_is_something_stored() {
     assert_eq!((element.revision(), home.running().as_str()), (1, LOADED));
     let said = element.stop().stderr;
     for name in ["a.yaml", "more"] {
-        let warning = format!("  WARN `{name}` does not exist\nhint: the stored configuration is used\n");
+        let warning = format!(
+            "  WARN cannot read `{name}`: No such file or directory (os error 2)\nhint: the stored configuration is used\n"
+        );
         assert!(said.contains(&warning), "{said}");
     }
     assert_eq!(said.matches(" WARN ").count(), 2, "{said}");
     let refused = home.run_to_end(&["--config", "a.yaml", "--config-override"]);
     assert_eq!(refused.code, Some(2), "{}", refused.stderr);
-    assert!(refused.stderr.contains("ERROR `a.yaml` does not exist"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("ERROR cannot read `a.yaml`"), "{}", refused.stderr);
 }
 
 #[test]
