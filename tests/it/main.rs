@@ -13,6 +13,7 @@ mod commit;
 mod crash;
 mod crash_delivery;
 mod deliveries;
+mod fuzz_smoke;
 mod harness;
 mod intake;
 mod listener;
