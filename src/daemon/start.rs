@@ -7,6 +7,7 @@ use crate::codec::{self, Builder, Format};
 use crate::datastore::{BootInput, BootOptions, Booted, Participant, boot};
 use crate::delivery::Deliveries;
 use crate::diagnostic::{Diagnostic, Diagnostics, Source};
+use crate::element::supervision::{NodeName, Supervisor, watch_handlers};
 use crate::element::{Listener, ListenerOptions, Outbound, OwnUrl, RunningImpact};
 use crate::ingest;
 use crate::ledger::{ImpactSource, Ledger, LedgerOptions};
@@ -95,6 +96,8 @@ pub async fn start(options: &StartOptions) -> Result<Running, Stopped> {
         LedgerOptions { impact: Arc::clone(&impact) as Arc<dyn ImpactSource>, ..LedgerOptions::default() };
     let ledger = Ledger::open(store.clone(), clock.clone(), ledger_options)
         .map_err(|e| Stopped::failed("read the alarm list", chain(&e)))?;
+    let supervisor = Supervisor::new(clock.clone());
+    supervisor.adopt(&ledger);
     let deliveries = Deliveries::start(&scope, ledger.clone(), store.clone(), clock.clone())
         .map_err(|e| Stopped::failed("start delivery", chain(&e)))?;
     let faces = Faces::default();
@@ -111,7 +114,8 @@ pub async fn start(options: &StartOptions) -> Result<Running, Stopped> {
     let listening = Arc::clone(&http);
     let own_url: OwnUrl = Arc::new(move || listening.local_addr().map(|address| format!("http://{address}")));
     let outbound = Outbound::new(places, Arc::new(Transport::new(&clock)), Arc::clone(&sealer))
-        .delivering(deliveries.clone(), own_url);
+        .delivering(deliveries.clone(), own_url)
+        .supervised(supervisor.clone());
     // The listener comes first: the handlers ask for its address.
     let participants: Vec<Arc<dyn Participant>> = vec![Arc::clone(&http) as Arc<dyn Participant>, Arc::new(outbound)];
     let booting = BootOptions {
@@ -141,8 +145,12 @@ pub async fn start(options: &StartOptions) -> Result<Running, Stopped> {
     }
     impact.bind(datastore.clone());
     let stored_node = stored_node(&store)?;
-    let management =
-        Management::new(datastore, clock.clone()).with_alarms(ledger.clone(), stored_node, Arc::new(deliveries));
+    let management = Management::new(datastore, clock.clone()).with_alarms(
+        ledger.clone(),
+        stored_node,
+        Arc::new(deliveries.clone()),
+    );
+    supervise(&scope, &supervisor, &ledger, &management, deliveries);
     let node = management.node();
     let intake = Intake::new(ledger.clone(), management.clone(), scope.clone());
     let pages = Pages::new(management.clone(), scope.clone());
@@ -157,6 +165,18 @@ pub async fn start(options: &StartOptions) -> Result<Running, Stopped> {
         ShellServer::bind(&options.socket).map_err(|e| Stopped::failed("open the shell's socket", chain(&e)))?;
     server.serve(sessions.clone());
     Ok(Running { management, sessions, scope, clock, node, http, ledger, store })
+}
+
+/// Lets what parts report become alarms.
+fn supervise(scope: &Scope, supervisor: &Supervisor, ledger: &Ledger, management: &Management, deliveries: Deliveries) {
+    let named = management.clone();
+    let node: NodeName = Arc::new(move || named.node());
+    let (own, ledger, stopping) = (supervisor.clone(), ledger.clone(), scope.clone());
+    scope.spawn("supervision", async move { own.run(&ledger, &node, &stopping).await });
+    let (own, clock, stopping) = (supervisor.clone(), management.clock().clone(), scope.clone());
+    scope.spawn("handler supervision", async move {
+        watch_handlers(&own, || deliveries.statuses(), &clock, &stopping).await;
+    });
 }
 
 /// Reads the files of a first start before anything is created: faulty ones leave no trace.
