@@ -1,12 +1,24 @@
 //! What all readers feed: a tree under construction that remembers where in the input each node came from.
 
+use super::Format;
 use super::load::compact_json;
 use super::placeholder::{CLEAR_PREFIX, Placeholder, placeholder};
-use crate::diagnostic::{Diagnostic, Diagnostics, Span};
+use crate::diagnostic::{Diagnostic, Diagnostics, Source, Span};
 use crate::secret::{OpenError, SEALED_PREFIX, Sealer, Secret};
-use crate::tree::{Cell, DataPath, DataTree, Position, Value};
+use crate::tree::{Cell, DataPath, DataTree, Position, Value, ValueError};
 use crate::yang::{NodeKind, SchemaId, SchemaNode, Type};
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+/// What input may hold, and how strictly it is read.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Reading {
+    /// Whether state (`config false`) may stand beside configuration.
+    pub has_state: bool,
+    /// Whether names and values are written as RFC 7951 says and in no other way that could be understood, such as names
+    /// without their modules and numbers as strings.
+    pub is_exact: bool,
+}
 
 /// A tree being built from input, with all faults found so far.
 pub struct Builder<'s> {
@@ -14,8 +26,15 @@ pub struct Builder<'s> {
     pub tree: DataTree,
     /// What was wrong.
     pub diagnostics: Diagnostics,
+    pub(super) reading: Reading,
     sealer: &'s dyn Sealer,
     origins: HashMap<DataPath, Span>,
+    /// The documents merged so far: where in them a node stands is only looked up for a fault.
+    documents: Vec<(Format, Arc<Source>)>,
+    /// How many of them have given their places.
+    located: usize,
+    /// Whether the places of all nodes are noted.
+    locating: bool,
     /// Places with a fault of their own: that they are missing, too, says nothing new.
     faulty: HashSet<DataPath>,
 }
@@ -24,7 +43,24 @@ impl<'s> Builder<'s> {
     /// Starts from a tree that input is merged into.
     #[must_use]
     pub fn new(tree: DataTree, sealer: &'s dyn Sealer) -> Self {
-        Self { tree, diagnostics: Diagnostics::new(), sealer, origins: HashMap::new(), faulty: HashSet::new() }
+        Self {
+            tree,
+            diagnostics: Diagnostics::new(),
+            reading: Reading::default(),
+            sealer,
+            origins: HashMap::new(),
+            documents: Vec::new(),
+            located: 0,
+            locating: false,
+            faulty: HashSet::new(),
+        }
+    }
+
+    /// Sets what input may hold and how strictly it is read; the default is configuration, as people write it.
+    #[must_use]
+    pub fn reading(mut self, reading: Reading) -> Self {
+        self.reading = reading;
+        self
     }
 
     /// Adds a diagnostic.
@@ -103,37 +139,17 @@ impl<'s> Builder<'s> {
         }
     }
 
-    /// Adds many values to a leaf-list from texts, in time that grows with their number and not with its square.
-    pub fn leaf_list_values<'t>(&mut self, path: &DataPath, texts: impl IntoIterator<Item = (&'t str, Option<Span>)>) {
-        let schema = self.tree.schema().clone();
-        let node = schema.node(path.schema_id());
-        let Some(ty) = node.ty() else { return };
+    /// Adds values to a leaf-list that has some, in time that grows with their number and not with its square.
+    pub(super) fn merge_values(&mut self, path: &DataPath, more: &[Value]) {
         let mut values = self.tree.get(path).map_or_else(Vec::new, |found| found.values().to_vec());
-        let secrets: Vec<Secret> = values
-            .iter()
-            .filter_map(|value| match value {
-                Value::Secret(sealed) => self.sealer.open(sealed).ok(),
-                _ => None,
-            })
-            .collect();
-        for (text, span) in texts {
-            match self.value(node, ty, text) {
-                Err(diagnostic) => self.report_on(path, span, diagnostic),
-                Ok(value) => {
-                    self.note(path, span);
-                    // A repeated value that is no secret is dropped when the values are set.
-                    let is_known = match &value {
-                        Value::Secret(sealed) if !secrets.is_empty() => {
-                            self.sealer.open(sealed).is_ok_and(|clear| secrets.contains(&clear))
-                        }
-                        _ => false,
-                    };
-                    if !is_known {
-                        values.push(value);
-                    }
-                }
-            }
-        }
+        let clear = |value: &Value| match value {
+            Value::Secret(sealed) => self.sealer.open(sealed).ok(),
+            _ => None,
+        };
+        let secrets: Vec<Secret> = values.iter().filter_map(clear).collect();
+        // A repeated value that is no secret is dropped when the values are set.
+        let is_known = |value: &Value| !secrets.is_empty() && clear(value).is_some_and(|clear| secrets.contains(&clear));
+        values.extend(more.iter().filter(|value| !is_known(value)).cloned());
         if let Err(e) = self.tree.set_values(path, values) {
             self.report_on(path, None, Diagnostic::error(e.to_string()));
         }
@@ -167,9 +183,37 @@ impl<'s> Builder<'s> {
         value.zip(before).is_some_and(|(value, before)| !self.is_same_secret(before, &value))
     }
 
+    /// Remembers a document that has been merged.
+    pub(super) fn remember(&mut self, format: Format, source: &Arc<Source>) {
+        if !self.locating {
+            self.documents.push((format, Arc::clone(source)));
+        }
+    }
+
+    /// Returns whether the places of all nodes are noted.
+    pub(super) fn is_locating(&self) -> bool {
+        self.locating
+    }
+
+    /// Notes the places of all nodes of the documents merged so far, by reading them again: that costs nothing as long as
+    /// nobody asks, which is when there is no fault.
+    fn locate(&mut self) {
+        for (format, source) in self.documents.iter().skip(self.located) {
+            let mut scratch = Builder::new(DataTree::new(Arc::clone(self.tree.plan())), self.sealer);
+            scratch.reading = self.reading;
+            scratch.locating = true;
+            super::read(&mut scratch, *format, source);
+            for (path, span) in scratch.origins {
+                self.origins.entry(path).or_insert(span);
+            }
+        }
+        self.located = self.documents.len();
+    }
+
     /// Returns where a node came from, or else the nearest ancestor that came from somewhere.
     #[must_use]
-    pub fn origin(&self, path: &DataPath) -> Option<Span> {
+    pub fn origin(&mut self, path: &DataPath) -> Option<Span> {
+        self.locate();
         let schema = self.tree.schema();
         let mut at = path.clone();
         loop {
@@ -201,7 +245,8 @@ impl<'s> Builder<'s> {
         }
     }
 
-    fn kept(&self, path: &DataPath, value: Value) -> Value {
+    /// Returns a value to be set: the one before, where it is the same secret.
+    pub(super) fn kept(&self, path: &DataPath, value: Value) -> Value {
         match self.tree.get(path).and_then(|node| node.value()) {
             Some(before) if self.is_same_secret(before, &value) => before.clone(),
             _ => value,
@@ -230,13 +275,7 @@ pub fn parse_value(
     text: &str,
 ) -> Result<Value, Diagnostic> {
     if !node.is_secret() {
-        return Value::parse(tree.schema(), ty, text).map_err(|e| {
-            let diagnostic = Diagnostic::error(format!("`{}`: {}", node.name, e.message));
-            match e.hint {
-                Some(hint) => diagnostic.hint(hint),
-                None => diagnostic,
-            }
-        });
+        return Value::parse(tree.schema(), ty, text).map_err(|error| not_a_value(node, error));
     }
     if let Some(clear) = text.strip_prefix(CLEAR_PREFIX) {
         check_secret(tree, node, ty, clear)?;
@@ -258,6 +297,11 @@ pub fn parse_value(
     }
     check_secret(tree, node, ty, text)?;
     Ok(Value::Secret(sealer.seal(text).into()))
+}
+
+/// Says why a text is not a value of a leaf.
+pub(super) fn not_a_value(node: &SchemaNode, error: ValueError) -> Diagnostic {
+    Diagnostic::error(format!("`{}`: {}", node.name, error.message)).hint_maybe(error.hint)
 }
 
 /// Says that a text only stands for a secret.

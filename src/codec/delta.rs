@@ -1,6 +1,7 @@
 //! Deltas and whole trees as the compact JSON that the store keeps: secrets stay sealed, no key is needed.
 
-use super::document::{Document, Kind, Limits, Node};
+use super::document::{Document, Kind, Limits, Node, Style};
+use super::forms::parse_lenient;
 use super::json::{self, JsonEmitter, JsonLayout};
 use super::shape::{Atom, Emitter, emit_document, emit_node, emit_value, emit_without_keys};
 use crate::diagnostic::{Diagnostics, Source};
@@ -227,17 +228,17 @@ impl Reader<'_> {
 
     fn value(&self, id: SchemaId, node: &Node<'_>) -> Result<Value, StoredError> {
         let leaf = self.schema.node(id);
-        let text = match &node.kind {
-            Kind::Scalar { text, .. } => &**text,
+        let (text, style) = match &node.kind {
+            Kind::Scalar { text, style } => (&**text, *style),
             // `[null]`: a leaf without a value.
-            Kind::Sequence(items) if items.len() == 1 && items.iter().all(Node::is_null) => "",
+            Kind::Sequence(items) if items.len() == 1 && items.iter().all(Node::is_null) => ("", Style::Null),
             _ => return Err(self.form(id)),
         };
         let Some(ty) = leaf.ty() else { return Err(self.form(id)) };
         if leaf.is_secret() {
             return Value::sealed(text).ok_or_else(|| self.form(id));
         }
-        Value::parse(self.schema, ty, text)
+        parse_lenient(self.schema, ty, text, style)
             .map_err(|e| StoredError::Value { name: leaf.name.to_string(), message: e.message })
     }
 }

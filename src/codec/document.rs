@@ -1,6 +1,8 @@
 //! What JSON and YAML readers hand over: a tree of names and texts that remembers where each stood.
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Source, Span};
+use crate::tree::Value;
+use crate::yang::SchemaId;
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -45,6 +47,11 @@ impl Place {
         Self { start: self.start, end: other.end.max(self.start) }
     }
 
+    /// Returns the place as a range of bytes.
+    pub(super) fn range(self) -> std::ops::Range<usize> {
+        self.start as usize..self.end as usize
+    }
+
     /// Returns the place as a span of its source.
     pub(super) fn span(self, source: &Arc<Source>) -> Span {
         Span::new(source, self.start as usize, self.end as usize)
@@ -64,6 +71,7 @@ pub(super) struct Document<'s> {
 pub(super) enum Notation {
     Json,
     Yaml,
+    Xml,
 }
 
 /// A map, a sequence or a scalar.
@@ -78,6 +86,10 @@ pub(super) enum Kind<'s> {
     Scalar { text: Cow<'s, str>, style: Style },
     Map(Vec<(Name<'s>, Node<'s>)>),
     Sequence(Vec<Node<'s>>),
+    /// A leaf's value that the reader had to make itself: its names have prefixes, which nobody else can resolve.
+    Value(Value),
+    /// What is no value, and why; told where its path is known.
+    Wrong(Box<Diagnostic>),
 }
 
 /// The name of a member of a map.
@@ -85,6 +97,25 @@ pub(super) enum Kind<'s> {
 pub(super) struct Name<'s> {
     pub(super) text: Cow<'s, str>,
     pub(super) place: Place,
+    pub(super) meaning: Meaning,
+}
+
+/// What a reader knows of a name.
+#[derive(Debug, Clone)]
+pub(super) enum Meaning {
+    /// Nothing: its text says it.
+    Text,
+    /// The schema node that it stands for.
+    Node(SchemaId),
+    /// That it stands for none, and why.
+    Unknown(Box<Diagnostic>),
+}
+
+impl<'s> Name<'s> {
+    /// Builds a name of which only the text is known.
+    pub(super) fn new(text: Cow<'s, str>, place: Place) -> Self {
+        Self { text, place, meaning: Meaning::Text }
+    }
 }
 
 /// How a scalar was written.
@@ -100,6 +131,8 @@ pub(super) enum Style {
     Boolean,
     /// `null` of JSON.
     Null,
+    /// The text of an XML element.
+    Xml,
 }
 
 impl Node<'_> {
@@ -109,24 +142,6 @@ impl Node<'_> {
             Kind::Scalar { style: Style::Null, .. } => true,
             Kind::Scalar { text, style: Style::Plain } => matches!(&**text, "" | "~" | "null" | "Null" | "NULL"),
             _ => false,
-        }
-    }
-
-    /// Returns what it is, for messages.
-    pub(super) fn described(&self, notation: Notation) -> &'static str {
-        match (&self.kind, notation) {
-            (Kind::Map(_), Notation::Json) => "an object",
-            (Kind::Map(_), Notation::Yaml) => "a map",
-            (Kind::Sequence(_), Notation::Json) => "an array",
-            (Kind::Sequence(_), Notation::Yaml) => "a sequence",
-            (Kind::Scalar { style: Style::Plain, .. }, _) if self.is_null() => "nothing",
-            (Kind::Scalar { style, .. }, _) => match style {
-                Style::Plain => "a value",
-                Style::Quoted => "a string",
-                Style::Number => "a number",
-                Style::Boolean => "a boolean",
-                Style::Null => "`null`",
-            },
         }
     }
 }

@@ -10,6 +10,8 @@ pub enum Format {
     Json,
     /// The JSON shape written as YAML.
     Yaml,
+    /// XML as of RFC 7950.
+    Xml,
     /// J-style: names, blanks and curly brackets.
     Curly,
     /// `set` lines, as typed into the shell.
@@ -18,7 +20,7 @@ pub enum Format {
 
 impl Format {
     /// All of them, in the order they are offered.
-    pub const ALL: [Self; 4] = [Self::Json, Self::Yaml, Self::Curly, Self::Set];
+    pub const ALL: [Self; 5] = [Self::Json, Self::Yaml, Self::Xml, Self::Curly, Self::Set];
 
     /// Tells the notation of a file by its extension.
     #[must_use]
@@ -33,6 +35,7 @@ impl Format {
         match self {
             Self::Json => &["json"],
             Self::Yaml => &["yaml", "yml"],
+            Self::Xml => &["xml"],
             Self::Curly => &["conf", "curly", "cfg"],
             Self::Set => &["set"],
         }
@@ -44,6 +47,7 @@ impl Format {
         match self {
             Self::Json => "json",
             Self::Yaml => "yaml",
+            Self::Xml => "xml",
             Self::Curly => "curly",
             Self::Set => "set",
         }

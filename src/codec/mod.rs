@@ -1,4 +1,4 @@
-//! Texts in and out of the tree: JSON (RFC 7951), YAML, J-style curly and `set` lines.
+//! Texts in and out of the tree: JSON (RFC 7951), XML (RFC 7950), YAML, J-style curly and `set` lines.
 //!
 //! Readers feed a [`Builder`], which remembers where each node came from, so that a fault that only the whole tree
 //! shows still has its place in the input. For every writer there is a reader: `parse(print(t)) == t`.
@@ -12,9 +12,11 @@ mod curly;
 mod delta;
 mod document;
 mod format;
+mod forms;
 mod json;
 mod lexer;
 mod load;
+mod loader;
 mod names;
 #[cfg(test)]
 mod notations;
@@ -24,9 +26,10 @@ mod shape;
 #[cfg(test)]
 mod tests;
 mod words;
+mod xml;
 mod yaml;
 
-pub use builder::{Builder, kind_name, parse_value};
+pub use builder::{Builder, Reading, kind_name, parse_value};
 pub use compare::write_compare;
 pub use conceal::SecretNames;
 pub use curly::{read_curly, write_curly};
@@ -34,9 +37,10 @@ pub use delta::{StoredError, delta_from_json, delta_to_json, tree_from_json, tre
 pub use format::Format;
 pub use json::{JsonLayout, write_json, write_json_node};
 pub use lexer::{Token, TokenKind, lex, quote_word};
-pub use load::{read_json, read_yaml};
+pub use load::{read_json, read_xml, read_yaml};
 pub use set::{Place, read_set, resolve, write_set};
 pub use words::{Ignore, Next, Sink, Walker, path_words, shown_name};
+pub use xml::{XmlFrame, write_xml};
 pub use yaml::{write_yaml, write_yaml_node};
 
 use crate::diagnostic::Source;
@@ -47,6 +51,7 @@ pub fn read(builder: &mut Builder<'_>, format: Format, source: &Arc<Source>) {
     match format {
         Format::Json => read_json(builder, source),
         Format::Yaml => read_yaml(builder, source),
+        Format::Xml => read_xml(builder, source),
         Format::Curly => read_curly(builder, source),
         Format::Set => read_set(builder, source),
     }

@@ -32,13 +32,14 @@ pub(super) fn find_child(schema: &SchemaTree, parent: SchemaId, name: &str) -> R
                 .hint(format!("write {}", names.join(" or "))),
         ));
     }
-    Err(Box::new(unknown(schema, parent, name)))
+    Err(Box::new(not_among(schema, parent, name)))
 }
 
 /// Names listed in a hint at most: more are no help.
 const LISTED_MAX: usize = 12;
 
-fn unknown(schema: &SchemaTree, parent: SchemaId, name: &str) -> Diagnostic {
+/// Builds the diagnostic of a name that no child of a node has.
+pub(super) fn not_among(schema: &SchemaTree, parent: SchemaId, name: &str) -> Diagnostic {
     let said = match parent {
         SchemaId::ROOT => format!("`{name}` is not a top-level element"),
         parent => format!("`{name}` is not an element of `{}`", schema.node(parent).name),
@@ -59,6 +60,12 @@ fn unknown(schema: &SchemaTree, parent: SchemaId, name: &str) -> Diagnostic {
         LISTED_MAX => said.hint(format!("expected one of {}, …", listed.join(", "))),
         _ => said.hint(format!("expected one of {}", listed.join(", "))),
     }
+}
+
+/// Builds the diagnostic of a name that lacks its module where it must be said (RFC 7951 §4).
+pub(super) fn without_module(schema: &SchemaTree, id: SchemaId) -> Diagnostic {
+    let name = &schema.node(id).name;
+    Diagnostic::error(format!("`{name}` lacks its module")).hint(format!("write `{}`", schema.qualified_name(id)))
 }
 
 /// Builds the diagnostic of a state node in configuration.

@@ -29,16 +29,16 @@ pub(super) trait Emitter {
 
 /// The rest of the way to the subtree that is wanted; at its end, everything is.
 #[derive(Clone, Copy)]
-struct Way<'a> {
-    chain: &'a [SchemaId],
-    keys: &'a [Key],
+pub(super) struct Way<'a> {
+    pub(super) chain: &'a [SchemaId],
+    pub(super) keys: &'a [Key],
 }
 
-const EVERYTHING: Way<'static> = Way { chain: &[], keys: &[] };
+pub(super) const EVERYTHING: Way<'static> = Way { chain: &[], keys: &[] };
 
 impl<'a> Way<'a> {
     /// Takes the next list key off, when the way goes through one entry.
-    fn key(self) -> (Option<&'a Key>, Self) {
+    pub(super) fn key(self) -> (Option<&'a Key>, Self) {
         match self.keys.split_first() {
             Some((key, keys)) => (Some(key), Self { keys, ..self }),
             None => (None, self),
@@ -200,8 +200,11 @@ pub(super) fn emit_document(out: &mut impl Emitter, node: &Node<'_>) -> fmt::Res
             Style::Plain if matches!(&**text, "true" | "false") => Atom::Boolean(text == "true"),
             Style::Plain if is_json_number(text) => Atom::Number(text),
             Style::Null => Atom::Null,
-            Style::Plain | Style::Quoted => Atom::Text(text),
+            Style::Plain | Style::Quoted | Style::Xml => Atom::Text(text),
         }),
+        Kind::Value(value) => out.atom(Atom::Text(&value.to_string())),
+        // What is wrong is reported where the document is read and written by nobody.
+        Kind::Wrong(_) => Err(fmt::Error),
     }
 }
 

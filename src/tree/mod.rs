@@ -33,4 +33,4 @@ pub use path::{DataPath, Key, PathError};
 pub use plan::Plan;
 pub use references::References;
 pub use validate::{validate, validate_change};
-pub use value::{Value, ValueError};
+pub use value::{Form, Value, ValueError};

@@ -1,6 +1,6 @@
 //! Where a node is in a data tree: its schema node and the keys of the list entries on the way.
 
-use super::Value;
+use super::{Form, Value};
 use crate::yang::{NodeKind, SchemaId, SchemaTree};
 use std::fmt;
 use std::sync::Arc;
@@ -22,6 +22,12 @@ impl Key {
             Ok([only]) => Self::One(only),
             Err(values) => Self::Many(values.into()),
         }
+    }
+
+    /// Returns what tells apart the entries of a list without keys, in their order: the position, from 1.
+    #[must_use]
+    pub fn position(position: u64) -> Self {
+        Self::One(Value::Uint(position))
     }
 
     /// Returns the values of the key leaves.
@@ -162,7 +168,17 @@ impl DataPath {
     /// Writes the path with module names where they change and key predicates (RFC 7951 §6.11).
     #[must_use]
     pub fn display<'a>(&'a self, schema: &'a SchemaTree) -> impl fmt::Display + 'a {
-        Displayed { path: self, schema }
+        Displayed { path: self, schema, prefixes: None }
+    }
+
+    /// Writes the path as XML has it, each name with the prefix that stands for its module (RFC 7950 §9.13.2).
+    #[must_use]
+    pub fn display_prefixed<'a>(
+        &'a self,
+        schema: &'a SchemaTree,
+        prefixes: &'a dyn Fn(&str) -> String,
+    ) -> impl fmt::Display + 'a {
+        Displayed { path: self, schema, prefixes: Some(prefixes) }
     }
 
     /// Parses what [`DataPath::display`] writes; names may leave their module out where that is unambiguous.
@@ -170,6 +186,14 @@ impl DataPath {
     /// # Errors
     /// Where the text stops being a path of this schema.
     pub fn parse(schema: &SchemaTree, text: &str) -> Result<Self, PathError> {
+        Self::parse_form(schema, text, Form::Any)
+    }
+
+    /// Parses a path whose names are written as a notation writes them.
+    ///
+    /// # Errors
+    /// Where the text stops being a path of this schema.
+    pub fn parse_form(schema: &SchemaTree, text: &str, form: Form<'_>) -> Result<Self, PathError> {
         let mut rest = text;
         let mut path = Self::ROOT;
         if rest == "/" {
@@ -179,7 +203,7 @@ impl DataPath {
             rest = rest.strip_prefix('/').ok_or_else(|| PathError::Syntax(excerpt(rest)))?;
             let end = rest.find(['/', '[']).unwrap_or(rest.len());
             let (name, after) = rest.split_at(end);
-            let child = schema.child(path.schema, name).ok_or_else(|| PathError::UnknownNode(name.to_owned()))?;
+            let child = named(schema, path.schema, name, form).ok_or_else(|| PathError::UnknownNode(name.to_owned()))?;
             path = path.child(child);
             rest = after;
             let mut predicates = Vec::new();
@@ -188,17 +212,33 @@ impl DataPath {
                 predicates.push(predicate);
                 rest = after;
             }
-            path = path.with_predicates(schema, &predicates)?;
+            path = path.with_predicates(schema, &predicates, form)?;
         }
         Ok(path)
     }
 
-    fn with_predicates(self, schema: &SchemaTree, predicates: &[Predicate<'_>]) -> Result<Self, PathError> {
+    fn with_predicates(
+        self,
+        schema: &SchemaTree,
+        predicates: &[Predicate<'_>],
+        form: Form<'_>,
+    ) -> Result<Self, PathError> {
         let node = schema.node(self.schema);
-        let parse =
-            |ty: &crate::yang::Type, text: &str| Value::parse(schema, ty, text).map_err(|e| PathError::Key(e.message));
+        // Literals of paths have no form of their own in JSON.
+        let form = if matches!(form, Form::Xml(_)) { form } else { Form::Any };
+        let parse = |ty: &crate::yang::Type, text: &str| {
+            Value::parse_form(schema, ty, text, form).map_err(|e| PathError::Key(e.message))
+        };
         match &node.kind {
             _ if predicates.is_empty() => Ok(self),
+            // An entry of a list without keys is told by its position.
+            NodeKind::List(list) if list.keys.is_empty() => match predicates {
+                [Predicate { name: "", value }] => match value.parse() {
+                    Ok(position) => Ok(self.entry(Key::position(position))),
+                    Err(_) => Err(PathError::Key(format!("`{value}` is not a position"))),
+                },
+                _ => Err(PathError::Key(format!("expected `[1]` or another position behind `{}`", node.name))),
+            },
             NodeKind::List(list) => {
                 let mut values = Vec::with_capacity(list.keys.len());
                 for key in &list.keys {
@@ -224,6 +264,14 @@ impl DataPath {
     }
 }
 
+/// Returns the child that a name stands for, written as a notation writes it.
+fn named(schema: &SchemaTree, parent: SchemaId, name: &str, form: Form<'_>) -> Option<SchemaId> {
+    match (form, name.split_once(':')) {
+        (Form::Xml(modules), Some((prefix, local))) => schema.child(parent, &format!("{}:{local}", modules(prefix)?)),
+        _ => schema.child(parent, name),
+    }
+}
+
 fn local(name: &str) -> &str {
     name.split_once(':').map_or(name, |(_, local)| local)
 }
@@ -241,6 +289,12 @@ impl<'a> Predicate<'a> {
     /// Parses what follows `[`, up to and with `]`.
     fn parse(text: &'a str) -> Result<(Self, &'a str), PathError> {
         let fault = |at: &str| PathError::Syntax(excerpt(at));
+        if let Some((digits, rest)) = text.split_once(']')
+            && !digits.is_empty()
+            && digits.bytes().all(|b| b.is_ascii_digit())
+        {
+            return Ok((Self { name: "", value: digits.to_owned() }, rest));
+        }
         let (name, rest) = text.split_once('=').ok_or_else(|| fault(text))?;
         let (value, rest) = match rest.trim_start().strip_prefix("concat(") {
             None => quoted_string(rest.trim_start())?,
@@ -279,6 +333,30 @@ fn quoted_string(text: &str) -> Result<(String, &str), PathError> {
 struct Displayed<'a> {
     path: &'a DataPath,
     schema: &'a SchemaTree,
+    /// The prefix for each module, where names have prefixes.
+    prefixes: Option<&'a dyn Fn(&str) -> String>,
+}
+
+impl Displayed<'_> {
+    fn name(&self, id: SchemaId, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let node = self.schema.node(id);
+        let module = &self.schema.module(node.module).name;
+        match self.prefixes {
+            Some(prefixes) => write!(f, "{}:{}", prefixes(module), node.name),
+            None if !node.is_key() && self.schema.needs_qualification(id) => write!(f, "{module}:{}", node.name),
+            None => f.write_str(&node.name),
+        }
+    }
+
+    fn value(&self, value: &Value, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (value, self.prefixes) {
+            (Value::Identity(name), Some(prefixes)) => {
+                let (module, local) = name.split_once(':').unwrap_or(("", name));
+                write!(f, "{}", Quoted(&format!("{}:{local}", prefixes(module))))
+            }
+            _ => write!(f, "{}", Quoted(&value.to_string())),
+        }
+    }
 }
 
 impl fmt::Display for Displayed<'_> {
@@ -290,24 +368,34 @@ impl fmt::Display for Displayed<'_> {
         }
         for id in ancestry {
             let node = self.schema.node(id);
-            if self.schema.needs_qualification(id) {
-                write!(f, "/{}:{}", self.schema.module(node.module).name, node.name)?;
-            } else {
-                write!(f, "/{}", node.name)?;
-            }
+            f.write_str("/")?;
+            self.name(id, f)?;
             match &node.kind {
+                NodeKind::List(list) if list.keys.is_empty() => {
+                    if let Some(position) = keys.next().and_then(|key| key.values().first()) {
+                        write!(f, "[{position}]")?;
+                    }
+                }
                 NodeKind::List(list) => {
                     if let Some(key) = keys.next() {
                         for (leaf, value) in list.keys.iter().zip(key.values()) {
-                            write!(f, "[{}={}]", self.schema.node(*leaf).name, Quoted(&value.to_string()))?;
+                            f.write_str("[")?;
+                            self.name(*leaf, f)?;
+                            f.write_str("=")?;
+                            self.value(value, f)?;
+                            f.write_str("]")?;
                         }
                     }
                 }
                 NodeKind::LeafList(_) => {
                     if let Some(value) = keys.next().and_then(|key| key.values().first()) {
-                        let shown =
-                            if node.is_secret() { crate::secret::PLACEHOLDER.to_owned() } else { value.to_string() };
-                        write!(f, "[.={}]", Quoted(&shown))?;
+                        f.write_str("[.=")?;
+                        if node.is_secret() {
+                            write!(f, "{}", Quoted(crate::secret::PLACEHOLDER))?;
+                        } else {
+                            self.value(value, f)?;
+                        }
+                        f.write_str("]")?;
                     }
                 }
                 _ => {}

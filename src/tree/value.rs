@@ -97,12 +97,79 @@ fn quoted(text: &str) -> String {
     }
 }
 
+/// What a notation says of a value besides its text.
+#[derive(Clone, Copy)]
+pub enum Form<'f> {
+    /// Nothing: of a union, the first member that takes the text is meant.
+    Any,
+    /// A JSON string (RFC 7951 §6): of any type that is not written as something else.
+    JsonString,
+    /// A JSON number: an integer of at most 32 bits.
+    JsonNumber,
+    /// `true` or `false` of JSON.
+    JsonBoolean,
+    /// `[null]` of JSON: `empty`.
+    JsonNull,
+    /// The text of an XML element: blanks around a number do not count, and names have prefixes, which this resolves to
+    /// names of modules; the empty one stands for no prefix.
+    Xml(&'f dyn Fn(&str) -> Option<Arc<str>>),
+}
+
+impl fmt::Debug for Form<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl Form<'_> {
+    /// Returns whether values of a type are written in this form, so far as the form says (RFC 7951 §6.10).
+    fn suits(self, base: &BaseType) -> bool {
+        match (self, base) {
+            // What they come down to says it.
+            (Self::Any | Self::Xml(_), _) | (_, BaseType::Union(_) | BaseType::Leafref(_)) => true,
+            (Self::JsonNumber, BaseType::Integer { kind, .. }) => !kind.is_64_bit(),
+            (Self::JsonBoolean, BaseType::Boolean) | (Self::JsonNull, BaseType::Empty) => true,
+            (Self::JsonString, BaseType::Integer { kind, .. }) => kind.is_64_bit(),
+            (Self::JsonString, base) => !matches!(base, BaseType::Boolean | BaseType::Empty),
+            _ => false,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Any | Self::Xml(_) => "a text",
+            Self::JsonString => "a string",
+            Self::JsonNumber => "a number",
+            Self::JsonBoolean => "a boolean",
+            Self::JsonNull => "`[null]`",
+        }
+    }
+
+    /// Returns the form in which JSON writes values of a type.
+    fn of_json(base: &BaseType) -> &'static str {
+        let forms = [Form::JsonNumber, Form::JsonBoolean, Form::JsonNull];
+        forms.into_iter().find(|form| form.suits(base)).unwrap_or(Form::JsonString).name()
+    }
+}
+
 impl Value {
     /// Parses a text by a type, in the lexical forms that instance data may use.
     ///
     /// # Errors
     /// What is wrong with the text and what was expected.
     pub fn parse(schema: &SchemaTree, ty: &Type, text: &str) -> Result<Self, ValueError> {
+        Self::parse_form(schema, ty, text, Form::Any)
+    }
+
+    /// Parses a text by a type and by what its notation says besides.
+    ///
+    /// # Errors
+    /// What is wrong with the text or its form and what was expected.
+    pub fn parse_form(schema: &SchemaTree, ty: &Type, text: &str, form: Form<'_>) -> Result<Self, ValueError> {
+        if !form.suits(&ty.base) {
+            let (name, expected) = (ty.shown_name(), Form::of_json(&ty.base));
+            return Err(ValueError::new(format!("expected {expected}, as JSON writes a {name}, found {}", form.name())));
+        }
         match &ty.base {
             BaseType::Binary { length } => parse_binary(text, length.as_ref()),
             BaseType::Bits(bits) => {
@@ -126,7 +193,9 @@ impl Value {
                 "false" => Ok(Self::Boolean(false)),
                 _ => Err(not_one_of(text, "a boolean", ["true", "false"])),
             },
-            BaseType::Decimal64 { fraction_digits, range } => parse_decimal64(text, *fraction_digits, range.as_ref()),
+            BaseType::Decimal64 { fraction_digits, range } => {
+                parse_decimal64(bare(text, form), *fraction_digits, range.as_ref())
+            }
             BaseType::Empty if text.is_empty() => Ok(Self::Empty),
             BaseType::Empty => Err(ValueError::new(format!("{} follows a leaf that takes no value", quoted(text)))),
             BaseType::Enumeration(members) => members
@@ -134,12 +203,15 @@ impl Value {
                 .find(|m| &*m.name == text)
                 .map(|m| Self::Enumeration(Arc::clone(&m.name)))
                 .ok_or_else(|| not_one_of(text, "a valid value", members.iter().map(|m| &*m.name))),
-            BaseType::IdentityRef { bases } => parse_identity(schema, text, bases),
-            BaseType::InstanceIdentifier { .. } => DataPath::parse(schema, text)
+            BaseType::IdentityRef { bases } => match form {
+                Form::Xml(modules) => parse_identity(schema, &with_module(text, modules)?, bases),
+                _ => parse_identity(schema, text, bases),
+            },
+            BaseType::InstanceIdentifier { .. } => DataPath::parse_form(schema, text, form)
                 .map(|path| Self::Instance(path.display(schema).to_string().into()))
                 .map_err(|e| ValueError::new(format!("{} is not an instance identifier: {e}", quoted(text)))),
-            BaseType::Integer { kind, range } => parse_integer(text, *kind, range.as_ref()),
-            BaseType::Leafref(leafref) => Self::parse(schema, &leafref.target_type, text),
+            BaseType::Integer { kind, range } => parse_integer(bare(text, form), *kind, range.as_ref()),
+            BaseType::Leafref(leafref) => Self::parse_form(schema, &leafref.target_type, text, form),
             BaseType::String { length, patterns } => {
                 check_length(text.chars().count(), length.as_ref(), "characters")?;
                 if let Some(c) = text.chars().find(|c| !is_yang_char(*c)) {
@@ -165,7 +237,7 @@ impl Value {
             BaseType::Union(members) => {
                 let mut reasons = Vec::new();
                 for member in members {
-                    match Self::parse(schema, member, text) {
+                    match Self::parse_form(schema, member, text, form) {
                         Ok(value) => return Ok(value),
                         Err(e) => reasons.push(e.message),
                     }
@@ -207,6 +279,25 @@ impl Value {
             Self::Uint(u) => Some(*u),
             _ => None,
         }
+    }
+}
+
+/// Returns a number's text without what does not count around it.
+fn bare<'t>(text: &'t str, form: Form<'_>) -> &'t str {
+    match form {
+        Form::Xml(_) => text.trim_matches([' ', '\t', '\n', '\r']),
+        _ => text,
+    }
+}
+
+/// Returns an identity's name in XML with its module in place of its prefix; one without prefix is of the default namespace
+/// (RFC 7950 §9.10.3).
+fn with_module(text: &str, modules: &dyn Fn(&str) -> Option<Arc<str>>) -> Result<String, ValueError> {
+    let (prefix, name) = text.split_once(':').unwrap_or(("", text));
+    match modules(prefix) {
+        Some(module) => Ok(format!("{module}:{name}")),
+        None if prefix.is_empty() => Ok(name.to_owned()),
+        None => Err(ValueError::new(format!("the prefix of {} stands for no module here", quoted(text)))),
     }
 }
 

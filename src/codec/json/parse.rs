@@ -133,7 +133,7 @@ impl<'s> Parser<'s, '_> {
             if self.peek() != Some(b'"') {
                 return Err(self.unexpected("a name in `\"`").into());
             }
-            let name = Name { text: self.string()?, place: Place::new(start, self.at) };
+            let name = Name::new(self.string()?, Place::new(start, self.at));
             self.blanks();
             if !self.eat(b':') {
                 return Err(self.unexpected("`:` behind the name").into());

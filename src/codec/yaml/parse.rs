@@ -219,7 +219,7 @@ impl<'s> Reader<'s, '_> {
     fn scalar(&mut self, text: Cow<'s, str>, style: Style, place: Place) -> Result<(), Fault> {
         if let Some(Open { what: Inside::Map { name: name @ None, .. }, .. }) = self.open.last_mut() {
             let is_merge_key = text == "<<" && style == Style::Plain;
-            *name = Some(Name { text, place });
+            *name = Some(Name::new(text, place));
             if is_merge_key {
                 self.refuse(place, "merge keys (`<<`) are not read here", "write the content out where it is wanted");
             }
@@ -277,6 +277,7 @@ mod tests {
                 }
                 Kind::Sequence(items) => items.iter().for_each(|item| walk(source, item, all)),
                 Kind::Map(members) => members.iter().for_each(|(_, member)| walk(source, member, all)),
+                Kind::Value(_) | Kind::Wrong(_) => {}
             }
         }
         let source = Source::new("a.yaml", text);

@@ -3,7 +3,7 @@
 use super::Engine;
 use super::fault::Fault;
 use super::line::{Call, Given};
-use crate::codec::{self, Builder, Format, JsonLayout, write_curly, write_json, write_set, write_yaml};
+use crate::codec::{self, Builder, Format, JsonLayout, XmlFrame, write_curly, write_json, write_set, write_xml, write_yaml};
 use crate::diagnostic::{Diagnostic, Source};
 use crate::shell::{AskKind, Status};
 use crate::tree::{DataPath, DataTree};
@@ -75,6 +75,7 @@ fn guess(text: &str) -> Format {
     match first.split_whitespace().next() {
         Some("set" | "delete") => Format::Set,
         Some(word) if word.starts_with('{') => Format::Json,
+        Some(word) if word.starts_with('<') => Format::Xml,
         Some(word) if word.ends_with(':') || word == "---" => Format::Yaml,
         _ => Format::Curly,
     }
@@ -102,6 +103,7 @@ fn written(tree: &DataTree, format: Format, text: &mut String) -> fmt::Result {
     match format {
         Format::Json => write_json(text, tree, &DataPath::ROOT, JsonLayout::PRETTY),
         Format::Yaml => write_yaml(text, tree, &DataPath::ROOT),
+        Format::Xml => write_xml(text, tree, &DataPath::ROOT, XmlFrame::Config),
         Format::Curly => write_curly(tree.root(), text),
         Format::Set => write_set(tree.root(), &DataPath::ROOT, text),
     }
