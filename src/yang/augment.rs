@@ -28,12 +28,20 @@ impl Step {
     }
 }
 
+/// An `augment` that was applied.
+#[derive(Debug)]
+pub(super) struct Augmented {
+    pub(super) statement: StatementId,
+    pub(super) target: DraftId,
+    pub(super) added: Vec<DraftId>,
+}
+
 impl Compiler<'_> {
     /// Applies the augments of all implemented modules; one may build on another, so it goes round until none fits any more.
     pub(super) fn apply_augments(&mut self) {
         let mut pending = Vec::new();
-        for module in self.set.module_ids().filter(|m| self.set.modules[m.index()].implemented) {
-            for body in self.set.bodies(module) {
+        for module in self.set.imported_first().into_iter().filter(|m| self.set.modules[m.index()].implemented) {
+            for body in self.set.bodies_inside_out(module) {
                 pending.extend(self.set.statements.all(body, Keyword::Augment).map(|augment| (module, augment)));
             }
         }
@@ -147,6 +155,7 @@ impl Compiler<'_> {
         let added = self.expand_body(target, augment, module);
         self.condition(&added, augment);
         self.refuse_mandatory(target, augment, &added);
+        self.augmented.push(Augmented { statement: augment, target, added });
     }
 
     /// RFC 7950 §7.17: without a `when`, data that was valid before an augment of another module must stay valid.

@@ -1,5 +1,6 @@
 //! Module texts in, schema out: the order of the steps and what they share.
 
+use super::augment::Augmented;
 use super::definitions::Definitions;
 use super::draft::Drafts;
 use super::finish;
@@ -24,6 +25,8 @@ pub enum Features {
     All,
     /// Only these, by module.
     Only(BTreeMap<String, BTreeSet<String>>),
+    /// Of the modules listed only these, of all others all.
+    Listed(BTreeMap<String, BTreeSet<String>>),
 }
 
 impl Features {
@@ -33,6 +36,7 @@ impl Features {
         match self {
             Self::All => true,
             Self::Only(on) => on.get(module).is_some_and(|features| features.contains(feature)),
+            Self::Listed(on) => on.get(module).is_none_or(|features| features.contains(feature)),
         }
     }
 }
@@ -44,6 +48,11 @@ pub struct CompileOptions {
     pub features: Features,
     /// Modules that only lend their definitions: their own nodes are left out of the schema.
     pub import_only: BTreeSet<String>,
+    /// How many of the texts, the last ones, are there only because others ask for them: what is odd about them is not told,
+    /// and of several revisions of a module one that is not among them is implemented.
+    pub looked_up: usize,
+    /// Whether to tell what is a matter of good form only, such as a missing description.
+    pub strict: bool,
 }
 
 /// Compiles modules into a schema; imports and includes are looked for among the texts given. Nodes of several
@@ -53,7 +62,7 @@ pub struct CompileOptions {
 /// All faults of all texts, in the order of the texts.
 pub fn compile(sources: &[Arc<Source>], options: &CompileOptions) -> Result<(SchemaTree, Diagnostics), Diagnostics> {
     let mut faults = Diagnostics::new();
-    let (set, is_complete) = ModuleSet::load(sources, |name| options.import_only.contains(name), &mut faults);
+    let (set, is_complete) = ModuleSet::load(sources, options, &mut faults);
     if !is_complete {
         // What refers to a text that cannot be read cannot be judged.
         return Err(in_reading_order(faults, sources));
@@ -115,6 +124,8 @@ pub(super) struct Compiler<'a> {
     pub(super) uses: Vec<StatementId>,
     /// How many uses were expanded.
     pub(super) expansions: usize,
+    /// The augments applied, those of `uses` included.
+    pub(super) augmented: Vec<Augmented>,
 }
 
 impl<'a> Compiler<'a> {
@@ -134,6 +145,7 @@ impl<'a> Compiler<'a> {
             drafts: Drafts::new(),
             uses: Vec::new(),
             expansions: 0,
+            augmented: Vec::new(),
         }
     }
 

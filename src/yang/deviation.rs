@@ -79,7 +79,10 @@ impl Compiler<'_> {
             return;
         }
         replaced.push(keyword);
-        self.drafts.get_mut(target).set(keyword, child);
+        let is_foreign = self.set.module_of(child) != self.drafts.get(target).module;
+        let draft = self.drafts.get_mut(target);
+        draft.has_foreign_type |= keyword == Keyword::Type && is_foreign;
+        draft.set(keyword, child);
     }
 
     fn deviate_delete(&mut self, target: DraftId, keyword: Keyword, child: StatementId) {

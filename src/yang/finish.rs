@@ -4,8 +4,8 @@ use super::compile::Compiler;
 use super::draft::{Draft, DraftId, DraftKind};
 use super::keyword::Keyword;
 use super::schema::{
-    BaseType, Condition, ExtensionUse, LeafListSchema, LeafSchema, ListSchema, Module, ModuleId, NodeKind, SchemaId,
-    SchemaNode, SchemaTree, Status, Type,
+    Augment, BaseType, Condition, ExtensionUse, LeafListSchema, LeafSchema, ListSchema, Module, ModuleId, NodeKind,
+    SchemaId, SchemaNode, SchemaTree, Status, Type, Written,
 };
 use super::statement::StatementId;
 use crate::diagnostic::{Diagnostic, Diagnostics};
@@ -60,7 +60,8 @@ pub(super) fn finish(mut compiler: Compiler<'_>) -> (SchemaTree, Diagnostics) {
     finish.check_nodes();
     let (nodes, by_name) = (finish.nodes, finish.by_name);
     let modules = compiler.set.module_ids().map(|id| module(&compiler, id)).collect();
-    (SchemaTree { nodes, modules, identities: compiler.identities.list, by_name }, compiler.faults)
+    let augments = augments(&compiler);
+    (SchemaTree { nodes, modules, identities: compiler.identities.list, by_name, augments }, compiler.faults)
 }
 
 fn root() -> SchemaNode {
@@ -84,7 +85,27 @@ fn root() -> SchemaNode {
         whens: Vec::new(),
         extensions: Vec::new(),
         span: None,
+        written: Written { keyword: "", status: Status::Current, if_features: Vec::new(), type_name: None, key: None },
     }
+}
+
+/// Returns the augments at the top level of modules, module by module in the order written.
+fn augments(compiler: &Compiler<'_>) -> Vec<Augment> {
+    let mut all: Vec<(ModuleId, StatementId, Augment)> = Vec::new();
+    for augmented in &compiler.augmented {
+        let statements = &compiler.set.statements;
+        let is_at_top = statements.get(augmented.statement).parent.is_some_and(|p| statements.get(p).parent.is_none());
+        let Some(target) = compiler.drafts.get(augmented.target).id.filter(|_| is_at_top) else { continue };
+        let module = compiler.set.module_of(augmented.statement);
+        let written = augmented.added.iter().map(|id| compiler.written(*id));
+        let nodes = written.filter_map(|id| compiler.drafts.get(id).id).collect();
+        let path = statements.shared_argument(augmented.statement);
+        all.push((module, augmented.statement, Augment { module, path, target, nodes }));
+    }
+    // The texts of a module are read in one go, each statement after those before it.
+    let order: HashMap<_, _> = compiler.set.module_ids().flat_map(|m| compiler.set.bodies(m)).enumerate().map(|(at, body)| (compiler.set.statements.get(body).file, at)).collect();
+    all.sort_by_key(|(module, at, _)| (*module, order.get(&compiler.set.statements.get(*at).file).copied(), *at));
+    all.into_iter().map(|(_, _, augment)| augment).collect()
 }
 
 fn module(compiler: &Compiler<'_>, id: ModuleId) -> Module {
@@ -98,6 +119,14 @@ fn module(compiler: &Compiler<'_>, id: ModuleId) -> Module {
         description: argument(Keyword::Description),
         prefixes: compiler.set.prefixes(id),
         implemented: draft.implemented,
+        features: compiler
+            .set
+            .bodies(id)
+            .flat_map(|body| compiler.set.statements.all(body, Keyword::Feature))
+            .map(|feature| compiler.set.statements.shared_argument(feature))
+            .collect(),
+        part: draft.part.clone(),
+        submodules: draft.submodules.iter().map(|s| compiler.set.statements.shared_argument(*s)).collect(),
     }
 }
 
@@ -220,7 +249,45 @@ impl Finish<'_, '_> {
             whens: draft.whens.iter().map(|(s, outer)| (self.condition(*s), *outer)).collect(),
             extensions: draft.extensions.iter().filter_map(|s| self.extension(*s)).collect(),
             span: draft.statement.map(|s| statements.span(s)),
+            written: self.written(draft),
         }
+    }
+
+    fn written(&self, draft: &Draft) -> Written {
+        let statements = &self.compiler.set.statements;
+        let text = |keyword| draft.property(keyword).map(|s| statements.shared_argument(s));
+        let keyword = match draft.kind {
+            DraftKind::Case => "case",
+            DraftKind::Input => "input",
+            DraftKind::Output => "output",
+            _ => draft.statement.and_then(|s| statements.keyword(s)).map_or("", Keyword::as_str),
+        };
+        let stated = draft.property(Keyword::Status).or_else(|| {
+            // An implied case is as much in use as the node that implies it.
+            draft.statement.filter(|_| draft.kind == DraftKind::Case).and_then(|s| statements.first(s, Keyword::Status))
+        });
+        let status = match stated.map(|s| statements.argument(s)) {
+            Some("deprecated") => Status::Deprecated,
+            Some("obsolete") => Status::Obsolete,
+            _ => Status::Current,
+        };
+        let mut if_features: Vec<Arc<str>> =
+            draft.if_features.iter().map(|s| statements.shared_argument(*s)).collect();
+        for feature in draft.augment_features.iter().map(|s| statements.shared_argument(*s)) {
+            if !if_features.contains(&feature) {
+                if_features.push(feature);
+            }
+        }
+        let type_name = draft.property(Keyword::Type).map(|s| {
+            let name = statements.shared_argument(s);
+            let foreign = self.compiler.set.module_of(s);
+            if draft.has_foreign_type && !super::types::BUILTIN_NAMES.contains(&&*name) && !name.contains(':') {
+                Arc::from(format!("{}:{name}", self.compiler.set.modules[foreign.index()].prefix))
+            } else {
+                name
+            }
+        });
+        Written { keyword, status, if_features, type_name, key: text(Keyword::Key) }
     }
 
     fn kind(&self, draft: &Draft) -> NodeKind {
@@ -269,6 +336,7 @@ impl Finish<'_, '_> {
         Condition {
             xpath: self.compiler.set.statements.shared_argument(statement),
             module: self.compiler.set.module_of(statement),
+            prefixes: self.compiler.set.known_prefixes(statement),
             error_message,
             error_app_tag,
             span: self.compiler.set.statements.argument_span(statement),

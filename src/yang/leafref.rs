@@ -125,6 +125,7 @@ impl Finish<'_, '_> {
         Leafref {
             path: self.compiler.set.statements.shared_argument(path_at),
             module: self.compiler.set.module_of(path_at),
+            prefixes: self.compiler.set.known_prefixes(path_at),
             target: target.id,
             target_type: Arc::clone(&target.resolved.ty),
             require_instance,

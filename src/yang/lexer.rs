@@ -1,5 +1,6 @@
 //! Module text into tokens (RFC 7950 §6.1): words, quoted texts with their trimming, braces, semicolons, comments.
 
+use super::keyword::Keyword;
 use crate::diagnostic::{Diagnostic, Diagnostics, Source, Span};
 use std::iter::Peekable;
 use std::str::CharIndices;
@@ -68,7 +69,38 @@ impl<'a> Lexer<'a> {
     /// Reads all tokens.
     pub(super) fn run(mut self) -> Vec<Token> {
         let mut tokens = Vec::new();
-        while let Some((start, c)) = self.next() {
+        while let Some(token) = self.token() {
+            tokens.push(token);
+        }
+        tokens
+    }
+
+    /// Reads tokens up to the first definition of a module: those of the sections before it.
+    pub(super) fn run_header(mut self) -> Vec<Token> {
+        let mut tokens: Vec<Token> = Vec::new();
+        let mut depth = 0_usize;
+        while let Some(token) = self.token() {
+            match &token.kind {
+                TokenKind::Open => depth += 1,
+                TokenKind::Close => depth = depth.saturating_sub(1),
+                TokenKind::Word(word) if depth == 1 => {
+                    let starts = tokens.last().is_some_and(|t| {
+                        matches!(t.kind, TokenKind::Open | TokenKind::Close | TokenKind::Semicolon)
+                    });
+                    if starts && Keyword::parse(word).is_some_and(is_definition) {
+                        break;
+                    }
+                }
+                _ => {}
+            }
+            tokens.push(token);
+        }
+        tokens
+    }
+
+    fn token(&mut self) -> Option<Token> {
+        loop {
+            let (start, c) = self.next()?;
             let kind = match c {
                 ' ' | '\t' | '\n' | '\r' => continue,
                 '{' => TokenKind::Open,
@@ -79,9 +111,8 @@ impl<'a> Lexer<'a> {
                 _ => TokenKind::Word(self.word(start, c)),
             };
             let end = self.offset();
-            tokens.push(Token { kind, start, end });
+            return Some(Token { kind, start, end });
         }
-        tokens
     }
 
     fn next(&mut self) -> Option<(usize, char)> {
@@ -258,6 +289,31 @@ impl<'a> Lexer<'a> {
         }
         let _escaped = self.next();
     }
+}
+
+/// Returns whether a statement stands behind the sections of a module that say what it is and needs.
+fn is_definition(keyword: Keyword) -> bool {
+    use Keyword as K;
+    matches!(
+        keyword,
+        K::Extension
+            | K::Feature
+            | K::Identity
+            | K::Typedef
+            | K::Grouping
+            | K::Container
+            | K::Leaf
+            | K::LeafList
+            | K::List
+            | K::Choice
+            | K::Anydata
+            | K::Anyxml
+            | K::Uses
+            | K::Augment
+            | K::Rpc
+            | K::Notification
+            | K::Deviation
+    )
 }
 
 /// Returns whether YANG forbids the character (RFC 7950 §14, `yang-char`).

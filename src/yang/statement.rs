@@ -6,7 +6,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics, Source, Span};
 use std::sync::Arc;
 
 /// Largest module text: the largest published modules are a tenth of it, and offsets stay small.
-pub(super) const TEXT_BYTES_MAX: usize = 16 * 1024 * 1024;
+pub const TEXT_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Deepest nesting of statements: published modules stay below 30, and what walks statements recurses.
 pub(super) const DEPTH_MAX: usize = 100;
@@ -158,6 +158,20 @@ impl Statements {
         let mut parser = Parser { arena: self, source, file, faults, open: Vec::new(), top: Vec::new(), broken };
         parser.run(&tokens);
         (!parser.broken).then_some(parser.top)
+    }
+
+    /// Reads the sections of a text that come before its definitions; what is wrong behind them does not matter.
+    pub(super) fn outline(&mut self, source: &Arc<Source>, faults: &mut Diagnostics) -> Option<Vec<StatementId>> {
+        if source.text().len() > TEXT_BYTES_MAX {
+            return None;
+        }
+        let file = FileId(u32::try_from(self.sources.len()).ok()?);
+        self.sources.push(Arc::clone(source));
+        let tokens = Lexer::new(source, faults).run_header();
+        let mut parser =
+            Parser { arena: self, source, file, faults, open: Vec::new(), top: Vec::new(), broken: false };
+        parser.run(&tokens);
+        Some(parser.top)
     }
 }
 

@@ -1,0 +1,9 @@
+//! `annunciator schema`: the YANG engine for any modules, those of other people included.
+
+mod files;
+mod lint;
+mod tree;
+
+pub use files::{Gathered, gather};
+pub use lint::{SchemaOptions, lint};
+pub use tree::tree;
