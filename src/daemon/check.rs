@@ -1,6 +1,6 @@
 //! `annunciator check`: what a start with these files would say, without an element.
 
-use super::{Stopped, discover, load};
+use super::{Stopped, discover, load, plan_with};
 use crate::diagnostic::Diagnostics;
 use crate::secret::KeyRing;
 use crate::tree::Plan;
@@ -9,13 +9,19 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Checks files as one configuration. A data folder's key opens the encrypted secrets in them.
+/// Checks files as one configuration. A data folder's key opens the encrypted secrets in them; the modules in `schema_dirs`
+/// stand beside the product's own.
 ///
 /// # Errors
 /// All faults, or that the schema or the key cannot be had.
-pub fn check(files: &[PathBuf], data_dir: Option<&Path>, out: &mut dyn Write) -> Result<u8, Stopped> {
+pub fn check(
+    files: &[PathBuf],
+    data_dir: Option<&Path>,
+    schema_dirs: &[PathBuf],
+    out: &mut dyn Write,
+) -> Result<u8, Stopped> {
     let files = discover(files).map_err(Stopped::Refused)?;
-    let plan = builtin_plan()?;
+    let plan = plan_with(schema_dirs)?;
     let keys = match data_dir {
         Some(folder) if folder.join(super::KEY_FILE_NAME).exists() => {
             KeyRing::load_or_create(&folder.join(super::KEY_FILE_NAME))

@@ -12,6 +12,7 @@ mod pages;
 mod receive;
 mod reference;
 mod run;
+mod schema;
 mod start;
 mod stopped;
 
@@ -25,6 +26,7 @@ pub use pages::Pages;
 pub use receive::receive;
 pub use reference::configuration_reference;
 pub use run::{RunOptions, run};
+pub use schema::{Gathered, SchemaOptions, gather, lint, plan_with, tree};
 pub use start::{Running, StartOptions, start};
 pub use stopped::Stopped;
 

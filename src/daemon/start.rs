@@ -1,7 +1,7 @@
 //! Builds the element from its folder and its files: everything that can fail before it is ready, fails here.
 
 use super::{Intake, Pages, announce_alarms};
-use super::{KEY_FILE_NAME, Stopped, builtin_plan, check::tell_warnings, discover, load};
+use super::{KEY_FILE_NAME, Stopped, check::tell_warnings, discover, load, plan_with};
 use crate::clock::Clock;
 use crate::codec::{self, Builder, Format};
 use crate::datastore::{BootInput, BootOptions, Booted, Participant, boot};
@@ -22,6 +22,7 @@ use crate::task::Scope;
 use crate::transport::Transport;
 use crate::tree::Plan;
 use crate::web;
+use crate::yang::is_builtin;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
@@ -44,6 +45,8 @@ pub struct StartOptions {
     pub data_dir: PathBuf,
     /// Socket of the shell.
     pub socket: PathBuf,
+    /// Folders of YANG modules that stand beside the product's own.
+    pub schema_dirs: Vec<PathBuf>,
     /// Address of the HTTP listener, in place of the configured one.
     pub http_listen: Option<SocketAddr>,
     /// Fault point at which the process ends itself.
@@ -78,7 +81,7 @@ const DEFAULT_CONFIG: &str = "config";
 pub async fn start(options: &StartOptions) -> Result<Running, Stopped> {
     let (clock, scope) = (Clock::system(), Scope::new());
     let files = config_files(options)?;
-    let plan = builtin_plan()?;
+    let plan = plan_with(&options.schema_dirs)?;
     if !options.data_dir.join(JOURNAL_NAME).exists() {
         first_look(options, &files, &plan)?;
     }
@@ -309,9 +312,23 @@ impl Running {
     /// The names of those that are late at the deadline.
     pub async fn drain(&self, deadline: std::time::Duration) -> Result<(), Vec<String>> {
         let drained = self.scope.drain(&self.clock, deadline).await;
+        self.forget_site_modules();
         self.ledger.close();
         self.store.close();
         drained
+    }
+
+    /// With modules of the site, writes running as a whole: a later start without them then need not read changes that
+    /// tell of nodes it does not know, only to find them gone again.
+    fn forget_site_modules(&self) {
+        let datastore = self.management.datastore();
+        let has_site_modules = datastore.plan().schema().modules().iter().any(|m| !is_builtin(&m.name));
+        if !has_site_modules {
+            return;
+        }
+        if let Err(error) = datastore.write_checkpoint() {
+            tracing::warn!(error = &error as &dyn std::error::Error, "running was not written as a whole");
+        }
     }
 
     /// Says in one line that the element is ready, and where.

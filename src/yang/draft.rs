@@ -157,8 +157,8 @@ impl Draft {
     }
 }
 
-/// Most nodes of a schema: the largest published sets stay below a million, and groupings that use groupings grow without bound.
-const DRAFTS_MAX: usize = 2_000_000;
+/// Most nodes of a schema: the largest published sets stay below half of it, and groupings that use groupings grow without bound.
+const DRAFTS_MAX: usize = 1_000_000;
 
 /// Deepest nesting of nodes: published modules stay below 40, and what walks a schema or data below it recurses.
 pub(super) const DEPTH_MAX: u8 = 100;
@@ -238,6 +238,31 @@ impl Drafts {
         if depth > DEPTH_MAX {
             return Err(Refusal::TooDeep);
         }
+        let id = self.push(parent, depth, kind, name, module, statement)?;
+        self.get_mut(parent).children.push(id);
+        Ok(id)
+    }
+
+    /// Adds a draft that is nobody's child.
+    pub(super) fn add_apart(
+        &mut self,
+        kind: DraftKind,
+        name: Arc<str>,
+        module: ModuleId,
+        statement: StatementId,
+    ) -> Result<DraftId, Refusal> {
+        self.push(DraftId::ROOT, 1, kind, name, module, statement)
+    }
+
+    fn push(
+        &mut self,
+        parent: DraftId,
+        depth: u8,
+        kind: DraftKind,
+        name: Arc<str>,
+        module: ModuleId,
+        statement: StatementId,
+    ) -> Result<DraftId, Refusal> {
         if self.is_full() {
             return Err(Refusal::TooMany);
         }
@@ -260,7 +285,6 @@ impl Drafts {
             id: None,
             properties: Vec::new(),
         });
-        self.get_mut(parent).children.push(id);
         Ok(id)
     }
 }

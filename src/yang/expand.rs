@@ -147,12 +147,13 @@ impl Compiler<'_> {
             }
             return;
         }
+        self.used.insert(grouping);
         self.uses.push(grouping);
         let added = self.expand_body(parent, grouping, module);
         self.uses.pop();
         self.condition(&added, uses);
         for refine in self.set.statements.all(uses, Keyword::Refine).collect::<Vec<_>>() {
-            if let Some(target) = self.find_among(&added, refine, Step::Refine) {
+            if let Some(target) = self.find_among(&added, refine, module, Step::Refine) {
                 self.refine(target, refine);
             }
         }
@@ -163,7 +164,7 @@ impl Compiler<'_> {
                 self.faults.push(fault.at(self.set.statements.argument_span(augment)));
                 continue;
             }
-            if let Some(target) = self.find_among(&added, augment, Step::UsesAugment) {
+            if let Some(target) = self.find_among(&added, augment, module, Step::UsesAugment) {
                 self.augment_node(target, augment, module);
             }
         }
@@ -211,6 +212,9 @@ impl Compiler<'_> {
                 continue;
             }
             match keyword {
+                Keyword::Default if kind == DraftKind::LeafList && !self.set.is_1_1(child) => {
+                    self.fault_at(child, "leaf-lists of YANG 1 have no defaults");
+                }
                 Keyword::Must => self.drafts.get_mut(target).add(keyword, child),
                 Keyword::IfFeature => {
                     let holds = self.feature_holds(child);

@@ -22,6 +22,8 @@ pub(super) struct Finish<'c, 'a> {
     pub(super) drafts: Vec<DraftId>,
     /// Data children by name.
     pub(super) by_name: HashMap<SchemaId, HashMap<Arc<str>, Vec<SchemaId>>>,
+    /// How many of the nodes are of the tree: those behind are of groupings that nobody uses, and only checked.
+    pub(super) real: usize,
     /// What a leaf has until its type is resolved.
     placeholder: Arc<Type>,
 }
@@ -42,8 +44,14 @@ struct Above {
 pub(super) fn finish(mut compiler: Compiler<'_>) -> (SchemaTree, Diagnostics) {
     let text = BaseType::String { length: None, patterns: Vec::new() };
     let placeholder = Arc::new(Type { name: Arc::from("string"), base: text, default: None, units: None });
-    let mut finish =
-        Finish { compiler: &mut compiler, nodes: Vec::new(), drafts: Vec::new(), by_name: HashMap::new(), placeholder };
+    let mut finish = Finish {
+        compiler: &mut compiler,
+        nodes: Vec::new(),
+        drafts: Vec::new(),
+        by_name: HashMap::new(),
+        real: 0,
+        placeholder,
+    };
     finish.nodes.push(root());
     finish.drafts.push(DraftId::ROOT);
     let above = Above {
@@ -55,10 +63,16 @@ pub(super) fn finish(mut compiler: Compiler<'_>) -> (SchemaTree, Diagnostics) {
         status: Status::Current,
     };
     finish.visit_children(DraftId::ROOT, above);
+    finish.real = finish.nodes.len();
+    for apart in finish.compiler.apart.clone() {
+        finish.visit_apart(apart, above);
+    }
     finish.resolve_lists();
     finish.resolve_types();
     finish.check_nodes();
-    let (nodes, by_name) = (finish.nodes, finish.by_name);
+    let (mut nodes, mut by_name) = (finish.nodes, finish.by_name);
+    nodes.truncate(finish.real);
+    by_name.retain(|id, _| id.index() < finish.real);
     let modules = compiler.set.module_ids().map(|id| module(&compiler, id)).collect();
     let augments = augments(&compiler);
     (SchemaTree { nodes, modules, identities: compiler.identities.list, by_name, augments }, compiler.faults)
@@ -103,7 +117,13 @@ fn augments(compiler: &Compiler<'_>) -> Vec<Augment> {
         all.push((module, augmented.statement, Augment { module, path, target, nodes }));
     }
     // The texts of a module are read in one go, each statement after those before it.
-    let order: HashMap<_, _> = compiler.set.module_ids().flat_map(|m| compiler.set.bodies(m)).enumerate().map(|(at, body)| (compiler.set.statements.get(body).file, at)).collect();
+    let order: HashMap<_, _> = compiler
+        .set
+        .module_ids()
+        .flat_map(|m| compiler.set.bodies(m))
+        .enumerate()
+        .map(|(at, body)| (compiler.set.statements.get(body).file, at))
+        .collect();
     all.sort_by_key(|(module, at, _)| (*module, order.get(&compiler.set.statements.get(*at).file).copied(), *at));
     all.into_iter().map(|(_, _, augment)| augment).collect()
 }
@@ -150,6 +170,21 @@ impl Finish<'_, '_> {
             }
             self.visit(child, above);
         }
+    }
+
+    /// Visits a grouping that nobody uses, below a node that is nobody's child.
+    fn visit_apart(&mut self, draft: DraftId, above: Above) {
+        let Ok(id) = u32::try_from(self.nodes.len()).map(SchemaId) else { return };
+        let node = self.node(id, draft, true, above);
+        let status = node.status;
+        self.nodes.push(node);
+        self.drafts.push(draft);
+        self.visit_children(draft, Above { parent: id, data_parent: id, status, ..above });
+    }
+
+    /// Returns whether a node is only there to be checked.
+    pub(super) fn is_apart(&self, id: SchemaId) -> bool {
+        id.index() >= self.real
     }
 
     fn tell_duplicate(&mut self, second: DraftId, first: DraftId) {
@@ -223,12 +258,7 @@ impl Finish<'_, '_> {
         let statements = &self.compiler.set.statements;
         let draft = self.compiler.drafts.get(draft_id);
         let text = |keyword| draft.property(keyword).map(|s| statements.shared_argument(s));
-        let status = match text(Keyword::Status).as_deref() {
-            Some("deprecated") => Status::Deprecated,
-            Some("obsolete") => Status::Obsolete,
-            Some(_) => Status::Current,
-            None => above.status,
-        };
+        let status = text(Keyword::Status).map_or(above.status, |status| Status::read(Some(&status)));
         SchemaNode {
             id,
             parent: Some(above.parent),
@@ -266,13 +296,8 @@ impl Finish<'_, '_> {
             // An implied case is as much in use as the node that implies it.
             draft.statement.filter(|_| draft.kind == DraftKind::Case).and_then(|s| statements.first(s, Keyword::Status))
         });
-        let status = match stated.map(|s| statements.argument(s)) {
-            Some("deprecated") => Status::Deprecated,
-            Some("obsolete") => Status::Obsolete,
-            _ => Status::Current,
-        };
-        let mut if_features: Vec<Arc<str>> =
-            draft.if_features.iter().map(|s| statements.shared_argument(*s)).collect();
+        let status = Status::read(stated.map(|s| statements.argument(s)));
+        let mut if_features: Vec<Arc<str>> = draft.if_features.iter().map(|s| statements.shared_argument(*s)).collect();
         for feature in draft.augment_features.iter().map(|s| statements.shared_argument(*s)) {
             if !if_features.contains(&feature) {
                 if_features.push(feature);

@@ -6,6 +6,9 @@ use std::iter::Peekable;
 use std::str::CharIndices;
 use std::sync::Arc;
 
+/// The keyword of the statement that says which version of YANG a module is in.
+const VERSION: &str = "yang-version";
+
 /// Columns a tab counts for when quoted text is trimmed (RFC 7950 §6.1.3).
 const TAB_COLUMNS: usize = 8;
 
@@ -25,6 +28,14 @@ pub(super) enum TokenKind {
 }
 
 impl TokenKind {
+    /// Returns the text of a word or a quoted text.
+    fn text(&self) -> Option<&str> {
+        match self {
+            Self::Word(text) | Self::Quoted(text) => Some(text),
+            _ => None,
+        }
+    }
+
     /// Returns how a diagnostic names the token.
     pub(super) fn describe(&self) -> String {
         match self {
@@ -53,6 +64,10 @@ pub(super) struct Lexer<'a> {
     source: &'a Arc<Source>,
     chars: Peekable<CharIndices<'a>>,
     line_start: usize,
+    /// Whether `yang-version 1.1` was read: some texts are wrong from then on that were not before.
+    is_1_1: bool,
+    /// Whether a quoted text or a comment does not end where it should, so that nothing behind it is what it seems.
+    is_broken: bool,
     faults: &'a mut Diagnostics,
 }
 
@@ -63,16 +78,20 @@ impl<'a> Lexer<'a> {
         let mut chars = text.char_indices().peekable();
         // A byte order mark is no part of the module.
         let _bom = chars.next_if(|(_, c)| *c == '\u{feff}');
-        Self { source, chars, line_start: 0, faults }
+        Self { source, chars, line_start: 0, is_1_1: false, is_broken: false, faults }
     }
 
-    /// Reads all tokens.
-    pub(super) fn run(mut self) -> Vec<Token> {
-        let mut tokens = Vec::new();
+    /// Reads all tokens; the flag says whether they can be told apart.
+    pub(super) fn run(mut self) -> (Vec<Token>, bool) {
+        let mut tokens: Vec<Token> = Vec::new();
         while let Some(token) = self.token() {
+            let is_version = tokens.last().is_some_and(|t| matches!(&t.kind, TokenKind::Word(w) if w == VERSION));
+            if is_version && token.kind.text() == Some("1.1") {
+                self.is_1_1 = true;
+            }
             tokens.push(token);
         }
-        tokens
+        (tokens, self.is_broken)
     }
 
     /// Reads tokens up to the first definition of a module: those of the sections before it.
@@ -84,9 +103,9 @@ impl<'a> Lexer<'a> {
                 TokenKind::Open => depth += 1,
                 TokenKind::Close => depth = depth.saturating_sub(1),
                 TokenKind::Word(word) if depth == 1 => {
-                    let starts = tokens.last().is_some_and(|t| {
-                        matches!(t.kind, TokenKind::Open | TokenKind::Close | TokenKind::Semicolon)
-                    });
+                    let starts = tokens
+                        .last()
+                        .is_some_and(|t| matches!(t.kind, TokenKind::Open | TokenKind::Close | TokenKind::Semicolon));
                     if starts && Keyword::parse(word).is_some_and(is_definition) {
                         break;
                     }
@@ -157,6 +176,7 @@ impl<'a> Lexer<'a> {
                     }
                     previous = c;
                 }
+                self.is_broken = true;
                 let fault = Diagnostic::error("comment is not closed").hint("add `*/`");
                 self.fault(fault, start, start + 2);
                 true
@@ -201,6 +221,7 @@ impl<'a> Lexer<'a> {
             let _plus = self.next();
             self.skip_blanks();
             let Some((at, mark)) = self.chars.next_if(|(_, c)| matches!(c, '"' | '\'')) else {
+                self.is_broken = true;
                 let fault = Diagnostic::error("expected a quoted text after `+`");
                 self.fault(fault, plus, plus + 1);
                 return text;
@@ -244,6 +265,7 @@ impl<'a> Lexer<'a> {
                 _ => text.push(c),
             }
         }
+        self.is_broken = true;
         let fault = Diagnostic::error("quoted text is not closed").hint(format!("add `{quote}`"));
         self.fault(fault, start, start + 1);
         text
@@ -279,10 +301,9 @@ impl<'a> Lexer<'a> {
             other => {
                 // YANG 1 keeps an unknown escape as it stands (RFC 6020 §6.1.3); 1.1 forbids it.
                 text.push('\\');
-                let fault = Diagnostic::warning(
-                    "backslash in a double-quoted text is followed by neither `n`, `t`, `\"` nor `\\`",
-                )
-                .hint("write `\\\\`, or use single quotes");
+                let what = "backslash in a double-quoted text is followed by neither `n`, `t`, `\"` nor `\\`";
+                let fault = if self.is_1_1 { Diagnostic::error(what) } else { Diagnostic::warning(what) };
+                let fault = fault.hint("write `\\\\`, or use single quotes");
                 self.fault(fault, at, at + 1 + other.map_or(0, char::len_utf8));
                 return;
             }
@@ -330,7 +351,7 @@ mod tests {
     fn lex(text: &str) -> (Vec<TokenKind>, Vec<String>) {
         let source = Source::new("m.yang", text);
         let mut faults = Diagnostics::new();
-        let tokens = Lexer::new(&source, &mut faults).run();
+        let (tokens, _) = Lexer::new(&source, &mut faults).run();
         (tokens.into_iter().map(|t| t.kind).collect(), faults.iter().map(|f| f.message.clone()).collect())
     }
 

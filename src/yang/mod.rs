@@ -22,6 +22,7 @@
 //! assert!(tree.find(["a"]).is_some());
 //! ```
 
+mod advice;
 mod argument;
 mod augment;
 mod builtin;
@@ -50,13 +51,15 @@ mod restrict;
 mod restriction;
 mod schema;
 mod statement;
+mod status;
 mod types;
+mod unused;
 mod value;
 
 #[cfg(test)]
 mod tests;
 
-pub use builtin::{builtin, builtin_schema, builtin_sources};
+pub use builtin::{builtin, builtin_schema, builtin_sources, is_builtin};
 pub use compile::{CompileOptions, Features, compile};
 pub use outline::{Outline, Wanted};
 pub use schema::*;

@@ -49,12 +49,14 @@ struct FileScope {
     prefixes: HashMap<Arc<str>, Option<ModuleId>>,
     /// Those of the prefixes that stand for a module, once all imports are known.
     known: Prefixes,
+    /// Whether the text is in YANG 1.1.
+    is_1_1: bool,
 }
 
 impl FileScope {
-    fn new(module: ModuleId, prefix: Option<Arc<str>>) -> Self {
+    fn new(module: ModuleId, prefix: Option<Arc<str>>, is_1_1: bool) -> Self {
         let prefixes = prefix.map(|p| (p, Some(module))).into_iter().collect();
-        Self { module, prefixes, known: Prefixes::default() }
+        Self { module, prefixes, known: Prefixes::default(), is_1_1 }
     }
 }
 
@@ -79,11 +81,7 @@ struct Submodule {
 
 impl ModuleSet {
     /// Reads and links the texts. The flag says whether all texts could be read: without that, what refers to them cannot be judged.
-    pub(super) fn load(
-        sources: &[Arc<Source>],
-        options: &CompileOptions,
-        faults: &mut Diagnostics,
-    ) -> (Self, bool) {
+    pub(super) fn load(sources: &[Arc<Source>], options: &CompileOptions, faults: &mut Diagnostics) -> (Self, bool) {
         let mut set = Self::default();
         let mut submodules = Vec::new();
         let mut complete = true;
@@ -234,6 +232,15 @@ impl ModuleSet {
         all
     }
 
+    /// Returns whether the text that a statement is in is YANG 1.1.
+    pub(super) fn is_1_1(&self, at: StatementId) -> bool {
+        self.files.get(&self.statements.get(at).file).is_some_and(|scope| scope.is_1_1)
+    }
+
+    fn states_1_1(&self, top: StatementId) -> bool {
+        self.statements.first_argument(top, Keyword::YangVersion).as_deref() == Some("1.1")
+    }
+
     /// Returns the prefixes that may be used where a statement is written.
     pub(super) fn known_prefixes(&self, at: StatementId) -> Prefixes {
         self.files.get(&self.statements.get(at).file).map(|scope| Arc::clone(&scope.known)).unwrap_or_default()
@@ -293,7 +300,8 @@ impl ModuleSet {
         }
         let Ok(id) = u32::try_from(self.modules.len()).map(ModuleId) else { return };
         let prefix = self.statements.first_argument(top, Keyword::Prefix).unwrap_or_else(|| Arc::clone(&name));
-        self.files.insert(self.statements.get(top).file, FileScope::new(id, Some(Arc::clone(&prefix))));
+        let scope = FileScope::new(id, Some(Arc::clone(&prefix)), self.states_1_1(top));
+        self.files.insert(self.statements.get(top).file, scope);
         self.modules.push(ModuleDraft {
             name,
             revision,
@@ -346,7 +354,7 @@ impl ModuleSet {
             }
             let Ok(id) = u32::try_from(self.modules.len()).map(ModuleId) else { continue };
             let prefix = self.statements.first_argument(owner, Keyword::Prefix).unwrap_or_else(|| Arc::clone(&name));
-            let scope = FileScope::new(id, Some(Arc::clone(&prefix)));
+            let scope = FileScope::new(id, Some(Arc::clone(&prefix)), self.states_1_1(submodule.statement));
             self.files.insert(self.statements.get(submodule.statement).file, scope);
             submodule.used = true;
             self.modules.push(ModuleDraft {
@@ -425,7 +433,13 @@ impl ModuleSet {
         }
         draft.submodules.push(statement);
         let prefix = self.statements.first_argument(owner, Keyword::Prefix);
-        self.files.insert(self.statements.get(statement).file, FileScope::new(module, prefix));
+        let (ours, its) = (self.states_1_1(self.modules[module.index()].statement), self.states_1_1(statement));
+        if ours != its {
+            let version = |is_1_1| if is_1_1 { "1.1" } else { "1" };
+            let what = format!("submodule `{name}` is YANG {}, the module is YANG {}", version(its), version(ours));
+            faults.push(Diagnostic::error(what).at(self.statements.argument_span(include)));
+        }
+        self.files.insert(self.statements.get(statement).file, FileScope::new(module, prefix, its));
         Some(statement)
     }
 
@@ -452,6 +466,15 @@ impl ModuleSet {
             let what = format!("module `{name}`{} is not given", revision_text(wanted.as_ref()));
             let known = self.modules.iter().map(|m| &*m.name).filter(|known| **known != *name);
             let fault = Diagnostic::error(what).did_you_mean(&name, known);
+            faults.push(fault.at(self.statements.argument_span(import)));
+        }
+        if let Some(found) = found
+            && wanted.is_some()
+            && !self.is_1_1(import)
+            && self.states_1_1(self.modules[found.index()].statement)
+        {
+            let what = format!("YANG 1 cannot import a revision of `{name}`, which is YANG 1.1");
+            let fault = Diagnostic::error(what).hint("leave `revision-date` out (RFC 7950 §12)");
             faults.push(fault.at(self.statements.argument_span(import)));
         }
         let Some(prefix_at) = self.statements.first(import, Keyword::Prefix) else { return };

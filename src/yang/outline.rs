@@ -64,7 +64,8 @@ mod tests {
 
     #[test]
     fn a_text_says_what_it_is_and_needs() {
-        let text = "submodule s { belongs-to m { prefix m; } import a { prefix a; revision-date 2020-01-01; } include b;
+        let text =
+            "submodule s { belongs-to m { prefix m; } import a { prefix a; revision-date 2020-01-01; } include b;
             revision 2019-01-01; revision 2021-01-01; leaf x { type broken";
         let outline = Outline::read(&Source::new("s.yang", text)).unwrap();
         assert_eq!((&*outline.name, outline.belongs_to.as_deref()), ("s", Some("m")));

@@ -144,7 +144,7 @@ pub struct Condition {
 }
 
 /// `status` (RFC 7950 §7.21.2).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Status {
     /// In use.
     Current,
@@ -605,13 +605,18 @@ impl SchemaTree {
     }
 
     /// Returns the data child that a name, qualified as `module:name` or not, stands for. Where several modules have a
-    /// child of that name, the unqualified name is that of the parent's own module (RFC 7951 §4).
+    /// child of that name, the unqualified name is that of the parent's own module (RFC 7951 §4), and at the top level that of
+    /// the module that was given first.
     #[must_use]
     pub fn child(&self, parent: SchemaId, name: &str) -> Option<SchemaId> {
         match name.split_once(':') {
             None => match self.children_named(parent, name) {
                 [only] => Some(*only),
-                several => several.iter().copied().find(|id| !self.needs_qualification(*id)),
+                several => {
+                    let own = several.iter().copied().find(|id| !self.needs_qualification(*id));
+                    // At the top level nobody is at home: there it is that of the first module.
+                    own.or_else(|| several.first().copied().filter(|_| parent == SchemaId::ROOT))
+                }
             },
             Some((module, local)) => self
                 .children_named(parent, local)

@@ -10,6 +10,8 @@ mod alertmanager_clients;
 mod boot;
 mod check;
 mod commit;
+#[path = "../conformance/mod.rs"]
+mod conformance;
 mod crash;
 mod crash_delivery;
 mod deliveries;

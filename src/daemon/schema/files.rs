@@ -68,7 +68,7 @@ pub fn gather(
 ///
 /// # Errors
 /// Every folder that cannot be read.
-pub fn module_files(folders: &[PathBuf]) -> Result<Vec<PathBuf>, Diagnostics> {
+pub(super) fn module_files(folders: &[PathBuf]) -> Result<Vec<PathBuf>, Diagnostics> {
     let mut faults = Diagnostics::new();
     let mut search = Search::default();
     for folder in folders {
@@ -88,7 +88,7 @@ pub fn module_files(folders: &[PathBuf]) -> Result<Vec<PathBuf>, Diagnostics> {
 }
 
 /// Splits `name@revision.yang`; `None` for a file of another kind.
-pub fn file_parts(path: &Path) -> Option<(String, Option<String>)> {
+pub(super) fn file_parts(path: &Path) -> Option<(String, Option<String>)> {
     let stem = path.file_name()?.to_str()?.strip_suffix(".yang")?;
     Some(match stem.split_once('@') {
         Some((name, revision)) => (name.to_owned(), Some(revision.to_owned())),
@@ -213,8 +213,10 @@ fn read(path: &Path) -> Result<Arc<Source>, Diagnostic> {
     let text = String::from_utf8(bytes).map_err(|e| {
         let at = e.utf8_error().valid_up_to();
         let line = e.as_bytes().iter().take(at).filter(|b| **b == b'\n').count() + 1;
-        Diagnostic::error(format!("`{name}` is not UTF-8: line {line}, byte {at} of the file, is no part of a character"))
-            .hint("YANG modules are UTF-8 (RFC 7950 §6)")
+        Diagnostic::error(format!(
+            "`{name}` is not UTF-8: line {line}, byte {at} of the file, is no part of a character"
+        ))
+        .hint("YANG modules are UTF-8 (RFC 7950 §6)")
     })?;
     Ok(Source::new(name.to_string(), text))
 }

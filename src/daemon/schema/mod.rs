@@ -2,8 +2,10 @@
 
 mod files;
 mod lint;
+mod site;
 mod tree;
 
 pub use files::{Gathered, gather};
 pub use lint::{SchemaOptions, lint};
+pub use site::plan_with;
 pub use tree::tree;

@@ -23,21 +23,14 @@ pub fn write(tree: &SchemaTree, module: ModuleId, shown: &[ModuleId]) -> String 
 
 fn module_diagram(tree: &SchemaTree, module: ModuleId, shown: &[ModuleId]) -> String {
     let mut body = String::new();
-    let top: Vec<SchemaId> = tree
-        .node(SchemaId::ROOT)
-        .children
-        .iter()
-        .copied()
-        .filter(|id| tree.node(*id).module == module)
-        .collect();
+    let top: Vec<SchemaId> =
+        tree.node(SchemaId::ROOT).children.iter().copied().filter(|id| tree.node(*id).module == module).collect();
     let is = |id: &SchemaId, wanted: fn(&NodeKind) -> bool| wanted(&tree.node(*id).kind);
     let rpcs: Vec<SchemaId> = top.iter().copied().filter(|id| is(id, |k| matches!(k, NodeKind::Operation))).collect();
     let notifications: Vec<SchemaId> =
         top.iter().copied().filter(|id| is(id, |k| matches!(k, NodeKind::Notification))).collect();
-    let data: Vec<SchemaId> = top
-        .into_iter()
-        .filter(|id| is(id, |k| !matches!(k, NodeKind::Operation | NodeKind::Notification)))
-        .collect();
+    let data: Vec<SchemaId> =
+        top.into_iter().filter(|id| is(id, |k| !matches!(k, NodeKind::Operation | NodeKind::Notification))).collect();
     Printer::new(tree, module, &mut body).children(&data, "", Mode::Data, None);
     let mut is_first = true;
     for augment in tree.augments().iter().filter(|a| a.module == module) {
