@@ -1,6 +1,7 @@
 //! What faces are built of: the HTTP router that opens when all behind it exists, and the shell's sessions.
 
 use crate::clock::Clock;
+use crate::datastore::Committed;
 use crate::management::Management;
 use crate::shell::engine::{Engine, EngineSession};
 use crate::shell::server::{Notices, Sessions};
@@ -100,7 +101,10 @@ pub(super) fn announce_commits(scope: &Scope, management: &Management, notices: 
             };
             match committed {
                 Ok(c) => {
-                    let said = format!("Commit performed by {} via {}, revision {}.", c.user, c.via, c.revision);
+                    let comment = c.comment.as_deref().filter(|_| c.via == "rollback").map(|said| format!(": {said}"));
+                    let comment = comment.unwrap_or_default();
+                    let Committed { user, via, revision, .. } = &*c;
+                    let said = format!("Commit performed by {user} via {via}, revision {revision}{comment}.");
                     notices.send_from(c.session, &said);
                 }
                 // Too many at once to tell each: the next one is told again.

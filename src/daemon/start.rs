@@ -142,6 +142,8 @@ pub async fn start(options: &StartOptions, signals: Option<&Signals>) -> Result<
     scope.spawn("alarm deadlines", async move { deadlines.run_deadlines(&stopping).await });
     let sessions = sessions(&scope, &clock, &node, &notices, &management);
     announce_commits(&scope, &management, &notices);
+    let (confirmations, stopping) = (management.datastore().clone(), scope.clone());
+    scope.spawn("confirmations", async move { confirmations.run_confirmations(&stopping).await });
     shell.serve(sessions.clone());
     Ok(Running { management, sessions, scope, clock, node, http, ledger, store })
 }

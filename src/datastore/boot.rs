@@ -1,10 +1,11 @@
 //! Starting: from what is stored, else from the configuration files, which become revision 1.
 
 use super::checkpoint::Checkpoints;
+use super::confirmation;
 use super::handle::Parts;
 use super::revision::load;
 use super::transaction::{Rebased, Refusal};
-use super::{BootError, CommitRequest, Datastore, Participant, Snapshot};
+use super::{BootError, CommitRequest, Datastore, Participant, Snapshot, Unconfirmed};
 use crate::codec::Builder;
 use crate::diagnostic::{Diagnostic, Diagnostics, Gravity, Source};
 use crate::secret::Sealer;
@@ -95,6 +96,7 @@ pub fn boot(options: BootOptions, input: BootInput<'_>) -> Result<Booted, BootEr
         participants: participants.clone(),
         running: Arc::new(running),
         digests: digests(input.sources),
+        unreadable: input.unreadable.clone(),
     };
     let datastore = Datastore::new(Parts {
         store,
@@ -117,7 +119,7 @@ pub fn boot(options: BootOptions, input: BootInput<'_>) -> Result<Booted, BootEr
     let (warnings, refusals) = if is_loading && !input.sources.is_empty() {
         starting.with_files(&datastore, input)?
     } else {
-        starting.keep_stored(input.unreadable)?
+        starting.go_on(&datastore)?
     };
     Ok(Booted { datastore, warnings, refusals })
 }
@@ -128,6 +130,7 @@ struct Starting {
     participants: Vec<Arc<dyn Participant>>,
     running: Arc<Snapshot>,
     digests: BTreeMap<String, String>,
+    unreadable: BTreeMap<String, Diagnostic>,
 }
 
 impl Starting {
@@ -144,7 +147,7 @@ impl Starting {
         let change = Rebased::new(Arc::clone(&self.running), builder.tree.clone(), &*self.sealer, true);
         if change.is_empty() {
             self.remember_files()?;
-            return self.keep_stored(input.unreadable);
+            return self.go_on(datastore);
         }
         let mut place = |diagnostics| {
             builder.diagnostics = Diagnostics::new();
@@ -159,17 +162,42 @@ impl Starting {
         let request = CommitRequest {
             user: "system".to_owned(),
             via: "boot".to_owned(),
-            label: None,
-            session: None,
             comment: Some(format!("loaded from {}", names.join(", "))),
+            ..CommitRequest::default()
         };
-        let committed = datastore.finish(ready, &request, vec![self.files_row()?])?;
+        let rows = vec![self.files_row()?, confirmation::row(None)?];
+        let committed = datastore.finish(ready, &request, rows, None)?;
         Ok((committed.warnings.clone(), Vec::new()))
     }
 
-    fn keep_stored(self, unreadable: &BTreeMap<String, Diagnostic>) -> Result<(Diagnostics, Vec<Refusal>), BootError> {
+    /// Takes up what is stored; what awaited confirmation beyond its deadline is taken back before anything is built of it.
+    fn go_on(self, datastore: &Datastore) -> Result<(Diagnostics, Vec<Refusal>), BootError> {
+        let Some(unconfirmed) = confirmation::stored(&self.store)? else { return self.keep_stored() };
+        if unconfirmed.revision != self.running.revision {
+            let row = confirmation::row(None)?;
+            self.store.write(row)?;
+            return self.keep_stored();
+        }
+        if unconfirmed.deadline > self.store.clock().now() {
+            datastore.settle(Some(unconfirmed));
+            return self.keep_stored();
+        }
+        let tree = datastore.tree_at(unconfirmed.back_to).map_err(BootError::Stored)?;
+        let mut warnings = self.changed_files()?;
+        let (valid, found) = Rebased::new(Arc::clone(&self.running), tree, &*self.sealer, true).take_as_stored();
+        warnings.extend(found.into_iter().map(|diagnostic| Diagnostic { gravity: Gravity::Warning, ..diagnostic }));
+        let (ready, refusals) = valid.prepare_what_can(&self.participants);
+        datastore.finish(ready, &confirmation::request(&unconfirmed), vec![confirmation::row(None)?], None)?;
+        let Unconfirmed { revision, back_to, user, .. } = unconfirmed;
+        warnings.push(Diagnostic::warning(format!(
+            "revision {revision} by {user} was not confirmed before its deadline: revision {back_to} is back in force"
+        )));
+        Ok((warnings, refusals))
+    }
+
+    fn keep_stored(self) -> Result<(Diagnostics, Vec<Refusal>), BootError> {
         let tree = self.running.tree.clone();
-        let mut warnings = self.changed_files(unreadable)?;
+        let mut warnings = self.changed_files()?;
         let (stored, found) = Rebased::new(Arc::clone(&self.running), tree, &*self.sealer, true).take_as_stored();
         warnings.extend(found.into_iter().map(|diagnostic| Diagnostic { gravity: Gravity::Warning, ..diagnostic }));
         let (ready, refusals) = stored.prepare_what_can(&self.participants);
@@ -178,9 +206,9 @@ impl Starting {
     }
 
     /// Tells which files are not as they were when they were loaded: what is stored counts, not they.
-    fn changed_files(&self, unreadable: &BTreeMap<String, Diagnostic>) -> Result<Diagnostics, StoreError> {
+    fn changed_files(&self) -> Result<Diagnostics, StoreError> {
         let mut found = Diagnostics::new();
-        found.extend(unreadable.values().map(|fault| Diagnostic {
+        found.extend(self.unreadable.values().map(|fault| Diagnostic {
             gravity: Gravity::Warning,
             hint: Some("the stored configuration is used".to_owned()),
             ..fault.clone()
@@ -210,7 +238,7 @@ impl Starting {
             }
         }
         // A file, or its folder, that cannot be read is told already.
-        let is_told = |name: &String| unreadable.keys().any(|told| Path::new(name).starts_with(told));
+        let is_told = |name: &String| self.unreadable.keys().any(|told| Path::new(name).starts_with(told));
         for name in loaded.keys().filter(|name| !self.digests.contains_key(*name) && !is_told(name)) {
             tell(name, "was removed");
         }
