@@ -4,7 +4,7 @@
 
 mod args;
 
-use annunciator::daemon::{self, LogForm, RunOptions, SchemaOptions, Stopped};
+use annunciator::daemon::{self, LogForm, RunOptions, SchemaOptions, Stopped, Voice};
 use annunciator::receive::{Credentials, ReceiverOptions};
 use annunciator::secret::Secret;
 use annunciator::shell::client;
@@ -13,7 +13,7 @@ use args::{
 };
 use clap::Parser;
 use clap::error::ErrorKind;
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -64,21 +64,23 @@ fn run(args: RunArgs) -> u8 {
         schema_dirs: args.schema_dir,
         http_listen: args.http_listen,
         shell: args.shell.then(|| client_options(client::Input::Standard, true)),
+        new_key: args.new_key,
+        log: form,
         crash_at: args.crash_at,
     };
-    ended(daemon::run(options))
+    ended_as(Voice::Log(form), daemon::run(options))
 }
 
-/// Tells how a verb ended that can refuse its input, and returns the exit code.
+/// Tells whoever typed the verb how it ended, and returns the exit code.
 fn ended(stopped: Result<u8, Stopped>) -> u8 {
-    match stopped {
-        Ok(code) => code,
-        Err(stopped) => {
-            // Where standard error is closed there is nobody to tell.
-            drop(writeln!(std::io::stderr(), "{stopped}"));
-            stopped.exit_code()
-        }
-    }
+    ended_as(Voice::Person, stopped)
+}
+
+fn ended_as(voice: Voice, stopped: Result<u8, Stopped>) -> u8 {
+    stopped.unwrap_or_else(|stopped| {
+        voice.tell(&stopped);
+        stopped.exit_code()
+    })
 }
 
 fn client_options(input: client::Input, pager: bool) -> client::Options {
@@ -117,7 +119,7 @@ fn schema(verb: SchemaVerb) -> u8 {
     };
     let out = &mut std::io::stdout().lock();
     ended(match verb {
-        SchemaVerb::Lint(args) => daemon::lint(&options(args.modules, args.strict), out),
+        SchemaVerb::Lint(args) => daemon::lint(&options(args.modules, args.strict), out, &mut std::io::stderr()),
         SchemaVerb::Tree(args) => daemon::tree(&options(args, false), out),
     })
 }

@@ -21,7 +21,7 @@ fn options(file: &Path, folders: &[PathBuf]) -> SchemaOptions {
 
 /// Returns our verdict, with what is said when a module is refused.
 fn our_verdict(file: &Path, folders: &[PathBuf]) -> Result<(), String> {
-    match lint(&options(file, folders), &mut Vec::new()) {
+    match lint(&options(file, folders), &mut Vec::new(), &mut Vec::new()) {
         Ok(_) => Ok(()),
         Err(stopped @ Stopped::Refused(_)) => Err(stopped.to_string()),
         Err(stopped) => panic!("{}: {stopped}", file.display()),

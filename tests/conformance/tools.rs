@@ -37,8 +37,11 @@ pub(super) fn ask_pyang(python: &Path, files: &[PathBuf], folders: &[PathBuf], w
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let requests: String =
-        files.iter().map(|file| format!("{}\n", json!({"file": file, "path": folders, "tree": with_trees}))).collect();
+    let mut requests = String::new();
+    for file in files {
+        requests.push_str(&json!({"file": file, "path": folders, "tree": with_trees}).to_string());
+        requests.push('\n');
+    }
     let mut stdin = child.stdin.take().unwrap();
     // From a thread of its own: answers come while there are still questions.
     let asking = std::thread::spawn(move || stdin.write_all(requests.as_bytes()));

@@ -1,7 +1,7 @@
 //! The modules of a site beside the product's own: `run --schema-dir`.
 
 use super::files::{gather, module_files};
-use crate::daemon::{Stopped, builtin_plan, check::tell_warnings};
+use crate::daemon::{Stopped, Voice, builtin_plan};
 use crate::diagnostic::Diagnostic;
 use crate::tree::Plan;
 use crate::yang::{CompileOptions, Outline, builtin_sources, compile};
@@ -10,16 +10,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Compiles the product's modules together with those in folders: of each the latest revision, and what they import. Their
-/// nodes come after the product's own.
+/// nodes come after the product's own; what is odd about them is told.
 ///
 /// # Errors
 /// All faults of all modules, a folder that cannot be read, or a module that has the name of one of the product's.
-pub fn plan_with(folders: &[PathBuf]) -> Result<Arc<Plan>, Stopped> {
+pub fn plan_with(folders: &[PathBuf], voice: Voice) -> Result<Arc<Plan>, Stopped> {
     if folders.is_empty() {
         return builtin_plan();
     }
     let own = builtin_sources();
-    let names: BTreeSet<String> = own.iter().filter_map(|s| Outline::read(s)).map(|o| o.name.to_string()).collect();
+    let names: BTreeSet<String> = own.iter().filter_map(Outline::read).map(|o| o.name.to_string()).collect();
     let files: Vec<PathBuf> =
         module_files(folders).map_err(Stopped::Refused)?.into_iter().filter(|f| !is_copy(f, &own)).collect();
     if let Some(clash) =
@@ -33,7 +33,7 @@ pub fn plan_with(folders: &[PathBuf]) -> Result<Arc<Plan>, Stopped> {
     let gathered = gather(&own, &files, folders, true).map_err(Stopped::Refused)?;
     let options = CompileOptions { looked_up: gathered.looked_up, ..CompileOptions::default() };
     let (tree, warnings) = compile(&gathered.sources, &options).map_err(Stopped::Refused)?;
-    tell_warnings(&warnings);
+    voice.warn(&warnings);
     Ok(Plan::new(Arc::new(tree)))
 }
 
