@@ -140,6 +140,66 @@ pub(crate) enum SchemaVerb {
     Lint(LintArgs),
     /// Print modules as tree diagrams (RFC 8340).
     Tree(ModuleArgs),
+    /// Check documents against modules. Exit code 0 or 2.
+    Validate(ValidateArgs),
+}
+
+/// Flags of `schema validate`.
+#[derive(Debug, Args)]
+pub(crate) struct ValidateArgs {
+    /// Documents in JSON, XML or YAML, by extension or else by how they begin; each is judged for itself. `-` is standard input.
+    #[arg(required = true, value_name = "DATA")]
+    pub(crate) documents: Vec<PathBuf>,
+    /// A module that the documents have data of: its name, `NAME@REVISION`, or its file; may be repeated.
+    #[arg(short = 'm', long = "module", required = true, value_name = "MODULE")]
+    pub(crate) modules: Vec<String>,
+    /// Folder in which modules are looked up, with all folders in it; may be repeated. Default: the current one.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) schema_dir: Vec<PathBuf>,
+    /// A feature that is on: all others of its module are then off. `MODULE:` turns all of them off; may be repeated.
+    /// Modules that are not named have all features on.
+    #[arg(long, value_name = "MODULE:NAME", value_parser = module_feature)]
+    pub(crate) feature: Vec<(String, String)>,
+    /// What a document holds.
+    #[arg(long = "type", value_enum, default_value_t = DocumentType::Data)]
+    pub(crate) document_type: DocumentType,
+    /// Print the documents in this notation; otherwise a valid one prints nothing.
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<DocumentFormat>,
+    /// Which values that are defaults are printed (RFC 6243).
+    #[arg(long, value_enum, default_value_t = DefaultsMode::Explicit, requires = "format")]
+    pub(crate) defaults: DefaultsMode,
+}
+
+/// What a document holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DocumentType {
+    /// Configuration and state.
+    Data,
+    /// Configuration only.
+    Config,
+}
+
+/// Notations of documents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DocumentFormat {
+    /// RFC 7951.
+    Json,
+    /// RFC 7950, as siblings.
+    Xml,
+    /// The shape of RFC 7951 as YAML.
+    Yaml,
+}
+
+/// Which values that are defaults are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DefaultsMode {
+    /// Those that the document gives.
+    Explicit,
+    /// None.
+    Trim,
+    /// All.
+    ReportAll,
 }
 
 /// Flags of `schema lint`.

@@ -121,7 +121,28 @@ fn schema(verb: SchemaVerb) -> u8 {
     ended(match verb {
         SchemaVerb::Lint(args) => daemon::lint(&options(args.modules, args.strict), out, &mut std::io::stderr()),
         SchemaVerb::Tree(args) => daemon::tree(&options(args, false), out),
+        SchemaVerb::Validate(args) => daemon::validate_documents(&validate_options(args), out, &mut std::io::stderr()),
     })
+}
+
+fn validate_options(args: ValidateArgs) -> ValidateOptions {
+    ValidateOptions {
+        documents: args.documents,
+        modules: args.modules,
+        folders: args.schema_dir,
+        features: args.feature,
+        has_state: args.document_type == DocumentType::Data,
+        format: args.format.map(|format| match format {
+            DocumentFormat::Json => Format::Json,
+            DocumentFormat::Xml => Format::Xml,
+            DocumentFormat::Yaml => Format::Yaml,
+        }),
+        defaults: match args.defaults {
+            DefaultsMode::Explicit => Defaults::Explicit,
+            DefaultsMode::Trim => Defaults::Trim,
+            DefaultsMode::ReportAll => Defaults::ReportAll,
+        },
+    }
 }
 
 fn demo(args: &DemoArgs) -> u8 {

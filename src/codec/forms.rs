@@ -2,6 +2,7 @@
 
 use super::document::{Kind, Node, Notation, Style};
 use super::loader::Loader;
+use super::shape::is_json_number;
 use crate::diagnostic::Diagnostic;
 use crate::tree::{DataPath, Form, Value, ValueError};
 use crate::yang::{BaseType, SchemaNode, SchemaTree, Type};
@@ -26,7 +27,13 @@ pub(super) fn parse_lenient(schema: &SchemaTree, ty: &Type, text: &str, style: S
     match style {
         Style::Xml => Value::parse_form(schema, ty, text, style.form()),
         _ if is_union(ty) => {
-            Value::parse_form(schema, ty, text, style.form()).or_else(|_| Value::parse(schema, ty, text))
+            let form = match style {
+                // What YAML 1.2 makes of it where nobody knows the type.
+                Style::Plain if matches!(text, "true" | "false") => Form::JsonBoolean,
+                Style::Plain if is_json_number(text) => Form::JsonNumber,
+                style => style.form(),
+            };
+            Value::parse_form(schema, ty, text, form).or_else(|_| Value::parse(schema, ty, text))
         }
         _ => Value::parse(schema, ty, text),
     }
@@ -42,7 +49,8 @@ impl Loader<'_, '_> {
         let parsed = if leaf.is_secret() {
             self.builder.value(leaf, ty, text)
         } else {
-            let parsed = if self.builder.reading.is_exact {
+            // YAML without quotes has no form to hold it to.
+            let parsed = if self.builder.reading.is_exact && style != Style::Plain {
                 Value::parse_form(self.schema, ty, text, style.form())
             } else {
                 parse_lenient(self.schema, ty, text, style)

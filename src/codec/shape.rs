@@ -208,7 +208,7 @@ pub(super) fn emit_document(out: &mut impl Emitter, node: &Node<'_>) -> fmt::Res
     }
 }
 
-fn is_json_number(text: &str) -> bool {
+pub(super) fn is_json_number(text: &str) -> bool {
     let source = Source::new("", text);
     let document = super::json::parse(&source, Limits::INPUT, &mut Diagnostics::new());
     let whole = text.trim().len() == text.len();
