@@ -8,6 +8,7 @@ use super::schema::{
     SchemaNode, SchemaTree, Status, Type,
 };
 use super::statement::StatementId;
+use super::xpath;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -60,7 +61,9 @@ pub(super) fn finish(mut compiler: Compiler<'_>) -> (SchemaTree, Diagnostics) {
     finish.check_nodes();
     let (nodes, by_name) = (finish.nodes, finish.by_name);
     let modules = compiler.set.module_ids().map(|id| module(&compiler, id)).collect();
-    (SchemaTree { nodes, modules, identities: compiler.identities.list, by_name }, compiler.faults)
+    let mut tree = SchemaTree { nodes, modules, identities: compiler.identities.list, by_name };
+    xpath::compile_conditions(&mut tree, &mut compiler.faults);
+    (tree, compiler.faults)
 }
 
 fn root() -> SchemaNode {
@@ -272,6 +275,7 @@ impl Finish<'_, '_> {
             error_message,
             error_app_tag,
             span: self.compiler.set.statements.argument_span(statement),
+            expression: None,
         }
     }
 
