@@ -153,13 +153,22 @@ pub struct Diagnostic {
     pub data_path: Option<String>,
     /// What to do about it.
     pub hint: Option<String>,
+    /// The machine's name for the fault: the `error-app-tag` of RFC 7950 §15 or of the schema.
+    pub app_tag: Option<String>,
 }
 
 impl Diagnostic {
     /// Builds an error.
     #[must_use]
     pub fn error(message: impl Into<String>) -> Self {
-        Self { gravity: Gravity::Error, message: message.into(), span: None, data_path: None, hint: None }
+        Self {
+            gravity: Gravity::Error,
+            message: message.into(),
+            span: None,
+            data_path: None,
+            hint: None,
+            app_tag: None,
+        }
     }
 
     /// Builds a warning.
@@ -193,6 +202,13 @@ impl Diagnostic {
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
+        self
+    }
+
+    /// Gives the machine's name for the fault.
+    #[must_use]
+    pub fn app_tag(mut self, app_tag: impl Into<String>) -> Self {
+        self.app_tag = Some(app_tag.into());
         self
     }
 
@@ -244,6 +260,9 @@ impl fmt::Display for Diagnostic {
         }
         if let Some(path) = &self.data_path {
             write!(f, "\n  path: {}", printable(path))?;
+        }
+        if let Some(app_tag) = &self.app_tag {
+            write!(f, "\n  error-app-tag: {}", printable(app_tag))?;
         }
         if let Some(hint) = &self.hint {
             write!(f, "\nhint: {}", printable(hint))?;

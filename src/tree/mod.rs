@@ -8,12 +8,16 @@
 //! an empty non-presence container is not stored; defaults are synthesised, never stored; of a choice at most one case
 //! is stored. RFC 7950 §6–§9, RFC 7951 §6.11 for paths.
 
+mod access;
 #[cfg(test)]
 pub(crate) mod arbitrary;
 mod assemble;
 mod cursor;
 mod data_tree;
+mod dependency;
 mod diff;
+mod evaluate;
+mod index;
 mod map;
 mod node;
 mod path;
@@ -32,5 +36,5 @@ pub use node::{Branch, Cell, List};
 pub use path::{DataPath, Key, PathError};
 pub use plan::Plan;
 pub use references::References;
-pub use validate::{validate, validate_change};
+pub use validate::{Contents, validate, validate_as, validate_change};
 pub use value::{Value, ValueError};

@@ -29,7 +29,7 @@ pub(crate) use compile::find_identity;
 pub(super) use conditions::{check_syntax, compile_conditions};
 pub use expression::*;
 pub use function::Function;
-pub(crate) use nodes::{is_within, parent};
+pub(crate) use nodes::is_within;
 
 /// Compiles a pattern that is known only when it is evaluated (RFC 7950 §10.2.1).
 ///

@@ -40,7 +40,7 @@ impl Nodes {
 }
 
 /// Returns the parent in the data tree; an operation stands for its input and output (RFC 7950 §6.4.1).
-pub(crate) fn parent(schema: &SchemaTree, id: SchemaId) -> Option<SchemaId> {
+pub(super) fn parent(schema: &SchemaTree, id: SchemaId) -> Option<SchemaId> {
     if id == SchemaId::ROOT {
         return None;
     }

@@ -353,7 +353,9 @@ impl<'a> Parser<'_, 'a> {
                 SyntaxTest::Nothing
             }
             _ => {
-                return Err(Fault::error(place, format!("`{name}()` cannot be a step")).hint("`node()` or `text()` can"));
+                return Err(
+                    Fault::error(place, format!("`{name}()` cannot be a step")).hint("`node()` or `text()` can")
+                );
             }
         };
         self.expect(&TokenKind::Close, ")")?;
