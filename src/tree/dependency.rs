@@ -108,6 +108,12 @@ impl Collector<'_> {
                 self.constrain(constraint, node.id, Route::Within(node.data_parent));
                 for held in data_nodes_of(schema, node.id) {
                     self.constrain(constraint, held, Route::Within(node.data_parent));
+                    // A plain container comes and goes with what is in it.
+                    if can_be_implied(schema, held) {
+                        for below in descendants(schema, held) {
+                            self.constrain(constraint, below, Route::Within(node.data_parent));
+                        }
+                    }
                 }
                 if let Some(expression) = &when.expression {
                     self.reads(constraint, &expression.reads, None, &mut BTreeSet::new());

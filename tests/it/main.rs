@@ -10,6 +10,8 @@ mod alertmanager_clients;
 mod boot;
 mod check;
 mod commit;
+#[path = "../conformance/validation.rs"]
+mod conformance_validation;
 mod crash;
 mod crash_delivery;
 mod deliveries;
