@@ -232,6 +232,12 @@ impl Collector<'_> {
                 }
                 inner = above.parent;
             }
+            // What is in a plain container makes it be there, conditions or not.
+            if is_guarded(schema, at) && schema.node(at).ty().is_none() {
+                for below in descendants(schema, at) {
+                    self.constrain(constraint, below, route);
+                }
+            }
             let is_plain = matches!(schema.node(holder).kind, NodeKind::Container { presence: None });
             if !is_plain {
                 return;
@@ -344,6 +350,13 @@ fn descendants(schema: &SchemaTree, id: SchemaId) -> Vec<SchemaId> {
         found.push(at);
     }
     found
+}
+
+/// Returns whether a node, or a choice or case that it is in, decides by a condition or by being chosen whether it is there.
+fn is_guarded(schema: &SchemaTree, id: SchemaId) -> bool {
+    let node = schema.node(id);
+    let is_in_case = node.parent.is_some_and(|parent| matches!(schema.node(parent).kind, NodeKind::Case));
+    !node.whens.is_empty() || is_in_case
 }
 
 /// Returns whether a node can be there without being stored.

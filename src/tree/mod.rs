@@ -12,6 +12,8 @@ mod access;
 #[cfg(test)]
 pub(crate) mod arbitrary;
 mod assemble;
+#[cfg(test)]
+mod constraint_properties;
 mod cursor;
 mod data_tree;
 mod dependency;
@@ -20,6 +22,8 @@ mod evaluate;
 mod index;
 mod map;
 mod node;
+#[cfg(test)]
+mod oracle;
 mod path;
 mod plan;
 #[cfg(test)]

@@ -60,14 +60,6 @@ impl<'a, 't> Evaluator<'a, 't> {
         self.boolean(&expression.root, &focus)
     }
 
-    /// Evaluates an expression on a node.
-    #[cfg(test)]
-    pub(crate) fn evaluate(&self, expression: &Expression, on: &Node<'t>) -> Evaluated<'t> {
-        let focus = Focus { node: on, position: 1, last: 1, current: on, expression };
-        let _running = self.access.budget().enter()?;
-        self.expr(&expression.root, &focus)
-    }
-
     fn expr(&self, expr: &Expr, focus: &Focus<'_, 't>) -> Evaluated<'t> {
         self.spend(1)?;
         Ok(match expr {

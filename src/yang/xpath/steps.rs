@@ -208,10 +208,18 @@ impl Compiler<'_> {
     pub(super) fn deref(&mut self, at: At, from: &Nodes) -> Nodes {
         let Some(ids) = from.ids.as_ref() else { return Nodes::unknown() };
         let mut targets = std::collections::BTreeSet::new();
+        let mut is_plain = true;
         for id in ids {
             match self.schema.node(*id).ty().map(|ty| &ty.base) {
                 Some(BaseType::Leafref(leafref)) => {
                     targets.insert(leafref.target);
+                    // Where it leads depends on what its predicates look at.
+                    for predicate in &leafref.predicates {
+                        is_plain = false;
+                        let looked_at = std::collections::BTreeSet::from([predicate.value, predicate.key]);
+                        let route = Route::Within(SchemaId::ROOT);
+                        self.read(&Nodes { ids: Some(looked_at), is_text: false, route }, false);
+                    }
                 }
                 Some(BaseType::InstanceIdentifier { .. } | BaseType::Union(_)) => return Nodes::unknown(),
                 _ => {
@@ -221,7 +229,7 @@ impl Compiler<'_> {
                 }
             }
         }
-        let route = targets.first().filter(|_| targets.len() == 1).and_then(|target| {
+        let route = targets.first().filter(|_| targets.len() == 1 && is_plain).and_then(|target| {
             let (reference, within) = self.reference_to(*target, from)?;
             let list = self.schema.node(*target).data_parent;
             self.schema.node(*target).is_key().then_some(Route::Join { list, key: *target, reference, within })
