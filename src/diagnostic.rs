@@ -154,7 +154,7 @@ pub struct Diagnostic {
     /// What to do about it.
     pub hint: Option<String>,
     /// The machine's name for the fault: the `error-app-tag` of RFC 7950 §15 or of the schema.
-    pub app_tag: Option<String>,
+    pub app_tag: Option<Box<str>>,
 }
 
 impl Diagnostic {
@@ -207,7 +207,7 @@ impl Diagnostic {
 
     /// Gives the machine's name for the fault.
     #[must_use]
-    pub fn app_tag(mut self, app_tag: impl Into<String>) -> Self {
+    pub fn app_tag(mut self, app_tag: impl Into<Box<str>>) -> Self {
         self.app_tag = Some(app_tag.into());
         self
     }

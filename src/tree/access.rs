@@ -274,25 +274,15 @@ impl<'t> Access<'t> {
 
     /// Collects what is there by itself where nothing is stored.
     fn implied(&self, of: &Node<'t>, id: SchemaId, found: &mut Vec<Node<'t>>) -> Result<(), EvaluationError> {
-        let one = |content| Node::new(id, content, Some(of), true);
         let defaults = self.plan.defaults(id);
-        match &self.schema_node(id).kind {
-            NodeKind::Container { presence: None } => {
-                if self.is_in_use(of, id)? {
-                    found.push(one(Content::Branch(&EMPTY)));
-                }
-            }
-            NodeKind::Leaf(_) if !defaults.is_empty() => {
-                if self.is_in_use(of, id)? {
-                    found.extend(defaults.first().map(|value| one(Content::Leaf(value))));
-                }
-            }
-            NodeKind::LeafList(_) if !defaults.is_empty() => {
-                if self.is_in_use(of, id)? {
-                    found.extend(defaults.iter().enumerate().map(|(at, value)| one(Content::Item(value, at))));
-                }
-            }
-            _ => {}
+        let contents: Vec<Content<'t>> = match &self.schema_node(id).kind {
+            NodeKind::Container { presence: None } => vec![Content::Branch(&EMPTY)],
+            NodeKind::Leaf(_) => defaults.iter().take(1).map(Content::Leaf).collect(),
+            NodeKind::LeafList(_) => defaults.iter().enumerate().map(|(at, value)| Content::Item(value, at)).collect(),
+            _ => Vec::new(),
+        };
+        if !contents.is_empty() && self.is_in_use(of, id)? {
+            found.extend(contents.into_iter().map(|content| Node::new(id, content, Some(of), true)));
         }
         Ok(())
     }
@@ -341,15 +331,8 @@ impl<'t> Access<'t> {
                 let holds = if expression.context == of.id() {
                     evaluator.holds(expression, of)?
                 } else {
-                    let stand_in;
-                    let context = match child {
-                        Some(child) => child,
-                        None => {
-                            stand_in = Self::absent(of, id);
-                            &stand_in
-                        }
-                    };
-                    evaluator.holds(expression, context)?
+                    let context = child.cloned().unwrap_or_else(|| Self::absent(of, id));
+                    evaluator.holds(expression, &context)?
                 };
                 if !holds {
                     return Ok(Some((at, index)));

@@ -234,7 +234,7 @@ impl DataTree {
         let before = self.tuples_above(path);
         let taken = take(&schema, &mut self.root, &chain, path.keys())?;
         self.index(path, &taken, false);
-        self.retuple(path, before);
+        self.retuple(path, &before);
         Some(taken)
     }
 
@@ -311,7 +311,7 @@ impl DataTree {
             self.index(path, before, false);
         }
         self.index(path, &new, true);
-        self.retuple(path, tuples);
+        self.retuple(path, &tuples);
         Ok(before)
     }
 
@@ -340,11 +340,15 @@ impl DataTree {
     }
 
     /// Brings the tuples of the entries that a place is in up to date.
-    fn retuple(&mut self, path: &DataPath, before: Vec<Tuple>) {
+    fn retuple(&mut self, path: &DataPath, before: &[Tuple]) {
         let after = self.tuples_above(path);
         if before != after {
-            before.iter().for_each(|tuple| self.indexes.tuples.remove(tuple));
-            after.into_iter().for_each(|tuple| self.indexes.tuples.add(tuple));
+            for tuple in before {
+                self.indexes.tuples.remove(tuple);
+            }
+            for tuple in after {
+                self.indexes.tuples.add(tuple);
+            }
         }
     }
 }

@@ -111,10 +111,10 @@ fn inside(
 fn each_target(plan: &Plan, leaf: SchemaId, value: &Value, found: &mut impl FnMut(SchemaId, &Value)) {
     let schema = plan.schema();
     let Some(ty) = schema.node(leaf).ty() else { return };
-    if let Value::Instance(text) = value {
-        if let Ok(path) = DataPath::parse(schema, text) {
-            found(path.schema_id(), value);
-        }
+    if let Value::Instance(text) = value
+        && let Ok(path) = DataPath::parse(schema, text)
+    {
+        found(path.schema_id(), value);
     }
     if let BaseType::Leafref(leafref) = &ty.base {
         found(leafref.target, value);

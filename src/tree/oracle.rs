@@ -109,12 +109,12 @@ fn write_path(f: &mut fmt::Formatter<'_>, hops: &[Hop]) -> fmt::Result {
 }
 
 /// A plain copy of the accessible tree, in document order.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct Copy {
     nodes: Vec<Plain>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Plain {
     id: SchemaId,
     name: String,
@@ -140,15 +140,13 @@ impl Copy {
     pub(super) fn of(tree: &DataTree, whens: &Whens) -> Self {
         // Conditions look at nothing that has conditions, so a copy without such defaults can judge them.
         let mut first = Self::default();
-        first.add(tree.schema(), Some(tree.root()), SchemaId::ROOT, None, String::new(), &|id, _| {
-            !whens.contains_key(&id)
-        });
+        first.add(tree.schema(), Some(tree.root()), SchemaId::ROOT, None, "", &|id, _| !whens.contains_key(&id));
         let mut second = Self::default();
         let judge = |id: SchemaId, parent: &str| {
             let Some(when) = whens.get(&id) else { return true };
             first.would_hold(id, parent, when)
         };
-        second.add(tree.schema(), Some(tree.root()), SchemaId::ROOT, None, String::new(), &judge);
+        second.add(tree.schema(), Some(tree.root()), SchemaId::ROOT, None, "", &judge);
         second
     }
 
@@ -158,23 +156,23 @@ impl Copy {
         node: Option<NodeRef<'_>>,
         id: SchemaId,
         parent: Option<usize>,
-        path: String,
+        path: &str,
         allowed: &dyn Fn(SchemaId, &str) -> bool,
     ) {
         let at = self.nodes.len();
         let value = node.and_then(|n| n.value()).map(ToString::to_string);
         let name = schema.node(id).name.to_string();
         let is_stored = node.is_some();
-        self.nodes.push(Plain { id, name, parent, children: Vec::new(), value, is_stored, path: path.clone() });
+        self.nodes.push(Plain { id, name, parent, children: Vec::new(), value, is_stored, path: path.to_owned() });
         if let Some(parent) = parent {
             self.nodes[parent].children.push(at);
         }
         for leaf in node.iter().flat_map(NodeRef::key_leaves) {
             let path = format!("{path}/{}", schema.node(leaf.id()).name);
-            self.add(schema, Some(leaf), leaf.id(), Some(at), path, allowed);
+            self.add(schema, Some(leaf), leaf.id(), Some(at), &path, allowed);
         }
         for child in schema.node(id).data_children.iter().copied().filter(|c| !schema.node(*c).is_key()) {
-            self.add_child(schema, node, child, at, &path, allowed);
+            self.add_child(schema, node, child, at, path, allowed);
         }
     }
 
@@ -194,7 +192,7 @@ impl Copy {
                 for entry in list.entries() {
                     let keys: Vec<String> = entry.key_leaves().map(|k| k.value().unwrap().to_string()).collect();
                     let path = format!("{below}[{}]", keys.join(","));
-                    self.add(schema, Some(entry), child, Some(at), path, allowed);
+                    self.add(schema, Some(entry), child, Some(at), &path, allowed);
                 }
             }
             Some(found) if !found.values().is_empty() => {
@@ -204,10 +202,10 @@ impl Copy {
                     self.leaf(it.name.to_string(), child, at, value, true, path);
                 }
             }
-            Some(found) => self.add(schema, Some(found), child, Some(at), below, allowed),
+            Some(found) => self.add(schema, Some(found), child, Some(at), &below, allowed),
             None if !case_allows(schema, node, child) || !allowed(child, path) => {}
             None => match &it.kind {
-                NodeKind::Container { presence: None } => self.add(schema, None, child, Some(at), below, allowed),
+                NodeKind::Container { presence: None } => self.add(schema, None, child, Some(at), &below, allowed),
                 NodeKind::Leaf(leaf) => {
                     if let Some(default) = &leaf.default {
                         self.leaf(it.name.to_string(), child, at, default.to_string(), false, below);
@@ -229,31 +227,21 @@ impl Copy {
     fn would_hold(&self, id: SchemaId, parent: &str, when: &Ast) -> bool {
         let Some(parent) = self.nodes.iter().position(|n| n.path == parent && n.value.is_none()) else { return false };
         let child = self.nodes[parent].children.iter().copied().find(|c| self.nodes[*c].id == id);
-        match child {
-            Some(child) => self.holds(when, child),
-            None => {
-                let mut with = Self { nodes: Vec::new() };
-                with.nodes.extend(self.nodes.iter().map(|n| Plain {
-                    id: n.id,
-                    name: n.name.clone(),
-                    parent: n.parent,
-                    children: n.children.clone(),
-                    value: n.value.clone(),
-                    is_stored: n.is_stored,
-                    path: n.path.clone(),
-                }));
-                with.nodes.push(Plain {
-                    id,
-                    name: String::new(),
-                    parent: Some(parent),
-                    children: Vec::new(),
-                    value: None,
-                    is_stored: false,
-                    path: String::new(),
-                });
-                with.holds(when, with.nodes.len() - 1)
-            }
+        if let Some(child) = child {
+            return self.holds(when, child);
         }
+        let mut with = self.clone();
+        let (name, path) = (String::new(), String::new());
+        with.nodes.push(Plain {
+            id,
+            name,
+            parent: Some(parent),
+            children: Vec::new(),
+            value: None,
+            is_stored: false,
+            path,
+        });
+        with.holds(when, with.nodes.len() - 1)
     }
 
     /// Returns the paths of the instances of a schema node on which an expression does not hold.
@@ -263,16 +251,7 @@ impl Copy {
     }
 
     fn holds(&self, ast: &Ast, on: usize) -> bool {
-        self.boolean(&self.eval(ast, on, on))
-    }
-
-    fn boolean(&self, value: &Value) -> bool {
-        match value {
-            Value::Nodes(nodes) => !nodes.is_empty(),
-            Value::Text(text) => !text.is_empty(),
-            Value::Number(number) => *number != 0.0 && !number.is_nan(),
-            Value::Boolean(boolean) => *boolean,
-        }
+        boolean(&self.eval(ast, on, on))
     }
 
     fn text_at(&self, at: usize) -> String {
@@ -307,9 +286,9 @@ impl Copy {
             Ast::Text(text) => Value::Text((*text).to_owned()),
             Ast::Number(number) => Value::Number(f64::from(*number)),
             Ast::Compare(operator, a, b) => Value::Boolean(self.compare(operator, &eval(a), &eval(b))),
-            Ast::Both(a, b) => Value::Boolean(self.boolean(&eval(a)) && self.boolean(&eval(b))),
-            Ast::Either(a, b) => Value::Boolean(self.boolean(&eval(a)) || self.boolean(&eval(b))),
-            Ast::Not(a) => Value::Boolean(!self.boolean(&eval(a))),
+            Ast::Both(a, b) => Value::Boolean(boolean(&eval(a)) && boolean(&eval(b))),
+            Ast::Either(a, b) => Value::Boolean(boolean(&eval(a)) || boolean(&eval(b))),
+            Ast::Not(a) => Value::Boolean(!boolean(&eval(a))),
             Ast::Count(a) => match eval(a) {
                 Value::Nodes(nodes) => Value::Number(f64::from(u32::try_from(nodes.len()).unwrap())),
                 _ => panic!("{ast}"),
@@ -344,7 +323,7 @@ impl Copy {
         };
         let atoms: (Vec<Value>, Vec<Value>) = match (a, b) {
             (Value::Nodes(_), Value::Boolean(_)) | (Value::Boolean(_), Value::Nodes(_)) => {
-                (vec![Value::Boolean(self.boolean(a))], vec![Value::Boolean(self.boolean(b))])
+                (vec![Value::Boolean(boolean(a))], vec![Value::Boolean(boolean(b))])
             }
             _ => (split(a), split(b)),
         };
@@ -355,7 +334,7 @@ impl Copy {
     fn compare_atoms(&self, operator: &str, one: &Value, two: &Value) -> bool {
         if matches!(operator, "=" | "!=") {
             let equal = match (one, two) {
-                (Value::Boolean(_), _) | (_, Value::Boolean(_)) => self.boolean(one) == self.boolean(two),
+                (Value::Boolean(_), _) | (_, Value::Boolean(_)) => boolean(one) == boolean(two),
                 (Value::Number(_), _) | (_, Value::Number(_)) => self.number(one) == self.number(two),
                 _ => self.text(one) == self.text(two),
             };
@@ -418,9 +397,7 @@ impl Copy {
             nodes = match filter {
                 Filter::Position(n) => nodes.get(n - 1).copied().into_iter().collect(),
                 Filter::Last => nodes.last().copied().into_iter().collect(),
-                Filter::Holds(ast) => {
-                    nodes.into_iter().filter(|n| self.boolean(&self.eval(ast, *n, current))).collect()
-                }
+                Filter::Holds(ast) => nodes.into_iter().filter(|n| boolean(&self.eval(ast, *n, current))).collect(),
             };
         }
         nodes
@@ -434,12 +411,23 @@ impl Copy {
             _ => return Vec::new(),
         };
         // The path of `pr` has a predicate: the entry is the one whose key `s` says.
-        if self.nodes[from].name == "pr" && !self.nodes.iter().any(|n| n.name == "s" && n.value == self.nodes[from].value) {
+        if self.nodes[from].name == "pr"
+            && !self.nodes.iter().any(|n| n.name == "s" && n.value == self.nodes[from].value)
+        {
             return Vec::new();
         }
         let is_there = |n: &Plain| n.name == target && n.parent.is_some_and(|p| self.nodes[p].name == "l");
         let all = self.nodes.iter().enumerate().filter(|(_, n)| is_there(n) && n.value == self.nodes[from].value);
         all.map(|(at, _)| at).collect()
+    }
+}
+
+fn boolean(value: &Value) -> bool {
+    match value {
+        Value::Nodes(nodes) => !nodes.is_empty(),
+        Value::Text(text) => !text.is_empty(),
+        Value::Number(number) => *number != 0.0 && !number.is_nan(),
+        Value::Boolean(boolean) => *boolean,
     }
 }
 

@@ -16,6 +16,7 @@ pub struct Plan {
 }
 
 #[derive(Debug, Default)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a question of its own about a node")]
 struct Facts {
     /// Whether it or something below it is a reference.
     holds_references: bool,

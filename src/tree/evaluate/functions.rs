@@ -23,8 +23,6 @@ impl<'t> Evaluator<'_, 't> {
             Some(argument) => self.nodes(argument, focus),
             None => Ok(vec![focus.node.clone()]),
         };
-        #[allow(clippy::cast_precision_loss, reason = "no node-set and no text has 2^52 parts")]
-        let counted = |count: usize| Object::Number(count as f64);
         Ok(match function {
             F::True => Object::Boolean(true),
             // No data tree has the attribute that `lang` asks for.
@@ -59,7 +57,45 @@ impl<'t> Evaluator<'_, 't> {
                 Some(node) => self.name(function, node, focus),
                 None => String::new(),
             }),
-            F::String => Object::Text(text(0)?),
+            F::ReMatch => {
+                let pattern = compile_pattern(&text(1)?).map_err(EvaluationError::Pattern)?;
+                Object::Boolean(pattern.is_match(&text(0)?))
+            }
+            F::DerivedFrom | F::DerivedFromOrSelf => {
+                let base = self.identity(&text(1)?, focus);
+                let or_self = function == F::DerivedFromOrSelf;
+                let nodes = nodes(0)?;
+                Object::Boolean(base.is_some_and(|base| self.is_derived(&nodes, base, or_self)))
+            }
+            F::EnumValue => Object::Number(nodes(0)?.first().map_or(f64::NAN, |node| self.enum_value(node))),
+            F::BitIsSet => {
+                let bit = text(1)?;
+                let is_set = nodes(0)?.first().and_then(Node::value).is_some_and(|value| match value {
+                    Value::Bits(set) => set.split(' ').any(|name| name == bit),
+                    _ => false,
+                });
+                Object::Boolean(is_set)
+            }
+            F::Deref => Object::Nodes(match nodes(0)?.first() {
+                Some(node) => self.deref(node)?,
+                None => Vec::new(),
+            }),
+            _ => self.call_on_texts(function, arguments, focus)?,
+        })
+    }
+
+    /// XPath 1.0 §4.2.
+    fn call_on_texts(&self, function: Function, arguments: &[Expr], focus: &Focus<'_, 't>) -> Evaluated<'t> {
+        use Function as F;
+        let text = |at: usize| match arguments.get(at) {
+            Some(argument) => self.text(argument, focus),
+            None => self.string_value(focus.node),
+        };
+        let number = |at: usize| match arguments.get(at) {
+            Some(argument) => self.number(argument, focus),
+            None => Ok(f64::NAN),
+        };
+        Ok(match function {
             F::StringLength => counted(text(0)?.chars().count()),
             F::NormalizeSpace => {
                 let given = text(0)?;
@@ -89,29 +125,7 @@ impl<'t> Evaluator<'_, 't> {
                 Object::Text(substring(&text(0)?, number(1)?, length))
             }
             F::Translate => Object::Text(translate(&text(0)?, &text(1)?, &text(2)?)),
-            F::ReMatch => {
-                let pattern = compile_pattern(&text(1)?).map_err(EvaluationError::Pattern)?;
-                Object::Boolean(pattern.is_match(&text(0)?))
-            }
-            F::DerivedFrom | F::DerivedFromOrSelf => {
-                let base = self.identity(&text(1)?, focus);
-                let or_self = function == F::DerivedFromOrSelf;
-                let nodes = nodes(0)?;
-                Object::Boolean(base.is_some_and(|base| self.is_derived(&nodes, base, or_self)))
-            }
-            F::EnumValue => Object::Number(nodes(0)?.first().map_or(f64::NAN, |node| self.enum_value(node))),
-            F::BitIsSet => {
-                let bit = text(1)?;
-                let is_set = nodes(0)?.first().and_then(Node::value).is_some_and(|value| match value {
-                    Value::Bits(set) => set.split(' ').any(|name| name == bit),
-                    _ => false,
-                });
-                Object::Boolean(is_set)
-            }
-            F::Deref => Object::Nodes(match nodes(0)?.first() {
-                Some(node) => self.deref(node)?,
-                None => Vec::new(),
-            }),
+            _ => Object::Text(text(0)?),
         })
     }
 
@@ -203,6 +217,11 @@ impl<'t> Evaluator<'_, 't> {
         }
         Ok(self.in_order(found))
     }
+}
+
+#[allow(clippy::cast_precision_loss, reason = "no node-set and no text has 2^52 parts")]
+fn counted<'t>(count: usize) -> Object<'t> {
+    Object::Number(count as f64)
 }
 
 /// XPath 1.0 §4.2, `substring()`: positions are rounded and may lie outside.

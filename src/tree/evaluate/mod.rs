@@ -224,7 +224,7 @@ impl<'a, 't> Evaluator<'a, 't> {
             let passes = if predicate.is_position {
                 #[allow(clippy::cast_precision_loss, reason = "no node-set has 2^52 nodes")]
                 let here = position as f64;
-                self.number(&predicate.expr, &inner)? == here
+                number::compare(Comparison::Equal, self.number(&predicate.expr, &inner)?, here)
             } else {
                 self.boolean(&predicate.expr, &inner)?
             };
@@ -282,7 +282,7 @@ impl<'a, 't> Evaluator<'a, 't> {
             Object::Text(text) => {
                 texts.push(text);
                 if let Expr::Literal(literal) = expr {
-                    texts.extend(literal.identity.iter().map(|i| i.to_string()));
+                    texts.extend(literal.identity.iter().map(ToString::to_string));
                 }
             }
             Object::Number(_) | Object::Boolean(_) => return Ok(None),

@@ -52,7 +52,7 @@ mod tests {
     #[test]
     fn numbers_are_read_and_written_as_xpath_does() {
         for (text, number) in [(" 12 ", 12.0), ("-.5", -0.5), ("3.", 3.0), ("007", 7.0)] {
-            assert_eq!(parse(text), number, "{text}");
+            assert_eq!(parse(text).to_bits(), f64::to_bits(number), "{text}");
         }
         for text in ["", "1e3", "+1", ".", "0x1", "1 2", "inf", "-"] {
             assert!(parse(text).is_nan(), "{text}");
@@ -62,6 +62,6 @@ mod tests {
         {
             assert_eq!(format(number), text);
         }
-        assert_eq!((round(2.5), round(-2.5), round(-0.2).is_sign_negative()), (3.0, -2.0, true));
+        assert_eq!([round(2.5), round(-2.5), round(-0.2)].map(f64::to_bits), [3.0, -2.0, -0.0].map(f64::to_bits));
     }
 }

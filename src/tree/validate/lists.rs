@@ -23,18 +23,15 @@ impl<'t> Validator<'t> {
         let Some(parent) = self.find(&parent) else { return };
         let slot = self.node(list.schema_id()).slot;
         let stored = parent.branch().and_then(|branch| branch.get(slot));
-        match stored {
-            Some(_) => {
-                let counted = self.access.count(&parent, list.schema_id());
-                if let Some(count) = self.seen(list, Constraint::Children(parent.id()), counted) {
-                    self.elements(list, count);
-                }
+        if stored.is_some() {
+            let counted = self.access.count(&parent, list.schema_id());
+            if let Some(count) = self.seen(list, Constraint::Children(parent.id()), counted) {
+                self.elements(list, count);
             }
+        } else {
             // Whether it is asked for, what is mandatory there says.
-            None => {
-                let scope = self.scope_of(list);
-                self.scope(&scope);
-            }
+            let scope = self.scope_of(list);
+            self.scope(&scope);
         }
     }
 

@@ -24,10 +24,10 @@ impl<'t> Validator<'t> {
         }
         let is_stored = branch.get(node.slot).is_some();
         match &node.kind {
-            NodeKind::Leaf(_) | NodeKind::AnyData if node.mandatory && !node.is_key() => {
-                if !is_stored && self.is_asked_for(parent, child) {
-                    self.missing(&parent.path(), node);
-                }
+            NodeKind::Leaf(_) | NodeKind::AnyData
+                if node.mandatory && !node.is_key() && !is_stored && self.is_asked_for(parent, child) =>
+            {
+                self.missing(&parent.path(), node);
             }
             NodeKind::Choice { .. } => {
                 let chosen = node.children.iter().find(|case| self.case_exists(**case, branch));

@@ -31,8 +31,6 @@ impl<'t> Validator<'t> {
             BaseType::Leafref(leafref) if leafref.require_instance => {
                 Ok(self.target_exists(node, leafref, value)? && self.refers_well(node, &leafref.target_type, value)?)
             }
-            // The target's own requirements are the target's own affair only where it exists.
-            BaseType::Leafref(_) => Ok(true),
             BaseType::InstanceIdentifier { require_instance: true } => match value {
                 Value::Instance(text) => match DataPath::parse(self.tree.schema(), text) {
                     Ok(path) => Ok(self.exists(&path)?),

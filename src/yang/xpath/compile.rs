@@ -314,9 +314,8 @@ impl Compiler<'_> {
     fn result(&mut self, signature: &Signature, at: At, arguments: &[Value]) -> Value {
         match (signature.function, arguments) {
             (Function::Current, _) => Value::Nodes(Nodes::one(self.site.context, Route::Within(self.site.context))),
-            (Function::Id, _) => Value::Nodes(Nodes::none()),
             (Function::Deref, [Value::Nodes(from)]) => Value::Nodes(self.deref(at, from)),
-            (Function::Deref, _) => Value::Nodes(Nodes::none()),
+            (Function::Id | Function::Deref, _) => Value::Nodes(Nodes::none()),
             _ => match signature.returns {
                 Kind::Boolean => Value::Boolean,
                 Kind::Number => Value::Number,
@@ -353,13 +352,13 @@ impl Compiler<'_> {
         let (prefix, local) = crate::yang::argument::split_ref(name);
         let modules = match prefix {
             None => vec![self.site.home, self.site.module],
-            Some(prefix) => match self.module_of(prefix) {
-                Some(module) => vec![module],
-                None => {
+            Some(prefix) => {
+                let Some(module) = self.module_of(prefix) else {
                     self.unknown_prefix(at, prefix);
                     return None;
-                }
-            },
+                };
+                vec![module]
+            }
         };
         let found = modules.iter().find_map(|module| find_identity(self.schema, *module, local));
         if found.is_none() {

@@ -158,33 +158,32 @@ impl<'a> Lexer<'a> {
     /// XPath 1.0 §3.7: behind an operand, `*` and the four words are operators.
     fn expects_operator(&self) -> bool {
         use TokenKind as T;
-        match self.tokens.last().map(|token| &token.kind) {
-            None => false,
-            Some(
+        !matches!(
+            self.tokens.last().map(|token| &token.kind),
+            None | Some(
                 T::Attribute
-                | T::Axis
-                | T::Open
-                | T::OpenBracket
-                | T::Comma
-                | T::And
-                | T::Or
-                | T::Div
-                | T::Mod
-                | T::Multiply
-                | T::Slash
-                | T::SlashSlash
-                | T::Pipe
-                | T::Plus
-                | T::Minus
-                | T::Equal
-                | T::NotEqual
-                | T::Less
-                | T::LessOrEqual
-                | T::Greater
-                | T::GreaterOrEqual,
-            ) => false,
-            Some(_) => true,
-        }
+                    | T::Axis
+                    | T::Open
+                    | T::OpenBracket
+                    | T::Comma
+                    | T::And
+                    | T::Or
+                    | T::Div
+                    | T::Mod
+                    | T::Multiply
+                    | T::Slash
+                    | T::SlashSlash
+                    | T::Pipe
+                    | T::Plus
+                    | T::Minus
+                    | T::Equal
+                    | T::NotEqual
+                    | T::Less
+                    | T::LessOrEqual
+                    | T::Greater
+                    | T::GreaterOrEqual,
+            )
+        )
     }
 }
 

@@ -51,13 +51,13 @@ impl Compiler<'_> {
             SyntaxTest::Name(None, _) if self.site.home == self.site.module => vec![self.site.home],
             // RFC 7950 §6.4.1: without prefix it is the module of the node; published groupings mean their own.
             SyntaxTest::Name(None, _) => vec![self.site.home, self.site.module],
-            SyntaxTest::Name(Some(prefix), _) | SyntaxTest::AnyOf(prefix) => match self.module_of(prefix) {
-                Some(module) => vec![module],
-                None => {
+            SyntaxTest::Name(Some(prefix), _) | SyntaxTest::AnyOf(prefix) => {
+                let Some(module) = self.module_of(prefix) else {
                     self.unknown_prefix(step.at, prefix);
                     return (NodeTest::Nothing, Nodes::unknown());
-                }
-            },
+                };
+                vec![module]
+            }
             _ => Vec::new(),
         };
         match step.test {
@@ -269,9 +269,8 @@ fn any(syntax: &Syntax<'_>, holds: &impl Fn(&Syntax<'_>) -> bool) -> bool {
         SyntaxKind::Compare(_, left, right) | SyntaxKind::Arithmetic(_, left, right) => {
             any(left, holds) || any(right, holds)
         }
-        SyntaxKind::Negate(inner) => any(inner, holds),
+        SyntaxKind::Negate(inner) | SyntaxKind::Path { start: SyntaxStart::Filter(inner, _), .. } => any(inner, holds),
         SyntaxKind::Call { arguments, .. } => arguments.iter().any(|a| any(a, holds)),
-        SyntaxKind::Path { start: SyntaxStart::Filter(inner, _), .. } => any(inner, holds),
         SyntaxKind::Path { .. } | SyntaxKind::Literal(_) | SyntaxKind::Number(_) | SyntaxKind::Variable(_) => false,
     }
 }
