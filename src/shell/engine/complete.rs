@@ -5,13 +5,16 @@ use super::line::{Given, Line, Stage};
 use super::values::{Offer, Offers, SCANNED_MAX};
 use super::{Engine, Mode};
 use crate::alarm::{AlarmKey, Severity};
-use crate::codec::{Ignore, Next, Token, TokenKind, Walker, lex, quote_word};
+use crate::codec::{Format, Ignore, Next, Token, TokenKind, Walker, lex, quote_word};
 use crate::diagnostic::{Diagnostic, Source, Span, printable};
 use crate::shell::{CANDIDATES_MAX, Candidate, Candidates};
 use crate::tree::{DataPath, DataTree};
 use crate::yang::SchemaId;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+
+/// Commits offered at most: half a screen; `show system commit` lists them all.
+const COMMITS_OFFERED: usize = 12;
 
 /// The line up to the place, as tokens and the word being typed.
 struct Typed {
@@ -80,14 +83,18 @@ impl Collected {
 impl Engine {
     /// Returns what may stand at a place in a line; help also says whether the line may end there.
     pub(super) fn candidates(&mut self, line: &str, position: usize, is_help: bool) -> Candidates {
+        self.take_shared();
         let mut found = Collected { list: Vec::new(), more: 0, is_help };
         let (start, fault) = match typed(line, position) {
             Err(fault) => (position.min(line.len()), Some(fault)),
             Ok(typed) => (typed.start, self.collect(&typed, &mut found).err()),
         };
-        let fault = fault.map(|fault| match fault.hint {
-            Some(hint) => format!("syntax error: {}\nhint: {hint}", fault.message),
-            None => format!("syntax error: {}", fault.message),
+        let fault = fault.map(|fault| {
+            if let Some(span) = &fault.span {
+                self.names.conceal(&span.source, Format::Set);
+            }
+            let said = format!("syntax error: {}", fault.shown_message());
+            fault.shown_hint().map_or_else(|| said.clone(), |hint| format!("{said}\nhint: {hint}"))
         });
         for candidate in &mut found.list {
             candidate.help = self.cut(&candidate.help);
@@ -146,7 +153,14 @@ impl Engine {
         found: &mut Collected,
     ) -> Result<bool, Diagnostic> {
         let mut may_end = true;
-        if let Some(option) = given.pending() {
+        for argument in arguments {
+            if let Argument::Counted { word, value, help, .. } = argument
+                && given.pending() == Some(word)
+            {
+                found.remark(&format!("<{value}>"), help);
+            }
+        }
+        if let Some(option) = given.pending_text(arguments) {
             for argument in arguments {
                 if let Argument::Option { word, value, values, help, .. } = argument
                     && *word == option
@@ -161,12 +175,17 @@ impl Engine {
         }
         for argument in given.expects(arguments) {
             match argument {
-                Argument::Keyword { word, help } | Argument::Option { word, help, .. } => {
+                Argument::Keyword { word, help }
+                | Argument::Option { word, help, .. }
+                | Argument::Counted { word, help, .. } => {
                     found.word(&typed.word, word, help);
                 }
                 Argument::Choice { words } => words.iter().for_each(|(word, help)| found.word(&typed.word, word, help)),
                 Argument::Number { name, help, .. } | Argument::Text { name, help } => {
                     found.remark(&format!("<{name}>"), help);
+                    if line.command().is_some_and(|command| command.words == ["rollback"]) {
+                        self.commits_back(&typed.word, found);
+                    }
                 }
                 Argument::AlarmId { help } => {
                     found.remark("<ALARM_ID>", help);
@@ -214,6 +233,20 @@ impl Engine {
         };
         for word in words {
             found.word(prefix, word, help);
+        }
+    }
+
+    /// Offers the commits that can be gone back to, as `show system commit` numbers them.
+    fn commits_back(&self, prefix: &str, found: &mut Collected) {
+        // A store that cannot be read is told when the command runs.
+        for (back, commit) in self.management.commits(COMMITS_OFFERED).unwrap_or_default().iter().enumerate() {
+            let comment = commit.comment.as_deref().map(|comment| format!(": {comment}")).unwrap_or_default();
+            let when = self.local_time(commit.time);
+            found.word(
+                prefix,
+                &back.to_string(),
+                &printable(&format!("{when} by {} via {}{comment}", commit.user, commit.via)),
+            );
         }
     }
 
@@ -289,7 +322,9 @@ fn may_end(offer: Offer, walker: &Walker<'_>, tree: &DataTree) -> bool {
         _ if walker.depth() > 0 => false,
         (Next::Child(at), Offer::Values) => at.schema_id() != SchemaId::ROOT,
         (Next::Child(_) | Next::End, _) => true,
-        // On a terminal a value that is left out is asked for; a path may end with its leaf.
+        // A value that is left out is asked for on a terminal, but it is what comes next.
+        (Next::Value(_), Offer::Values) => false,
+        // A path may end with its leaf.
         (Next::Value(path), _) => offer != Offer::Places || tree.schema().node(path.schema_id()).ty().is_none(),
         (Next::Key(_, given), Offer::Existing) => given.is_empty(),
         (Next::Key(..) | Next::Values(_), _) => false,
