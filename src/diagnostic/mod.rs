@@ -35,7 +35,8 @@ pub struct Diagnostic {
     pub data_path: Option<String>,
     /// What to do about it.
     pub hint: Option<String>,
-    /// The machine's name for the fault: the `error-app-tag` of RFC 7950 §15 or of the schema.
+    /// The machine's name for the fault: the `error-app-tag` of RFC 7950 §15 or of the schema. Not among what
+    /// people are shown.
     pub app_tag: Option<Box<str>>,
 }
 
@@ -165,9 +166,6 @@ impl fmt::Display for Diagnostic {
         }
         if let Some(path) = &self.data_path {
             write!(f, "\n  path: {}", printable(&shortened(path, MESSAGE_CHARS_MAX)))?;
-        }
-        if let Some(app_tag) = &self.app_tag {
-            write!(f, "\n  error-app-tag: {}", printable(app_tag))?;
         }
         if let Some(hint) = self.shown_hint() {
             write!(f, "\nhint: {hint}")?;

@@ -12,11 +12,11 @@ use std::collections::BTreeSet;
 
 /// The constraints that changes touch, each with a place below which its places of evaluation are.
 #[derive(Debug, Default)]
-pub(super) struct Touched(BTreeSet<(Constraint, DataPath)>);
+pub(in crate::tree) struct Touched(BTreeSet<(Constraint, DataPath)>);
 
 impl Touched {
     /// Notes what a change touches.
-    pub(super) fn note(&mut self, tree: &DataTree, change: &Change) {
+    pub(in crate::tree) fn note(&mut self, tree: &DataTree, change: &Change) {
         let (schema, dependencies) = (tree.schema(), tree.plan().dependencies());
         let (path, cells) = match change {
             Change::Node { path, old, new } => (path.clone(), [old.as_ref(), new.as_ref()]),
@@ -61,6 +61,11 @@ impl Touched {
                 }
             }
         }
+    }
+
+    /// Walks what was noted.
+    pub(in crate::tree) fn places(&self) -> impl Iterator<Item = &(Constraint, DataPath)> {
+        self.0.iter()
     }
 
     /// Checks what was noted.

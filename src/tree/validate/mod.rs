@@ -9,6 +9,8 @@ mod lists;
 mod mandatory;
 mod references;
 
+pub(super) use conditions::Touched;
+
 use super::access::{Access, Node};
 use super::dependency::Constraint;
 use super::evaluate::EvaluationError;
@@ -52,7 +54,7 @@ pub fn validate_change(old: &DataTree, new: &DataTree, delta: &Delta) -> Diagnos
     let mut scopes = BTreeSet::new();
     let mut lists = BTreeSet::new();
     let mut gone = BTreeSet::new();
-    let mut touched = conditions::Touched::default();
+    let mut touched = Touched::default();
     for change in &delta.changes {
         touched.note(new, change);
         let Change::Node { path, old: before, new: after } = change else { continue };

@@ -63,7 +63,7 @@ fn faults_stand_where_they_are_in_the_module() {
     assert_eq!(said("$x"), ["m.yang:2:29 XPath: variable `$x` is not there: YANG has none"]);
     assert_eq!(said("'a' | ../b"), ["m.yang:2:29 XPath: `|` joins nodes, and this is a text"]);
     assert_eq!(said("true()/b"), ["m.yang:2:29 XPath: expected nodes, found a boolean"]);
-    assert_eq!(said("re-match(., '[')"), ["m.yang:2:41 XPath: pattern `[` is wrong: a character class is not closed"]);
+    assert_eq!(said("re-match(., '[')"), ["m.yang:2:41 XPath: pattern `[` is wrong: `[` is not closed"]);
 }
 
 #[test]
