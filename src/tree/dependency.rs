@@ -46,6 +46,8 @@ pub(super) struct Dependencies {
     below: Vec<Vec<Trigger>>,
     /// Those that may read anything.
     anything: Vec<Constraint>,
+    /// Those that read only what is in the plain container on which they are checked.
+    closed: BTreeSet<Constraint>,
 }
 
 impl Dependencies {
@@ -73,6 +75,11 @@ impl Dependencies {
     /// Returns what the coming or going of an instance with all in it touches.
     pub(super) fn of_subtree(&self, id: SchemaId) -> &[Trigger] {
         self.below.get(id.index()).map_or(&[], Vec::as_slice)
+    }
+
+    /// Returns whether a constraint reads only what is in the plain container on which it is checked.
+    pub(super) fn is_closed(&self, constraint: Constraint) -> bool {
+        self.closed.contains(&constraint)
     }
 
     /// Returns those that any change touches.
@@ -273,12 +280,28 @@ impl Collector<'_> {
                 above.extend(own);
             }
         }
+        let mut closed: BTreeSet<Constraint> = self.constraints.difference(&self.anything).copied().collect();
+        closed.retain(|constraint| matches!(constraint, Constraint::Must(..)));
+        for (at, triggers) in self.own.iter().enumerate() {
+            let Some(node) = self.schema.nodes().get(at) else { continue };
+            for trigger in triggers {
+                let anchor = trigger.constraint.anchor();
+                let is_inside = trigger.route == Route::Within(anchor) && is_within(self.schema, node.id, anchor);
+                if !is_inside {
+                    closed.remove(&trigger.constraint);
+                }
+            }
+        }
+        closed.retain(|constraint| {
+            matches!(self.schema.node(constraint.anchor()).kind, NodeKind::Container { presence: None })
+        });
         let listed = |sets: Vec<BTreeSet<Trigger>>| sets.into_iter().map(|set| set.into_iter().collect()).collect();
         Dependencies {
             constraints: self.constraints.into_iter().collect(),
             own: listed(self.own),
             below: listed(below),
             anything: self.anything.into_iter().collect(),
+            closed,
         }
     }
 }

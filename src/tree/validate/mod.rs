@@ -17,7 +17,7 @@ use super::evaluate::EvaluationError;
 use super::{Cell, Change, DataPath, DataTree, Delta};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::yang::{NodeKind, SchemaId, SchemaNode};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a tree holds, and so what is asked of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,6 +91,8 @@ struct Validator<'t> {
     found: Diagnostics,
     /// What was told: one fault can be reached from several sides.
     told: BTreeSet<(DataPath, Fault)>,
+    /// What a `must` that looks at nothing around it says on a plain container with nothing set in it: always the same.
+    on_empty: BTreeMap<Constraint, bool>,
 }
 
 /// What a fault is about, for telling it once.
@@ -106,7 +108,14 @@ enum Fault {
 
 impl<'t> Validator<'t> {
     fn new(tree: &'t DataTree, contents: Contents) -> Self {
-        Self { tree, access: Access::new(tree), contents, found: Diagnostics::new(), told: BTreeSet::new() }
+        Self {
+            tree,
+            access: Access::new(tree),
+            contents,
+            found: Diagnostics::new(),
+            told: BTreeSet::new(),
+            on_empty: BTreeMap::new(),
+        }
     }
 
     fn node(&self, id: SchemaId) -> &'t SchemaNode {
