@@ -8,18 +8,20 @@ use super::parser;
 use super::syntax::{Comparison, Syntax, SyntaxKind, SyntaxStart};
 use crate::diagnostic::nearest;
 use crate::yang::{IdentityId, ModuleId, SchemaId, SchemaTree};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// Where an expression stands.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Site {
+pub(super) struct Site<'s> {
     /// The schema node on whose instances it is evaluated.
     pub(super) context: SchemaId,
     /// The module that names without prefix are in.
     pub(super) home: ModuleId,
-    /// The module whose prefixes it uses; names without prefix may be its too.
+    /// The module that it is written in; names without prefix may be its too.
     pub(super) module: ModuleId,
+    /// What prefixes stand for where it is written.
+    pub(super) prefixes: &'s HashMap<Arc<str>, ModuleId>,
 }
 
 /// What an expression is as a value.
@@ -43,7 +45,7 @@ impl Value {
 }
 
 /// Compiles an expression; it is sound when no fault is an error.
-pub(super) fn compile(schema: &SchemaTree, site: Site, text: &str) -> (Option<Expression>, Vec<Fault>) {
+pub(super) fn compile(schema: &SchemaTree, site: Site<'_>, text: &str) -> (Option<Expression>, Vec<Fault>) {
     let syntax = match parser::parse(text) {
         Ok(syntax) => syntax,
         Err(fault) => return (None, vec![fault]),
@@ -65,7 +67,7 @@ pub(super) fn compile(schema: &SchemaTree, site: Site, text: &str) -> (Option<Ex
 /// A compilation.
 pub(super) struct Compiler<'s> {
     pub(super) schema: &'s SchemaTree,
-    pub(super) site: Site,
+    pub(super) site: Site<'s>,
     pub(super) faults: Vec<Fault>,
     reads: BTreeSet<Read>,
     reads_anything: bool,
@@ -153,14 +155,13 @@ impl Compiler<'_> {
 
     /// Returns what a prefix stands for.
     pub(super) fn module_of(&self, prefix: &str) -> Option<ModuleId> {
-        self.schema.module(self.site.module).prefixes.get(prefix).copied()
+        self.site.prefixes.get(prefix).copied()
     }
 
     /// Tells that a prefix stands for nothing.
     pub(super) fn unknown_prefix(&mut self, at: At, prefix: &str) {
-        let prefixes = &self.schema.module(self.site.module).prefixes;
         let fault = Fault::error(at, format!("prefix `{prefix}` is not that of the module or of an import"));
-        let fault = match nearest(prefix, prefixes.keys().map(|known| &**known)) {
+        let fault = match nearest(prefix, self.site.prefixes.keys().map(|known| &**known)) {
             Some(near) => fault.hint(format!("did you mean `{near}`?")),
             None => fault,
         };

@@ -21,12 +21,12 @@ pub(in crate::yang) fn compile_conditions(schema: &mut SchemaTree, faults: &mut 
     let mut found = Diagnostics::new();
     for at in 0..schema.nodes.len() {
         let node = &schema.nodes[at];
-        let own = evaluated_on(node, false);
+        let own = evaluated_on(schema, node, false);
         let musts: Vec<_> = node.musts.iter().map(|c| compiled(schema, node, own, c, &mut found)).collect();
         let whens: Vec<_> = node
             .whens
             .iter()
-            .map(|(c, outer)| compiled(schema, node, evaluated_on(node, *outer), c, &mut found))
+            .map(|(c, outer)| compiled(schema, node, evaluated_on(schema, node, *outer), c, &mut found))
             .collect();
         let node = &mut schema.nodes[at];
         node.musts.iter_mut().zip(musts).for_each(|(condition, compiled)| condition.expression = compiled);
@@ -36,9 +36,17 @@ pub(in crate::yang) fn compile_conditions(schema: &mut SchemaTree, faults: &mut 
 }
 
 /// RFC 7950 §7.21.5: the node itself; of a choice, a case, `uses` and `augment`, the data node that holds it.
-fn evaluated_on(node: &SchemaNode, outer: bool) -> SchemaId {
+fn evaluated_on(schema: &SchemaTree, node: &SchemaNode, outer: bool) -> SchemaId {
     let is_data = !matches!(node.kind, NodeKind::Choice { .. } | NodeKind::Case);
-    if is_data && !outer { node.id } else { node.data_parent }
+    if is_data && !outer {
+        return node.id;
+    }
+    let holder = schema.node(node.data_parent);
+    // Input and output are no data nodes: the operation is what the data have.
+    match holder.kind {
+        NodeKind::Input | NodeKind::Output => holder.data_parent,
+        _ => holder.id,
+    }
 }
 
 fn compiled(
@@ -48,7 +56,8 @@ fn compiled(
     condition: &Condition,
     faults: &mut Diagnostics,
 ) -> Option<Arc<Expression>> {
-    let site = Site { context, home: node.module, module: condition.module };
+    let prefixes = &schema.module(condition.module).prefixes;
+    let site = Site { context, home: node.module, module: condition.module, prefixes };
     let (expression, found) = compile(schema, site, &condition.xpath);
     let is_sound = found.iter().all(|fault| fault.gravity == Gravity::Warning);
     for fault in found {

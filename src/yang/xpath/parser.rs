@@ -295,6 +295,10 @@ impl<'a> Parser<'_, 'a> {
         let start = self.place();
         for (dots, axis) in [(TokenKind::Dot, Axis::SelfNode), (TokenKind::DotDot, Axis::Parent)] {
             if self.take(&dots) {
+                if self.peek() == Some(&TokenKind::OpenBracket) {
+                    let fault = Fault::error(self.place(), "`.` and `..` take no predicate");
+                    return Err(fault.hint("write `self::node()[…]` or `parent::node()[…]`"));
+                }
                 return Ok(SyntaxStep { axis, test: SyntaxTest::Node, predicates: Vec::new(), at: start });
             }
         }

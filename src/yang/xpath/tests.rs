@@ -60,6 +60,10 @@ fn faults_stand_where_they_are_in_the_module() {
     assert_eq!(said("count(../b, 1)"), ["m.yang:2:29 XPath: `count()` takes one argument, and has 2"]);
     assert_eq!(said("count('x')"), ["m.yang:2:35 XPath: `count()` takes nodes here, and this is a text"]);
     assert_eq!(said("n:b = 1"), ["m.yang:2:29 XPath: prefix `n` is not that of the module or of an import"]);
+    assert_eq!(
+        said("..[b]"),
+        ["m.yang:2:31 XPath: `.` and `..` take no predicate [write `self::node()[…]` or `parent::node()[…]`]"]
+    );
     assert_eq!(said("$x"), ["m.yang:2:29 XPath: variable `$x` is not there: YANG has none"]);
     assert_eq!(said("'a' | ../b"), ["m.yang:2:29 XPath: `|` joins nodes, and this is a text"]);
     assert_eq!(said("true()/b"), ["m.yang:2:29 XPath: expected nodes, found a boolean"]);
