@@ -10,8 +10,8 @@ mod alertmanager_clients;
 mod boot;
 mod check;
 mod commit;
-#[path = "../conformance/validation.rs"]
-mod conformance_validation;
+#[path = "../conformance/mod.rs"]
+mod conformance;
 mod crash;
 mod crash_delivery;
 mod data_folder;
@@ -24,11 +24,13 @@ mod listener;
 mod peers;
 mod receive;
 mod restart;
+mod schema;
 mod script;
 mod script_manners;
 mod session;
 mod session_manners;
 mod shell_client;
+mod site_modules;
 mod transcripts;
 mod transport;
 mod webhook;

@@ -56,7 +56,7 @@ fn compiled(
     condition: &Condition,
     faults: &mut Diagnostics,
 ) -> Option<Arc<Expression>> {
-    let prefixes = &schema.module(condition.module).prefixes;
+    let prefixes = &condition.prefixes;
     let site = Site { context, home: node.module, module: condition.module, prefixes };
     let (expression, found) = compile(schema, site, &condition.xpath);
     let is_sound = found.iter().all(|fault| fault.gravity == Gravity::Warning);
