@@ -4,12 +4,15 @@
 
 mod args;
 
-use annunciator::daemon::{self, LogForm, RunOptions, SchemaOptions, Stopped, Voice};
+use annunciator::codec::Format;
+use annunciator::daemon::{self, LogForm, RunOptions, SchemaOptions, Stopped, ValidateOptions, Voice};
 use annunciator::receive::{Credentials, ReceiverOptions};
 use annunciator::secret::Secret;
 use annunciator::shell::client;
+use annunciator::tree::WithDefaults;
 use args::{
-    CheckArgs, Cli, DemoArgs, LogFormat, ModuleArgs, ReceiveArgs, Reference, RunArgs, SchemaVerb, ShellArgs, Verb,
+    CheckArgs, Cli, DefaultsMode, DemoArgs, DocumentFormat, DocumentType, LogFormat, ModuleArgs, ReceiveArgs,
+    Reference, RunArgs, SchemaVerb, ShellArgs, ValidateArgs, Verb,
 };
 use clap::Parser;
 use clap::error::ErrorKind;
@@ -138,9 +141,9 @@ fn validate_options(args: ValidateArgs) -> ValidateOptions {
             DocumentFormat::Yaml => Format::Yaml,
         }),
         defaults: match args.defaults {
-            DefaultsMode::Explicit => Defaults::Explicit,
-            DefaultsMode::Trim => Defaults::Trim,
-            DefaultsMode::ReportAll => Defaults::ReportAll,
+            DefaultsMode::Explicit => WithDefaults::Explicit,
+            DefaultsMode::Trim => WithDefaults::Trim,
+            DefaultsMode::ReportAll => WithDefaults::ReportAll,
         },
     }
 }

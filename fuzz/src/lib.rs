@@ -2,7 +2,9 @@
 //!
 //! `tests/it/fuzz_smoke.rs` runs the same functions on the seeds and on inputs of its own, without a fuzzer.
 
-use annunciator::codec::{self, Builder, Format, JsonLayout, write_curly, write_json, write_set, write_yaml};
+use annunciator::codec::{
+    self, Builder, Format, JsonLayout, XmlFrame, write_curly, write_json, write_set, write_xml, write_yaml,
+};
 use annunciator::diagnostic::Source;
 use annunciator::secret::KeyRing;
 use annunciator::shell::engine::is_command;
@@ -32,6 +34,7 @@ fn written(tree: &DataTree, format: Format) -> String {
     let done = match format {
         Format::Json => write_json(&mut text, tree, &DataPath::ROOT, JsonLayout::PRETTY),
         Format::Yaml => write_yaml(&mut text, tree, &DataPath::ROOT),
+        Format::Xml => write_xml(&mut text, tree, &DataPath::ROOT, XmlFrame::Config),
         Format::Curly => write_curly(tree.root(), &mut text),
         Format::Set => write_set(tree.root(), &DataPath::ROOT, &mut text),
     };

@@ -10,9 +10,9 @@ use crate::yang::{NodeKind, SchemaId, SchemaNode, Type};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-/// What input may hold, and how strictly it is read.
+/// What input may hold, and how strictly it is held to its notation.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Reading {
+pub struct Rules {
     /// Whether state (`config false`) may stand beside configuration.
     pub has_state: bool,
     /// Whether names and values are written as RFC 7951 says and in no other way that could be understood, such as names
@@ -26,7 +26,7 @@ pub struct Builder<'s> {
     pub tree: DataTree,
     /// What was wrong.
     pub diagnostics: Diagnostics,
-    pub(super) reading: Reading,
+    pub(super) rules: Rules,
     sealer: &'s dyn Sealer,
     origins: HashMap<DataPath, Span>,
     /// The documents merged so far: where in them a node stands is only looked up for a fault.
@@ -46,7 +46,7 @@ impl<'s> Builder<'s> {
         Self {
             tree,
             diagnostics: Diagnostics::new(),
-            reading: Reading::default(),
+            rules: Rules::default(),
             sealer,
             origins: HashMap::new(),
             documents: Vec::new(),
@@ -58,8 +58,8 @@ impl<'s> Builder<'s> {
 
     /// Sets what input may hold and how strictly it is read; the default is configuration, as people write it.
     #[must_use]
-    pub fn reading(mut self, reading: Reading) -> Self {
-        self.reading = reading;
+    pub fn rules(mut self, rules: Rules) -> Self {
+        self.rules = rules;
         self
     }
 
@@ -148,7 +148,8 @@ impl<'s> Builder<'s> {
         };
         let secrets: Vec<Secret> = values.iter().filter_map(clear).collect();
         // A repeated value that is no secret is dropped when the values are set.
-        let is_known = |value: &Value| !secrets.is_empty() && clear(value).is_some_and(|clear| secrets.contains(&clear));
+        let is_known =
+            |value: &Value| !secrets.is_empty() && clear(value).is_some_and(|clear| secrets.contains(&clear));
         values.extend(more.iter().filter(|value| !is_known(value)).cloned());
         if let Err(e) = self.tree.set_values(path, values) {
             self.report_on(path, None, Diagnostic::error(e.to_string()));
@@ -200,7 +201,7 @@ impl<'s> Builder<'s> {
     fn locate(&mut self) {
         for (format, source) in self.documents.iter().skip(self.located) {
             let mut scratch = Builder::new(DataTree::new(Arc::clone(self.tree.plan())), self.sealer);
-            scratch.reading = self.reading;
+            scratch.rules = self.rules;
             scratch.locating = true;
             super::read(&mut scratch, *format, source);
             for (path, span) in scratch.origins {
@@ -301,7 +302,11 @@ pub fn parse_value(
 
 /// Says why a text is not a value of a leaf.
 pub(super) fn not_a_value(node: &SchemaNode, error: ValueError) -> Diagnostic {
-    Diagnostic::error(format!("`{}`: {}", node.name, error.message)).hint_maybe(error.hint)
+    let said = Diagnostic::error(format!("`{}`: {}", node.name, error.message)).hint_maybe(error.hint);
+    match error.error_app_tag {
+        Some(app_tag) => said.app_tag(&*app_tag),
+        None => said,
+    }
 }
 
 /// Says that a text only stands for a secret.

@@ -79,6 +79,11 @@ fn next_word(text: &str, from: usize) -> Option<(usize, usize)> {
 /// Returns what may be the value of the name that stands at `name..end`.
 fn behind(text: &str, name: usize, end: usize, format: Format) -> Option<Range<usize>> {
     let rest = text.get(end..)?;
+    if format == Format::Xml {
+        // Up to the next end tag, whatever stands in between.
+        let stop = rest.find("</").map_or(text.len(), |at| end + at);
+        return Some(end..stop);
+    }
     let between = |c: char| c.is_whitespace() || c == ':' || c == '=';
     // The quote that the name itself may stand in.
     let rest = rest.strip_prefix(['"', '\'']).unwrap_or(rest).trim_start_matches(between);

@@ -83,7 +83,10 @@ pub(super) struct Node<'s> {
 
 #[derive(Debug)]
 pub(super) enum Kind<'s> {
-    Scalar { text: Cow<'s, str>, style: Style },
+    Scalar {
+        text: Cow<'s, str>,
+        style: Style,
+    },
     Map(Vec<(Name<'s>, Node<'s>)>),
     Sequence(Vec<Node<'s>>),
     /// A leaf's value that the reader had to make itself: its names have prefixes, which nobody else can resolve.

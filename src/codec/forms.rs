@@ -50,12 +50,13 @@ impl Loader<'_, '_> {
             self.builder.value(leaf, ty, text)
         } else {
             // YAML without quotes has no form to hold it to.
-            let parsed = if self.builder.reading.is_exact && style != Style::Plain {
+            let parsed = if self.builder.rules.is_exact && style != Style::Plain {
                 Value::parse_form(self.schema, ty, text, style.form())
             } else {
                 parse_lenient(self.schema, ty, text, style)
             };
-            parsed.map_err(|error| super::builder::not_a_value(leaf, error))
+            let parsed = parsed.map_err(|error| super::builder::not_a_value(leaf, error));
+            parsed.and_then(|value| self.with_its_module(leaf, value, text))
         };
         match parsed {
             Ok(value) => Some(value),
@@ -64,6 +65,18 @@ impl Loader<'_, '_> {
                 None
             }
         }
+    }
+
+    /// Returns an identity's value, unless its text leaves out a module that must be said (RFC 7951 §6.8).
+    fn with_its_module(&self, leaf: &SchemaNode, value: Value, text: &str) -> Result<Value, Diagnostic> {
+        let Value::Identity(name) = &value else { return Ok(value) };
+        let own = &self.schema.module(leaf.module).name;
+        let is_own = name.split_once(':').is_some_and(|(module, _)| *module == **own);
+        if !self.builder.rules.is_exact || is_own || text.contains(':') {
+            return Ok(value);
+        }
+        let said = Diagnostic::error(format!("`{}`: the identity `{text}` lacks its module", leaf.name));
+        Err(said.hint(format!("write `{name}`")))
     }
 
     /// Returns the text of a scalar whose form fits the type, or reports that it does not.
@@ -84,7 +97,7 @@ impl Loader<'_, '_> {
             self.wrong_form(path, node);
             return None;
         };
-        let is_exact = self.builder.reading.is_exact;
+        let is_exact = self.builder.rules.is_exact;
         let fits = match style {
             Style::Quoted | Style::Xml => true,
             // A leaf without a value is an oversight, where no value is not the value; nor is YAML's word for none a text.

@@ -85,4 +85,3 @@ pub(super) fn compact_json(text: &str) -> Result<String, Diagnostic> {
         _ => Err(Diagnostic::error("expected JSON")),
     }
 }
-

@@ -90,7 +90,7 @@ impl Loader<'_, '_> {
 
     /// Looks the names of members up.
     fn named<'d>(&self, parent: SchemaId, members: &'d [(Name<'d>, Node<'d>)]) -> Vec<Member<'d>> {
-        let exact = self.builder.reading.is_exact;
+        let exact = self.builder.rules.is_exact;
         let child = |name: &Name<'_>| match &name.meaning {
             Meaning::Node(child) => Ok(*child),
             Meaning::Unknown(fault) => Err(fault.clone()),
@@ -138,7 +138,7 @@ impl Loader<'_, '_> {
             self.report(path, name.place, fault);
             return None;
         }
-        if !schema.config && !self.builder.reading.has_state {
+        if !schema.config && !self.builder.rules.has_state {
             self.report(path, name.place, not_configuration(schema));
             return None;
         }

@@ -29,7 +29,7 @@ mod words;
 mod xml;
 mod yaml;
 
-pub use builder::{Builder, Reading, kind_name, parse_value};
+pub use builder::{Builder, Rules, kind_name, parse_value};
 pub use compare::write_compare;
 pub use conceal::SecretNames;
 pub use curly::{read_curly, write_curly};

@@ -321,7 +321,8 @@ impl<'s> Walker<'s> {
                 format!("the key `{key}` of `{}`", name(list))
             }
             Next::Value(path) => {
-                let ty = self.schema.node(path.schema_id()).ty().map_or("JSON", |ty| ty.shown_name());
+                let ty = self.schema.node(path.schema_id()).ty();
+                let ty = ty.map_or_else(|| "JSON".to_owned(), |ty| self.schema.described_type(ty));
                 format!("a value for `{}` ({ty})", name(path))
             }
             Next::Values(path) => format!("a value for `{}` or `]`", name(path)),

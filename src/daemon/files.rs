@@ -96,7 +96,7 @@ fn read(path: &Path) -> Result<ConfigFile, Diagnostic> {
     }
     let format = Format::from_path(path).ok_or_else(|| {
         Diagnostic::error(format!("`{name}` has no extension of a known notation"))
-            .hint("known are .yaml .yml .json .conf .curly .set")
+            .hint("known are .yaml .yml .json .xml .conf .curly .set")
     })?;
     let fault = |e: std::io::Error| Diagnostic::error(format!("cannot read `{name}`: {e}"));
     let mut bytes = Vec::new();

@@ -203,7 +203,8 @@ impl DataPath {
             rest = rest.strip_prefix('/').ok_or_else(|| PathError::Syntax(excerpt(rest)))?;
             let end = rest.find(['/', '[']).unwrap_or(rest.len());
             let (name, after) = rest.split_at(end);
-            let child = named(schema, path.schema, name, form).ok_or_else(|| PathError::UnknownNode(name.to_owned()))?;
+            let child =
+                named(schema, path.schema, name, form).ok_or_else(|| PathError::UnknownNode(name.to_owned()))?;
             path = path.child(child);
             rest = after;
             let mut predicates = Vec::new();
@@ -264,10 +265,15 @@ impl DataPath {
     }
 }
 
-/// Returns the child that a name stands for, written as a notation writes it.
+/// Returns the child that a name stands for, written as a notation writes it: in XML each name has a prefix (RFC 7950
+/// §9.13.2), in JSON its module where that changes and only there (RFC 7951 §6.11).
 fn named(schema: &SchemaTree, parent: SchemaId, name: &str, form: Form<'_>) -> Option<SchemaId> {
     match (form, name.split_once(':')) {
         (Form::Xml(modules), Some((prefix, local))) => schema.child(parent, &format!("{}:{local}", modules(prefix)?)),
+        (Form::Xml(_), None) => None,
+        (Form::JsonString, written) => {
+            schema.child(parent, name).filter(|id| schema.needs_qualification(*id) == written.is_some())
+        }
         _ => schema.child(parent, name),
     }
 }

@@ -1,10 +1,11 @@
 //! A leaf's value, parsed by its YANG type (RFC 7950 §9) and kept in canonical form.
 
-use super::DataPath;
+use super::{DataPath, PathError};
 use crate::secret::SEALED_PREFIX;
 use crate::yang::{BaseType, IntegerKind, Restriction, SchemaTree, Type};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -126,9 +127,11 @@ impl Form<'_> {
     fn suits(self, base: &BaseType) -> bool {
         match (self, base) {
             // What they come down to says it.
-            (Self::Any | Self::Xml(_), _) | (_, BaseType::Union(_) | BaseType::Leafref(_)) => true,
+            (Self::Any | Self::Xml(_), _)
+            | (_, BaseType::Union(_) | BaseType::Leafref(_))
+            | (Self::JsonBoolean, BaseType::Boolean)
+            | (Self::JsonNull, BaseType::Empty) => true,
             (Self::JsonNumber, BaseType::Integer { kind, .. }) => !kind.is_64_bit(),
-            (Self::JsonBoolean, BaseType::Boolean) | (Self::JsonNull, BaseType::Empty) => true,
             (Self::JsonString, BaseType::Integer { kind, .. }) => kind.is_64_bit(),
             (Self::JsonString, base) => !matches!(base, BaseType::Boolean | BaseType::Empty),
             _ => false,
@@ -168,7 +171,10 @@ impl Value {
     pub fn parse_form(schema: &SchemaTree, ty: &Type, text: &str, form: Form<'_>) -> Result<Self, ValueError> {
         if !form.suits(&ty.base) {
             let (name, expected) = (ty.shown_name(), Form::of_json(&ty.base));
-            return Err(ValueError::new(format!("expected {expected}, as JSON writes a {name}, found {}", form.name())));
+            return Err(ValueError::new(format!(
+                "expected {expected}, as JSON writes a {name}, found {}",
+                form.name()
+            )));
         }
         match &ty.base {
             BaseType::Binary { length } => parse_binary(text, length.as_ref()),
@@ -194,7 +200,7 @@ impl Value {
                 _ => Err(not_one_of(text, "a boolean", ["true", "false"])),
             },
             BaseType::Decimal64 { fraction_digits, range } => {
-                parse_decimal64(bare(text, form), *fraction_digits, range.as_ref())
+                parse_decimal64(&bare(text, form), *fraction_digits, range.as_ref())
             }
             BaseType::Empty if text.is_empty() => Ok(Self::Empty),
             BaseType::Empty => Err(ValueError::new(format!("{} follows a leaf that takes no value", quoted(text)))),
@@ -208,9 +214,13 @@ impl Value {
                 _ => parse_identity(schema, text, bases),
             },
             BaseType::InstanceIdentifier { .. } => DataPath::parse_form(schema, text, form)
+                .and_then(|path| match path.schema_id() {
+                    crate::yang::SchemaId::ROOT => Err(PathError::Syntax("no name".to_owned())),
+                    _ => Ok(path),
+                })
                 .map(|path| Self::Instance(path.display(schema).to_string().into()))
                 .map_err(|e| ValueError::new(format!("{} is not an instance identifier: {e}", quoted(text)))),
-            BaseType::Integer { kind, range } => parse_integer(bare(text, form), *kind, range.as_ref()),
+            BaseType::Integer { kind, range } => parse_integer(&bare(text, form), *kind, range.as_ref()),
             BaseType::Leafref(leafref) => Self::parse_form(schema, &leafref.target_type, text, form),
             BaseType::String { length, patterns } => {
                 check_length(text.chars().count(), length.as_ref(), "characters")?;
@@ -283,11 +293,23 @@ impl Value {
 }
 
 /// Returns a number's text without what does not count around it.
-fn bare<'t>(text: &'t str, form: Form<'_>) -> &'t str {
+fn bare<'t>(text: &'t str, form: Form<'_>) -> Cow<'t, str> {
     match form {
-        Form::Xml(_) => text.trim_matches([' ', '\t', '\n', '\r']),
-        _ => text,
+        Form::Xml(_) => Cow::Borrowed(text.trim_matches([' ', '\t', '\n', '\r'])),
+        Form::JsonNumber => without_exponent(text).map_or(Cow::Borrowed(text), Cow::Owned),
+        _ => Cow::Borrowed(text),
     }
+}
+
+/// Returns the integer that a JSON number with an exponent is, such as 1.5e3, where it is one.
+fn without_exponent(text: &str) -> Option<String> {
+    /// Zeros of the largest power of ten that an integer of 64 bits holds.
+    const ZEROS_MAX: usize = 19;
+    let (number, exponent) = text.split_once(['e', 'E'])?;
+    let exponent: usize = exponent.strip_prefix('+').unwrap_or(exponent).parse().ok()?;
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    let zeros = exponent.checked_sub(fraction.len()).filter(|zeros| *zeros <= ZEROS_MAX)?;
+    Some(format!("{whole}{fraction}{:0<zeros$}", ""))
 }
 
 /// Returns an identity's name in XML with its module in place of its prefix; one without prefix is of the default namespace
@@ -404,7 +426,10 @@ fn parse_decimal64(text: &str, digits: u8, range: Option<&Restriction<i64>>) -> 
                 .collect();
             Err(ValueError {
                 error_app_tag: range.error_app_tag.clone(),
-                ..ValueError::new(format!("{} is out of range: expected {}", quoted(text), parts.join(" | ")))
+                ..ValueError::new(range.error_message.as_deref().map_or_else(
+                    || format!("{} is out of range: expected {}", quoted(text), parts.join(" | ")),
+                    |message| format!("{}: {message}", quoted(text)),
+                ))
             })
         }
         _ => Ok(Value::Decimal(scaled, digits)),

@@ -141,6 +141,8 @@ pub struct Condition {
     pub error_app_tag: Option<Arc<str>>,
     /// Where it is written.
     pub span: Span,
+    /// The expression compiled; nothing only while the schema is not whole.
+    pub expression: Option<Arc<super::xpath::Expression>>,
 }
 
 /// `status` (RFC 7950 §7.21.2).
@@ -623,6 +625,17 @@ impl SchemaTree {
                 .iter()
                 .copied()
                 .find(|id| &*self.module(self.node(*id).module).name == module),
+        }
+    }
+
+    /// Returns what people are told that a type is: its name, and of a reference what it refers to.
+    #[must_use]
+    pub fn described_type(&self, ty: &Type) -> String {
+        let BaseType::Leafref(leafref) = &ty.base else { return ty.shown_name().to_owned() };
+        let target = self.node(leafref.target);
+        match &self.node(target.data_parent).name {
+            parent if parent.is_empty() => format!("refers to `{}`", target.name),
+            parent => format!("refers to the `{}` of a `{parent}`", target.name),
         }
     }
 

@@ -5,7 +5,9 @@
 
 mod cases;
 mod collections;
+mod documents;
 mod tools;
+mod validation;
 
 use annunciator::daemon::{SchemaOptions, Stopped, lint, tree};
 use std::path::{Path, PathBuf};

@@ -3,6 +3,7 @@
 use super::tag::{Fault, Tag};
 use super::tokens::{Token, Tokens};
 use super::{JSON_NAMESPACE, any};
+use crate::codec::builder::not_a_value;
 use crate::codec::document::{Document, Kind, Limits, Meaning, Name, Node, Notation, Place, Style, too_large};
 use crate::codec::kind_name;
 use crate::codec::names::{find_child, not_among};
@@ -47,7 +48,7 @@ pub(in crate::codec) fn parse<'s>(
             Some(Document { source, notation: Notation::Xml, root: Node { place, kind: Kind::Map(members) } })
         }
         Err(fault) => {
-            let (place, diagnostic) = *fault;
+            let (place, diagnostic) = *fault.0;
             found.push(diagnostic.at(place.span(source)));
             None
         }
@@ -77,7 +78,7 @@ impl<'s> Parser<'s, '_> {
                 Token::Close => wrappers = wrappers.saturating_sub(1),
                 Token::Text(text, place) if !is_blank(&text) => {
                     let said = Diagnostic::error("expected an element, found text");
-                    return Err(Box::new((first_character(&text, place), said)));
+                    return Err(Fault::new((first_character(&text, place), said)));
                 }
                 Token::Text(..) => {}
                 Token::End => return Ok(()),
@@ -87,11 +88,13 @@ impl<'s> Parser<'s, '_> {
 
     /// Returns whether an element only stands around data: `data` of a reply, `config` of a request or a file.
     fn is_wrapper(&self, tag: &Tag<'_>, outside: usize) -> bool {
-        outside < WRAPPERS.len() && WRAPPERS.contains(&tag.local) && tag.namespace.module.is_none_or(|module| {
-            // A module's own element of that name comes first.
-            let named = self.schema.children_named(SchemaId::ROOT, tag.local);
-            !named.iter().any(|id| self.schema.node(*id).module == module)
-        })
+        outside < WRAPPERS.len()
+            && WRAPPERS.contains(&tag.local)
+            && tag.namespace.module.is_none_or(|module| {
+                // A module's own element of that name comes first.
+                let named = self.schema.children_named(SchemaId::ROOT, tag.local);
+                !named.iter().any(|id| self.schema.node(*id).module == module)
+            })
     }
 
     /// Reads an element and puts it among the members of its parent.
@@ -147,7 +150,9 @@ impl<'s> Parser<'s, '_> {
             [] if module.is_some() => Err(Box::new(not_among(self.schema, parent, tag.local))),
             [] => Err(find_child(self.schema, parent, tag.local).err().map_or_else(
                 || said(format!("`{}` {in_which}", tag.local)),
-                |fault| Box::new(Diagnostic::error(format!("`{}` {in_which}", tag.local)).hint_maybe(fault.hint.clone())),
+                |fault| {
+                    Box::new(Diagnostic::error(format!("`{}` {in_which}", tag.local)).hint_maybe(fault.hint.clone()))
+                },
             )),
             [only, ..] => Err(Box::new(
                 Diagnostic::error(format!("`{}` {in_which}: it is another element", tag.local))
@@ -234,10 +239,7 @@ impl<'s> Parser<'s, '_> {
         }
         let kind = match self.named_value(ty, &text) {
             Ok(value) => Kind::Value(value),
-            Err(error) => {
-                let said = Diagnostic::error(format!("`{}`: {}", schema.name, error.message));
-                Kind::Wrong(Box::new(said.hint_maybe(error.hint)))
-            }
+            Err(error) => Kind::Wrong(Box::new(not_a_value(schema, error))),
         };
         Ok(Node { place, kind })
     }

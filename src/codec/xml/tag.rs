@@ -15,8 +15,15 @@ const ATTRIBUTES_MAX: usize = 64;
 /// Declarations of namespaces that hold at once at most: one for each module of the largest devices.
 const NAMESPACES_MAX: usize = 4096;
 
-/// Boxed: the way that nearly always succeeds stays small.
-pub(super) type Fault = Box<(Place, Diagnostic)>;
+/// What ends the reading, and where. Boxed: the way that nearly always succeeds stays small.
+#[derive(Debug)]
+pub(super) struct Fault(pub(super) Box<(Place, Diagnostic)>);
+
+impl Fault {
+    pub(super) fn new(what: (Place, Diagnostic)) -> Self {
+        Self(Box::new(what))
+    }
+}
 
 /// A start tag, its names resolved.
 #[derive(Debug)]
@@ -90,7 +97,7 @@ fn prefix_of_xml<'n>(scopes: &'n Scopes<'_>) -> Option<&'n Namespace> {
 }
 
 fn fault(place: Place, message: impl Into<String>) -> Fault {
-    Box::new((place, Diagnostic::error(message)))
+    Fault::new((place, Diagnostic::error(message)))
 }
 
 /// Splits a name into prefix and local part.
@@ -103,7 +110,10 @@ fn split(name: &str, place: Place) -> Result<(&str, &str), Fault> {
 fn find(scopes: &Scopes<'_>, prefix: &str, place: Place) -> Result<Namespace, Fault> {
     scopes.find(prefix).cloned().ok_or_else(|| {
         let said = Diagnostic::error(format!("the prefix `{prefix}` is not declared"));
-        Box::new((place, said.hint(format!("write `xmlns:{prefix}=\"…\"` with its namespace on this element or around it"))))
+        Fault::new((
+            place,
+            said.hint(format!("write `xmlns:{prefix}=\"…\"` with its namespace on this element or around it")),
+        ))
     })
 }
 
@@ -151,7 +161,7 @@ fn attributes<'s>(inside: &'s str, from: usize, base: usize) -> Result<Vec<Raw<'
         end = stop;
         let (name, value) = (text(name), text(value));
         if value.contains('<') {
-            return Err(Box::new((place, Diagnostic::error("`<` in an attribute").hint("write it as `&lt;`"))));
+            return Err(Fault::new((place, Diagnostic::error("`<` in an attribute").hint("write it as `&lt;`"))));
         }
         let value = quick_xml::escape::unescape(value)
             .map_err(|_| fault(place, "a reference in an attribute that stands for no character"))?;

@@ -1,6 +1,6 @@
 //! What is XML and what is not, and how instance data stands in it.
 
-use crate::codec::{Builder, Reading, XmlFrame, read_json, read_xml, write_json, write_xml};
+use crate::codec::{Builder, Rules, XmlFrame, read_json, read_xml, write_json, write_xml};
 use crate::diagnostic::{Source, Span};
 use crate::tree::arbitrary::{HexSealer, plan, trees};
 use crate::tree::{DataPath, DataTree};
@@ -70,7 +70,10 @@ fn what_is_not_xml_is_refused_at_its_place() {
         ("<top xmlns='urn:arb'/>text", "1:23 expected an element, found text"),
         ("&amp;", "1:1 expected an element, found text"),
         ("<![CDATA[x]]>", "1:1 expected an element, found text"),
-        (" <?xml version='1.0'?><top xmlns='urn:arb'/>", "1:2 an XML declaration stands at the very start, or not at all"),
+        (
+            " <?xml version='1.0'?><top xmlns='urn:arb'/>",
+            "1:2 an XML declaration stands at the very start, or not at all",
+        ),
         ("<?xml version='1.0' encoding='ISO-8859-1'?><a/>", "1:1 expected XML in UTF-8"),
         ("<?xml version='2.0'?><a/>", "1:1 expected XML 1.0"),
         ("<?xml encoding='UTF-8'?><a/>", "1:1 expected XML 1.0"),
@@ -83,7 +86,7 @@ fn what_is_not_xml_is_refused_at_its_place() {
     }
     let deep = "<a>".repeat(100_000);
     assert!(read(&deep).1[0].starts_with("1:193 nested deeper than 64 levels"), "{:?}", read(&deep).1);
-    let attributes: String = (0..100_000).map(|n| format!(" a{n}=''")).collect();
+    let attributes = (0..100_000).fold(String::new(), |all, n| all + &format!(" a{n}=''"));
     assert!(read(&format!("<a{attributes}/>")).1[0].ends_with("more than 64 attributes of one element"));
 }
 
@@ -209,7 +212,7 @@ fn state_may_stand_where_it_is_asked_for() {
     let text = "<status xmlns='urn:arb'><seen>1</seen></status>";
     assert_eq!(read(text).1.len(), 1);
     let mut builder =
-        Builder::new(DataTree::new(plan()), &HexSealer).reading(Reading { has_state: true, ..Reading::default() });
+        Builder::new(DataTree::new(plan()), &HexSealer).rules(Rules { has_state: true, ..Rules::default() });
     read_xml(&mut builder, &Source::new("t", text));
     assert!(builder.diagnostics.is_empty(), "{}", builder.diagnostics);
     assert_eq!(json(&builder.tree), r#"{"arb:status":{"seen":"1"}}"#);

@@ -49,7 +49,7 @@ impl<'s> Tokens<'s> {
     pub(super) fn new(text: &'s str, schema: &'s SchemaTree, limits: Limits) -> Result<Self, Fault> {
         if let Some((at, c)) = text.char_indices().find(|(_, c)| !is_char(*c)) {
             let said = Diagnostic::error(format!("the character U+{:04X}, which XML cannot carry", u32::from(c)));
-            return Err(Box::new((Place::new(at, at + c.len_utf8()), said)));
+            return Err(Fault::new((Place::new(at, at + c.len_utf8()), said)));
         }
         let bare = text.strip_prefix('\u{feff}').unwrap_or(text);
         let mut reader = Reader::from_str(bare);
@@ -94,7 +94,7 @@ impl<'s> Tokens<'s> {
                     let text = text.into_inner();
                     if text.contains("]]>") {
                         let said = Diagnostic::error("`]]>` in a text");
-                        return Err(Box::new((place, said.hint("write it as `]]&gt;`"))));
+                        return Err(Fault::new((place, said.hint("write it as `]]&gt;`"))));
                     }
                     return self.characters(plain_lines(text), place);
                 }
@@ -103,23 +103,23 @@ impl<'s> Tokens<'s> {
                 }
                 Event::CData(text) => return self.characters(plain_lines(text.into_inner()), place),
                 Event::GeneralRef(reference) => {
-                    let text = resolved(&reference).map_err(|said| Box::new((place, said)))?;
+                    let text = resolved(&reference).map_err(|said| Fault::new((place, said)))?;
                     return self.characters(Cow::Owned(text), place);
                 }
                 Event::Decl(declaration) => self.declaration(place, &declaration)?,
                 Event::DocType(_) => {
                     let said = Diagnostic::error("a document type (`<!DOCTYPE`) is not read");
-                    return Err(Box::new((place, said.hint("leave it out: entities of one's own are not resolved"))));
+                    return Err(Fault::new((place, said.hint("leave it out: entities of one's own are not resolved"))));
                 }
                 Event::PI(instruction) => {
                     let target = instruction.target();
                     if target.eq_ignore_ascii_case("xml") || !super::characters::is_local_name(target) {
                         let said = "an XML declaration stands at the very start, or not at all";
-                        return Err(Box::new((place, Diagnostic::error(said))));
+                        return Err(Fault::new((place, Diagnostic::error(said))));
                     }
                 }
                 Event::Comment(text) if text.ends_with('-') => {
-                    return Err(Box::new((place, Diagnostic::error("a comment does not end with `--->`"))));
+                    return Err(Fault::new((place, Diagnostic::error("a comment does not end with `--->`"))));
                 }
                 Event::Comment(_) => {}
                 Event::Eof => return self.end(start),
@@ -145,11 +145,11 @@ impl<'s> Tokens<'s> {
     fn open(&mut self, start: usize, tag: &BytesStart<'_>) -> Result<Token<'s>, Fault> {
         let place = Place::new(start, start + 1);
         if self.open.len() == self.limits.depth {
-            return Err(Box::new((place, too_deep(self.limits))));
+            return Err(Fault::new((place, too_deep(self.limits))));
         }
         self.tags += 1;
         if self.tags > self.limits.nodes {
-            return Err(Box::new((place, crate::codec::document::too_many_nodes(self.limits))));
+            return Err(Fault::new((place, crate::codec::document::too_many_nodes(self.limits))));
         }
         let end = self.at();
         let tag = tag::read(self.schema, &mut self.scopes, self.text, start, end, tag)?;
@@ -165,23 +165,29 @@ impl<'s> Tokens<'s> {
     fn characters(&self, text: Cow<'s, str>, place: Place) -> Result<Token<'s>, Fault> {
         if self.open.is_empty() && !text.chars().all(is_blank) {
             let said = Diagnostic::error("expected an element, found text");
-            return Err(Box::new((place, said.hint("XML starts with `<`"))));
+            return Err(Fault::new((place, said.hint("XML starts with `<`"))));
         }
         Ok(Token::Text(text, place))
     }
 
     fn declaration(&self, place: Place, declaration: &BytesDecl<'_>) -> Result<(), Fault> {
-        let fault = |said: Diagnostic| Err(Box::new((place, said)));
+        let fault = |said: Diagnostic| Err(Fault::new((place, said)));
         if place != Place::new(self.base, self.at()) {
             return fault(Diagnostic::error("an XML declaration stands at the very start, or not at all"));
         }
         match declaration.version() {
             Ok(version) if version.starts_with("1.") => {}
-            _ => return fault(Diagnostic::error("expected XML 1.0").hint("write `<?xml version=\"1.0\" encoding=\"UTF-8\"?>`")),
+            _ => {
+                return fault(
+                    Diagnostic::error("expected XML 1.0").hint("write `<?xml version=\"1.0\" encoding=\"UTF-8\"?>`"),
+                );
+            }
         }
         match declaration.encoding() {
             None => Ok(()),
-            Some(Ok(encoding)) if ["utf-8", "us-ascii"].iter().any(|known| encoding.eq_ignore_ascii_case(known)) => Ok(()),
+            Some(Ok(encoding)) if ["utf-8", "us-ascii"].iter().any(|known| encoding.eq_ignore_ascii_case(known)) => {
+                Ok(())
+            }
             Some(_) => fault(Diagnostic::error("expected XML in UTF-8").hint("convert the file and its declaration")),
         }
     }
@@ -189,7 +195,7 @@ impl<'s> Tokens<'s> {
     fn end(&self, at: usize) -> Result<Token<'s>, Fault> {
         let Some((place, _)) = self.open.last() else { return Ok(Token::End) };
         let said = format!("the text ends here inside {}", self.shown(*place));
-        Err(Box::new((Place::new(at, at), Diagnostic::error(said))))
+        Err(Fault::new((Place::new(at, at), Diagnostic::error(said))))
     }
 
     /// Returns an open element as messages name it.
@@ -223,7 +229,7 @@ impl<'s> Tokens<'s> {
             Error::Syntax(error) => Diagnostic::error(error.to_string()),
             error => Diagnostic::error(format!("not well-formed XML: {error}")),
         };
-        Box::new((place, said))
+        Fault::new((place, said))
     }
 
     fn line(&self, place: Place) -> usize {

@@ -87,6 +87,35 @@ pub(super) fn module_files(folders: &[PathBuf]) -> Result<Vec<PathBuf>, Diagnost
     if faults.has_errors() { Err(faults) } else { Ok(found) }
 }
 
+/// Returns the file of a module that is told by its name, by `name@revision`, or as a file: of the revision asked for, else the
+/// latest that the folders hold.
+///
+/// # Errors
+/// When there is none, or a folder cannot be read.
+pub(super) fn named_file(module: &str, folders: &[PathBuf]) -> Result<PathBuf, Diagnostic> {
+    let path = PathBuf::from(module);
+    if path.extension().is_some_and(|extension| extension == "yang") {
+        return Ok(path);
+    }
+    let mut faults = Diagnostics::new();
+    let mut search = Search::default();
+    for folder in folders {
+        search.list_once(folder, FOLDER_DEPTH_MAX, &mut faults);
+    }
+    if let Some(fault) = faults.into_iter().next() {
+        return Err(fault);
+    }
+    let (name, revision) = match module.split_once('@') {
+        Some((name, revision)) => (name, Some(Arc::from(revision))),
+        None => (module, None),
+    };
+    if let Some((path, _)) = search.choose(&Wanted { name: Arc::from(name), revision })? {
+        return Ok(path);
+    }
+    let said = Diagnostic::error(format!("no file of the module `{module}` is in the folders"));
+    Err(said.did_you_mean(name, search.files.keys().map(String::as_str)))
+}
+
 /// Splits `name@revision.yang`; `None` for a file of another kind.
 pub(super) fn file_parts(path: &Path) -> Option<(String, Option<String>)> {
     let stem = path.file_name()?.to_str()?.strip_suffix(".yang")?;

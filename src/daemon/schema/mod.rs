@@ -4,8 +4,10 @@ mod files;
 mod lint;
 mod site;
 mod tree;
+mod validate;
 
 pub use files::{Gathered, gather};
 pub use lint::{SchemaOptions, lint};
 pub use site::plan_with;
 pub use tree::tree;
+pub use validate::{ValidateOptions, validate_documents};

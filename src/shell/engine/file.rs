@@ -3,7 +3,9 @@
 use super::Engine;
 use super::fault::Fault;
 use super::line::{Call, Given};
-use crate::codec::{self, Builder, Format, JsonLayout, XmlFrame, write_curly, write_json, write_set, write_xml, write_yaml};
+use crate::codec::{
+    self, Builder, Format, JsonLayout, XmlFrame, write_curly, write_json, write_set, write_xml, write_yaml,
+};
 use crate::diagnostic::{Diagnostic, Source};
 use crate::shell::{AskKind, Status};
 use crate::tree::{DataPath, DataTree};

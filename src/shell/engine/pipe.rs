@@ -58,6 +58,7 @@ pub(super) static PIPES: &[Pipe] = &[
                 ("curly", "As braces, the way it is shown without a pipe"),
                 ("json", "As JSON with the names of the modules (RFC 7951)"),
                 ("set", "As the commands that make it"),
+                ("xml", "As XML with the namespaces of the modules (RFC 7950)"),
                 ("yaml", "As YAML"),
             ],
         }],

@@ -7,7 +7,9 @@ use super::line::{Call, Given, PipeCall};
 use super::output::Output;
 use super::pipe::Effect;
 use super::table::COMMANDS;
-use crate::codec::{JsonLayout, resolve, write_compare, write_curly, write_json, write_set, write_yaml};
+use crate::codec::{
+    JsonLayout, XmlFrame, resolve, write_compare, write_curly, write_json, write_set, write_xml, write_yaml,
+};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::shell::Status;
 use crate::tree::{DataPath, DataTree, diff};
@@ -113,6 +115,7 @@ fn write(tree: &DataTree, path: &DataPath, format: &str, out: &mut Output<'_>) -
         }
         ("json" | "yaml", None) => out.write_str("{}\n"),
         ("yaml", Some(_)) => write_yaml(out, tree, path),
+        ("xml", _) => write_xml(out, tree, path, XmlFrame::Config),
         (_, None) => Ok(()),
         ("set", Some(node)) => write_set(node, path, out),
         (_, Some(node)) => write_curly(node, out),
