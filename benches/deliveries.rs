@@ -159,6 +159,7 @@ fn report(alarm: usize, is_raise: bool) -> Report {
         brief: "The HTTP client cannot connect to a remote host".to_owned(),
         detailed: vec!["Nobody listens on the port.".to_owned(); 4],
         suggested_actions: vec!["Check that the remote host is running.".to_owned(); 4],
+        ..AlarmText::default()
     };
     Report::Raise { key, severity: Severity::Major, text, contribution, ends_at: None, note: None }
 }

@@ -189,6 +189,7 @@ fn text(annotations: &LabelSet) -> AlarmText {
         brief: said("summary").map(|text| one_line(&text)).unwrap_or_default(),
         detailed: said("description").map(|text| text.lines().map(str::to_owned).collect()).unwrap_or_default(),
         suggested_actions: said("runbook_url").map(|text| one_line(&text)).into_iter().collect(),
+        ..AlarmText::default()
     }
 }
 

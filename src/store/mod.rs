@@ -30,6 +30,7 @@ mod queue;
 mod reader;
 mod records;
 mod revision;
+mod silence;
 #[cfg(test)]
 mod tests;
 mod transaction;
@@ -43,5 +44,6 @@ pub use lane::{LaneException, LaneExceptionState, LaneProgress, LaneRow};
 pub use open::{JOURNAL_NAME, Store, StoreOptions};
 pub use records::{RecordChange, StoredAlarms};
 pub use revision::{Checkpoint, NewRevision, Revision};
+pub use silence::KeptAnswer;
 pub use transaction::{RowWrite, WriteTransaction};
 pub use writer::Isolation;

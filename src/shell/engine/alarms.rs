@@ -109,6 +109,7 @@ pub(super) fn raise(engine: &mut Engine, given: &Given, call: &mut Call<'_>) -> 
             }
             _ => format!("raised with severity {}", transition.after.standing.severity),
         },
+        Outcome::Held => "changed; handlers are not told now (`show alarms detail` says why)".to_owned(),
         Outcome::TextChanged => "text changed; handlers are not told of texts alone".to_owned(),
         Outcome::Unchanged => "it stands so already; nothing changed".to_owned(),
     };
