@@ -256,8 +256,13 @@ impl Faces {
 fn sessions(scope: &Scope, clock: &Clock, node: &str, notices: &Notices, management: &Management) -> Sessions {
     let (management, name) = (management.clone(), node.to_owned());
     let factory = Arc::new(move |start: crate::shell::server::SessionStart| {
-        let session =
-            EngineSession { user: start.user, node: name.clone(), via: start.hello.via, notices: start.notices };
+        let session = EngineSession {
+            user: start.user,
+            node: name.clone(),
+            via: start.hello.via,
+            notices: start.notices,
+            session: Some(start.session),
+        };
         match Engine::new(management.clone(), session) {
             Ok(engine) => Box::new(engine) as Box<dyn Interpreter>,
             Err(exhausted) => Box::new(Refusal(exhausted.to_string())),
@@ -271,7 +276,7 @@ struct Refusal(String);
 
 impl Interpreter for Refusal {
     fn prompt(&self) -> Prompt {
-        Prompt { banner: String::new(), text: "> ".to_owned(), mode: "operational".to_owned() }
+        Prompt { banner: String::new(), text: "> ".to_owned(), mode: "operational".to_owned(), has_edits: false }
     }
 
     fn line(&mut self, _line: &str, terminal: &mut dyn Terminal) -> Status {
@@ -301,7 +306,8 @@ fn announce_commits(scope: &Scope, management: &Management, notices: &Notices) {
             };
             match committed {
                 Ok(c) => {
-                    notices.send(&format!("Commit performed by {} via {}, revision {}.", c.user, c.via, c.revision));
+                    let said = format!("Commit performed by {} via {}, revision {}.", c.user, c.via, c.revision);
+                    notices.send_from(c.session, &said);
                 }
                 // Too many at once to tell each: the next one is told again.
                 Err(tokio::sync::broadcast::error::RecvError::Lagged(_)) => {}

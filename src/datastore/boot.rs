@@ -150,6 +150,7 @@ impl Starting {
             user: "system".to_owned(),
             via: "boot".to_owned(),
             label: None,
+            session: None,
             comment: Some(format!("loaded from {}", names.join(", "))),
         };
         let committed = datastore.finish(ready, &request, vec![self.files_row()?])?;

@@ -71,6 +71,8 @@ pub struct CommitRequest {
     pub label: Option<String>,
     /// A comment for people.
     pub comment: Option<String>,
+    /// The face's own number of the session that asks, which need not be told of what it did itself; not kept.
+    pub session: Option<u64>,
 }
 
 /// What a commit did; announced when it is in force.
@@ -82,6 +84,8 @@ pub struct Committed {
     pub user: String,
     /// Over which face.
     pub via: String,
+    /// The number that the request gave of its session.
+    pub session: Option<u64>,
     /// When.
     pub time: Timestamp,
     /// What is worth telling and refused nothing.

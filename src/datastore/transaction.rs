@@ -137,6 +137,7 @@ impl Ready {
             revision: number,
             user: request.user.clone(),
             via: request.via.clone(),
+            session: request.session,
             time,
             warnings,
             delta: Arc::new(change.delta),

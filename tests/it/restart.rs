@@ -80,7 +80,8 @@ fn a_rollback_to_what_is_not_kept_is_refused() {
 fn what_was_not_committed_is_gone_with_its_session() {
     let home = Home::new();
     let element = home.start(&[]);
-    home.told(&["configure", "set environments environment name lost"]);
+    let said = home.shell(&["configure", "set environments environment name lost"]);
+    assert_eq!((said.code, said.stdout.as_str()), (Some(0), ""), "{}", said.stderr);
     assert_eq!(home.running(), "");
     element.stop();
     assert_eq!(home.start(&[]).revision(), 0);

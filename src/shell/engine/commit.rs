@@ -25,6 +25,7 @@ pub(super) fn commit(engine: &mut Engine, given: &Given, call: &mut Call<'_>) ->
         via: engine.via.clone(),
         label: remark("label")?,
         comment: remark("comment")?,
+        session: engine.number,
     };
     if given.has("check") {
         return check(engine, call);

@@ -5,7 +5,7 @@ use super::line::{Given, Line, Stage};
 use super::values::{Offer, Offers, SCANNED_MAX};
 use super::{Engine, Mode};
 use crate::alarm::{AlarmKey, Severity};
-use crate::codec::{Ignore, Next, Token, TokenKind, Walker, lex, quote_word};
+use crate::codec::{Format, Ignore, Next, Token, TokenKind, Walker, lex, quote_word};
 use crate::diagnostic::{Diagnostic, Source, Span, printable};
 use crate::shell::{CANDIDATES_MAX, Candidate, Candidates};
 use crate::tree::{DataPath, DataTree};
@@ -85,9 +85,12 @@ impl Engine {
             Err(fault) => (position.min(line.len()), Some(fault)),
             Ok(typed) => (typed.start, self.collect(&typed, &mut found).err()),
         };
-        let fault = fault.map(|fault| match fault.hint {
-            Some(hint) => format!("syntax error: {}\nhint: {hint}", fault.message),
-            None => format!("syntax error: {}", fault.message),
+        let fault = fault.map(|fault| {
+            if let Some(span) = &fault.span {
+                self.names.conceal(&span.source, Format::Set);
+            }
+            let said = format!("syntax error: {}", fault.shown_message());
+            fault.shown_hint().map_or_else(|| said.clone(), |hint| format!("{said}\nhint: {hint}"))
         });
         for candidate in &mut found.list {
             candidate.help = self.cut(&candidate.help);
@@ -289,7 +292,9 @@ fn may_end(offer: Offer, walker: &Walker<'_>, tree: &DataTree) -> bool {
         _ if walker.depth() > 0 => false,
         (Next::Child(at), Offer::Values) => at.schema_id() != SchemaId::ROOT,
         (Next::Child(_) | Next::End, _) => true,
-        // On a terminal a value that is left out is asked for; a path may end with its leaf.
+        // A value that is left out is asked for on a terminal, but it is what comes next.
+        (Next::Value(_), Offer::Values) => false,
+        // A path may end with its leaf.
         (Next::Value(path), _) => offer != Offer::Places || tree.schema().node(path.schema_id()).ty().is_none(),
         (Next::Key(_, given), Offer::Existing) => given.is_empty(),
         (Next::Key(..) | Next::Values(_), _) => false,

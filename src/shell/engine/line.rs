@@ -7,6 +7,7 @@ use crate::alarm::Severity;
 use crate::codec::{Token, TokenKind};
 use crate::diagnostic::{Diagnostic, Source, Span};
 use crate::shell::Terminal;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// A command line that runs, as handlers see it.
@@ -18,7 +19,7 @@ pub(super) struct Call<'t> {
     /// The command behind `run` or `top`.
     pub(super) nested: Option<Box<Line>>,
     /// Stretches of the line that hold a secret in clear.
-    pub(super) secrets: Vec<(usize, usize)>,
+    pub(super) secrets: Vec<Range<usize>>,
 }
 
 /// What was given behind a command's words, or behind a pipe's name.
@@ -277,6 +278,9 @@ impl Line {
             }
             let what = if self.word == 0 { "unknown command" } else { "unknown argument" };
             let said = Diagnostic::error(what).at(token.span(source));
+            if let Some(hint) = self.other_mode(token.word().unwrap_or("")) {
+                return Err(said.hint(hint));
+            }
             return Err(hint_words(said, token.word().unwrap_or(""), &known));
         };
         let at = self.word;
@@ -288,6 +292,25 @@ impl Line {
             self.enter_arguments();
         }
         Ok(())
+    }
+
+    /// Says where the command is to be had that is meant here, if the other mode has it.
+    fn other_mode(&self, word: &str) -> Option<String> {
+        let first = match (self.word, self.possible.first()) {
+            (0, _) => word,
+            (_, Some(command)) => command.words.first()?,
+            (_, None) => return None,
+        };
+        let is_there = |mode| COMMANDS.iter().any(|c| c.mode == mode && c.words.first() == Some(&first));
+        match self.mode {
+            Mode::Operational if is_there(Mode::Configuration) && (self.word == 0 || first == "set") => {
+                Some(format!("`{first}` edits the configuration: `configure` first enters configuration mode"))
+            }
+            Mode::Configuration if self.word == 0 && is_there(Mode::Operational) => {
+                Some(format!("`run {first} …` runs a command of operational mode"))
+            }
+            _ => None,
+        }
     }
 
     fn enter_arguments(&mut self) {

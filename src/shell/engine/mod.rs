@@ -29,7 +29,7 @@ pub use reference::reference;
 
 use super::server::NoticeSwitch;
 use super::{Candidates, Interpreter, Prompt, Status, Terminal};
-use crate::codec::{lex, path_words};
+use crate::codec::{Format, SecretNames, lex, path_words};
 use crate::datastore::Candidate;
 use crate::diagnostic::{Source, Span, printable};
 use crate::management::{Management, SessionHandle, SessionsExhausted};
@@ -58,6 +58,8 @@ pub struct EngineSession {
     pub via: String,
     /// Switches alarms above the line off and on.
     pub notices: NoticeSwitch,
+    /// Its number at the shell's server: what it does itself is not told to it above its line.
+    pub session: Option<u64>,
 }
 
 /// One session's interpreter.
@@ -68,6 +70,10 @@ pub struct Engine {
     node: String,
     via: String,
     notices: NoticeSwitch,
+    /// Its number at the shell's server.
+    number: Option<u64>,
+    /// Behind what words a line may hold a secret, whether or not it is understood.
+    names: SecretNames,
     zone: TimeZone,
     settings: Settings,
     editing: Option<Editing>,
@@ -100,7 +106,8 @@ impl Engine {
     /// # Errors
     /// When there are too many.
     pub fn new(management: Management, session: EngineSession) -> Result<Self, SessionsExhausted> {
-        let EngineSession { user, node, via, notices } = session;
+        let EngineSession { user, node, via, notices, session: number } = session;
+        let names = SecretNames::of(management.datastore().plan().schema());
         Ok(Self {
             session: management.open_session(&user, &via)?,
             management,
@@ -108,6 +115,8 @@ impl Engine {
             node,
             via,
             notices,
+            number,
+            names,
             zone: TimeZone::system(),
             settings: Settings::default(),
             editing: None,
@@ -164,6 +173,9 @@ impl Engine {
         if faults.has_errors() {
             return Err(Fault::Syntax(faults));
         }
+        if tokens.is_empty() {
+            return Ok(Status::Done);
+        }
         let mut line = Line::new(self.mode());
         for token in &tokens {
             line.step(token, &call.source)?;
@@ -207,11 +219,17 @@ impl Interpreter for Engine {
                 if words.is_empty() { "\n[edit]".to_owned() } else { format!("\n[edit {words}]") }
             }
         };
-        Prompt { banner, text: self.prompt_text(), mode: self.mode().name().to_owned() }
+        let has_edits = self.editing.as_ref().is_some_and(|editing| editing.candidate.is_changed());
+        Prompt { banner, text: self.prompt_text(), mode: self.mode().name().to_owned(), has_edits }
     }
 
     fn line(&mut self, line: &str, terminal: &mut dyn Terminal) -> Status {
         let hello = terminal.hello();
+        // Understood or not, and be it a remark: what may be a secret stays out of history.
+        let hidden = self.names.stretches(line, Format::Set);
+        if hidden.iter().any(|stretch| !line.get(stretch.clone()).is_some_and(|text| text.starts_with('|'))) {
+            terminal.forget_line();
+        }
         let trimmed = line.trim();
         if trimmed.is_empty() || trimmed.starts_with(['#', '!']) {
             return Status::Done;
@@ -226,20 +244,25 @@ impl Interpreter for Engine {
         } else {
             self.read_and_run(&mut call)
         };
-        let secrets = std::mem::take(&mut call.secrets);
+        let (source, secrets) = (Arc::clone(&call.source), std::mem::take(&mut call.secrets));
         let (status, word) = match result {
             Ok(status) => (status, "ok"),
             Err(fault) => {
                 let schema = Arc::clone(self.management.datastore().plan().schema());
-                let telling = Telling { schema: &schema, prompt_width, secrets: &secrets };
+                self.names.conceal(&source, Format::Set);
+                for stretch in secrets {
+                    source.conceal(stretch);
+                }
+                let telling = Telling { schema: &schema, prompt_width };
                 telling.tell(fault, terminal, is_terminal);
                 (Status::Failed, "error")
             }
         };
         if is_terminal && status != Status::Closed {
             let now = self.local_time(self.management.clock().now());
-            // A terminal that is gone is noticed by whoever reads from it.
-            terminal.write(&format!("[{word}][{now}]\n")).ok();
+            // Not as output, of which the person may want to see no more. A terminal that is gone is noticed by whoever
+            // reads from it.
+            terminal.write_error(&format!("[{word}][{now}]\n")).ok();
         }
         status
     }

@@ -2,7 +2,6 @@
 #![allow(clippy::unnecessary_wraps, reason = "every command has the table's signature, whether or not it can fail")]
 
 use super::command::{Command, Mode};
-use super::edit::leave;
 use super::fault::Fault;
 use super::line::{Call, Given};
 use super::table::COMMANDS;
@@ -10,6 +9,7 @@ use super::{Editing, Engine};
 use crate::diagnostic::Diagnostic;
 use crate::management::SessionMode;
 use crate::shell::Status;
+use crate::tree::DataPath;
 
 /// What a person has set for this session.
 #[derive(Debug, Clone, Copy)]
@@ -50,12 +50,15 @@ pub(super) fn configure(engine: &mut Engine, _given: &Given, call: &mut Call<'_>
 }
 
 /// `exit` and `quit` in operational mode
-pub(super) fn close(engine: &mut Engine, _given: &Given, _call: &mut Call<'_>) -> Result<Status, Fault> {
-    if engine.editing.is_some() {
-        leave(engine);
-        return Ok(Status::Done);
+pub(super) fn close(engine: &mut Engine, given: &Given, call: &mut Call<'_>) -> Result<Status, Fault> {
+    // Behind `run` it leaves configuration mode, and asks as much as `exit` does there.
+    match &mut engine.editing {
+        Some(editing) => {
+            editing.at = DataPath::ROOT;
+            super::edit::exit(engine, given, call)
+        }
+        None => Ok(Status::Closed),
     }
-    Ok(Status::Closed)
 }
 
 /// `run`
