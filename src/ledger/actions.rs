@@ -1,9 +1,9 @@
 //! What is done to alarms from above: configuration, operators, silences, reminders, requests that may be repeated.
 
 use super::handle::Ledger;
-use super::report::{LedgerError, Report, Verdict};
+use super::report::{Impact, LedgerError, Report, Verdict};
 use crate::alarm::{
-    AlarmFilter, AlarmId, AlarmRecord, CompressFilter, Control, OperatorState, Silence, set_operator_state,
+    AlarmFilter, AlarmId, AlarmKey, AlarmRecord, CompressFilter, Control, OperatorState, Silence, set_operator_state,
 };
 use crate::store::KeptAnswer;
 use jiff::Timestamp;
@@ -50,16 +50,19 @@ pub enum Answered {
 
 impl Ledger {
     /// Puts what configuration makes of alarms into force: alarms go to shelves and come from them, severities follow
-    /// their profiles, the oldest cleared alarms go where the list has become too long. With `with_impact` what depends on
+    /// their profiles, the oldest cleared alarms go where the list has become too long. Without a `control` the one in force
+    /// stays. With `with_impact` what depends on
     /// each standing alarm's resource is looked up again, too. Blocks until that is durable.
     ///
     /// # Errors
     /// [`LedgerError`] when that could not be made durable; all is as it was then.
-    pub fn set_control(&self, control: Control, with_impact: bool) -> Result<(), LedgerError> {
-        let control = Arc::new(control);
+    pub fn set_control(&self, control: Option<Control>, with_impact: bool) -> Result<(), LedgerError> {
+        let control = control.map(Arc::new);
         self.stage_blocking(move |inner, tx| {
             let (context, mut staged) = (inner.context(), inner.staged());
-            staged.list.set_control(control, context.now);
+            if let Some(control) = control {
+                staged.list.set_control(control, context.now);
+            }
             staged.is_changed = true;
             for id in staged.list.ids() {
                 staged.revise(tx, id, with_impact, context)?;
@@ -71,6 +74,18 @@ impl Ledger {
             }
             Ok(())
         })
+    }
+
+    /// Returns what depends on a resource now.
+    #[must_use]
+    pub fn impact(&self, key: &AlarmKey) -> Impact {
+        self.impact_source().impact(key)
+    }
+
+    /// Returns where a resource is configured, when it is.
+    #[must_use]
+    pub fn path(&self, key: &AlarmKey) -> Option<String> {
+        self.impact_source().path(key)
     }
 
     /// Sets an operator state of alarms; returns them as they are then. Those that are not there are left out. Blocks.

@@ -11,7 +11,7 @@ use crate::alarm::{AlarmId, AlarmRecord, Control, JournalPosition, Transition};
 use crate::clock::Clock;
 use crate::store::{Isolation, Store, StoreError, WriteTransaction};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 
@@ -69,6 +69,9 @@ pub(super) struct Inner {
     published: Mutex<AlarmList>,
     ring: Mutex<Ring>,
     tail: watch::Sender<JournalPosition>,
+    /// The same for threads that wait without a runtime.
+    newest: Mutex<JournalPosition>,
+    grown: Condvar,
     next_wake: watch::Sender<Wake>,
     recorder: Recorder,
 }
@@ -101,6 +104,8 @@ impl Ledger {
             staged: Mutex::new(Staged::new(list.clone())),
             ring: Mutex::new(Ring::new(newest, options.ring_max)),
             tail: watch::Sender::new(newest),
+            newest: Mutex::new(newest),
+            grown: Condvar::new(),
             next_wake: watch::Sender::new(wake(&list)),
             published: Mutex::new(list),
             recorder,
@@ -190,6 +195,14 @@ impl Ledger {
         self.0.tail.subscribe()
     }
 
+    /// Waits until the newest durable position is behind another one, for a while at most; returns it. Blocks the thread.
+    #[must_use]
+    pub fn wait_behind(&self, position: JournalPosition, wait: Duration) -> JournalPosition {
+        let newest = lock(&self.0.newest);
+        let waited = self.0.grown.wait_timeout_while(newest, wait, |newest| *newest <= position);
+        *waited.unwrap_or_else(PoisonError::into_inner).0
+    }
+
     /// Returns the transitions at and after `from` that are published, oldest first, at most `limit`. Reads the disk,
     /// blocking the thread, when they are no longer in memory.
     ///
@@ -223,6 +236,10 @@ impl Ledger {
 
     pub(super) fn next_wake(&self) -> watch::Receiver<Wake> {
         self.0.next_wake.subscribe()
+    }
+
+    pub(super) fn impact_source(&self) -> &dyn ImpactSource {
+        &*self.0.impact
     }
 
     /// Returns how many reports were refused since the start because the list was full of standing alarms.
@@ -343,6 +360,8 @@ impl Inner {
         }
         if let Some(newest) = newest {
             self.tail.send_replace(newest);
+            *lock(&self.newest) = newest;
+            self.grown.notify_all();
         }
         let wake = wake(&list);
         self.next_wake.send_if_modified(|known| std::mem::replace(known, wake) != wake);

@@ -461,21 +461,21 @@ fn alarms_move_to_shelves_and_back_when_these_change_and_stay_there_over_a_resta
     let ledger = world.open();
     announced(&ledger, raise("a", Severity::Major));
     announced(&ledger, raise("b", Severity::Major));
-    ledger.set_control(shelf("a"), false).unwrap();
+    ledger.set_control(Some(shelf("a")), false).unwrap();
     let on_shelf =
         |ledger: &Ledger| ledger.alarms().shelved().map(|record| record.key.resource.clone()).collect::<Vec<_>>();
     assert_eq!(on_shelf(&ledger), ["a"]);
     assert_eq!(say(&ledger, raise("a", Severity::Critical)), Ok(Outcome::Held));
     assert_eq!(all(&ledger).len(), 2);
     world.fault.set(&[FaultPoint::BeforeRecords]);
-    ledger.set_control(shelf("b"), false).unwrap();
+    ledger.set_control(Some(shelf("b")), false).unwrap();
     assert_eq!(on_shelf(&ledger), ["b"]);
     assert_eq!(all(&ledger).last().unwrap().after.standing, stands(Severity::Critical));
     let before = records(&ledger);
     drop(ledger);
     let ledger = world.open();
     assert_eq!((on_shelf(&ledger), records(&ledger)), (vec!["b".to_owned()], before));
-    ledger.set_control(Control::default(), false).unwrap();
+    ledger.set_control(Some(Control::default()), false).unwrap();
     assert_eq!((on_shelf(&ledger).len(), all(&ledger).len()), (0, 3));
 }
 
@@ -576,7 +576,7 @@ async fn what_is_held_back_is_told_as_the_clock_goes_and_not_before() {
     let types = Types::new(BTreeMap::from([("no-answer".to_owned(), spec)]));
     let control = Control { types, ..Control::default() };
     let setting = ledger.clone();
-    tokio::task::spawn_blocking(move || setting.set_control(control, false)).await.unwrap().unwrap();
+    tokio::task::spawn_blocking(move || setting.set_control(Some(control), false)).await.unwrap().unwrap();
     assert_eq!(ledger.report(vec![raise("a", Severity::Major)]).await.unwrap(), [Ok(Outcome::Held)]);
     world.clock.advance(Duration::from_secs(9));
     ledger.expire_due().await.unwrap();
@@ -657,7 +657,7 @@ proptest! {
                 }
                 Deed::Shelves(from) => {
                     shelved = from;
-                    ledger.set_control(control(from), false).unwrap();
+                    ledger.set_control(Some(control(from)), false).unwrap();
                 }
                 Deed::Operator(name, state) => {
                     let id = key(&name.to_string()).id();
