@@ -12,6 +12,7 @@ mod check;
 mod commit;
 mod crash;
 mod crash_delivery;
+mod data_folder;
 mod deliveries;
 mod harness;
 mod intake;

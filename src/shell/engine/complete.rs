@@ -80,6 +80,7 @@ impl Collected {
 impl Engine {
     /// Returns what may stand at a place in a line; help also says whether the line may end there.
     pub(super) fn candidates(&mut self, line: &str, position: usize, is_help: bool) -> Candidates {
+        self.take_shared();
         let mut found = Collected { list: Vec::new(), more: 0, is_help };
         let (start, fault) = match typed(line, position) {
             Err(fault) => (position.min(line.len()), Some(fault)),
@@ -149,7 +150,14 @@ impl Engine {
         found: &mut Collected,
     ) -> Result<bool, Diagnostic> {
         let mut may_end = true;
-        if let Some(option) = given.pending() {
+        for argument in arguments {
+            if let Argument::Counted { word, value, help, .. } = argument
+                && given.pending() == Some(word)
+            {
+                found.remark(&format!("<{value}>"), help);
+            }
+        }
+        if let Some(option) = given.pending_text(arguments) {
             for argument in arguments {
                 if let Argument::Option { word, value, values, help, .. } = argument
                     && *word == option
@@ -164,7 +172,9 @@ impl Engine {
         }
         for argument in given.expects(arguments) {
             match argument {
-                Argument::Keyword { word, help } | Argument::Option { word, help, .. } => {
+                Argument::Keyword { word, help }
+                | Argument::Option { word, help, .. }
+                | Argument::Counted { word, help, .. } => {
                     found.word(&typed.word, word, help);
                 }
                 Argument::Choice { words } => words.iter().for_each(|(word, help)| found.word(&typed.word, word, help)),
