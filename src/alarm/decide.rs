@@ -41,13 +41,20 @@ pub struct Circumstances<'a> {
     pub contributions: &'a [&'a Contribution],
 }
 
+/// That handlers are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Announced {
+    /// The state that they were told last; `None` when they never were told any.
+    pub before: Option<Standing>,
+}
+
 /// What became of an alarm.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
     /// The alarm now. Where handlers are told, what its transition adds is not in it yet.
     pub record: AlarmRecord,
-    /// Whether handlers are told, with the state that they were told last: `None` when they never were.
-    pub announced_after: Option<Option<Standing>>,
+    /// What handlers are told; nothing where there is none.
+    pub announced: Option<Announced>,
     /// When it happened.
     pub time: Timestamp,
 }
@@ -69,11 +76,11 @@ pub fn decide(
     };
     record.reported = (reported != record.severity()).then_some(reported);
     shelve(&mut record, time, circumstances);
-    let announced_after = announcement(&mut record, current, circumstances);
+    let announced = announcement(&mut record, current, circumstances);
     if is_change {
         record.note_change(current, time, circumstances.control.status_changes_max);
     }
-    (announced_after.is_some() || current != Some(&record)).then_some(Change { record, announced_after, time })
+    (announced.is_some() || current != Some(&record)).then_some(Change { record, announced, time })
 }
 
 /// Tells what was held back of an alarm, when that has lasted long enough; `None` when there is nothing to tell.
@@ -93,7 +100,7 @@ pub fn announce_held(current: &AlarmRecord, circumstances: &Circumstances<'_>) -
         record.untold = Some(Untold { announced, by });
     }
     let time = later(circumstances.now, newest(Some(current)));
-    Some(Change { record, announced_after: is_told.then_some(announced), time })
+    Some(Change { record, announced: is_told.then_some(Announced { before: announced }), time })
 }
 
 /// Sets an operator state. Nobody is told: it is between operators.
@@ -154,16 +161,12 @@ fn shelve(record: &mut AlarmRecord, time: Timestamp, circumstances: &Circumstanc
     if shelf == record.shelf {
         return;
     }
-    match &shelf {
-        Some(name) => {
-            let text = format!("on shelf {name}");
-            record.note_operator(time, ELEMENT, OperatorState::Shelved, &text);
-        }
-        None => {
-            let text = record.shelf.as_ref().map(|name| format!("from shelf {name}")).unwrap_or_default();
-            record.note_operator(time, ELEMENT, OperatorState::UnShelved, &text);
-        }
-    }
+    let (state, text) = match (&shelf, &record.shelf) {
+        (Some(name), _) => (OperatorState::Shelved, format!("on shelf {name}")),
+        (None, Some(name)) => (OperatorState::UnShelved, format!("from shelf {name}")),
+        (None, None) => (OperatorState::UnShelved, String::new()),
+    };
+    record.note_operator(time, ELEMENT, state, &text);
     record.shelf = shelf;
 }
 
@@ -173,7 +176,7 @@ fn announcement(
     record: &mut AlarmRecord,
     current: Option<&AlarmRecord>,
     circumstances: &Circumstances<'_>,
-) -> Option<Option<Standing>> {
+) -> Option<Announced> {
     let (announced, standing) = (current.and_then(AlarmRecord::announced), record.state.standing);
     let is_edge = current.is_none_or(|current| current.state.standing != standing);
     if !is_edge && current.is_some_and(|current| current.shelf == record.shelf) {
@@ -209,7 +212,7 @@ fn announcement(
         return untold(record, UntoldBy::Policy);
     }
     record.untold = None;
-    Some(announced)
+    Some(Announced { before: announced })
 }
 
 /// Returns for how long the way from what was announced to what is has to last.

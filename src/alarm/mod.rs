@@ -25,7 +25,7 @@ mod transition;
 
 pub use contribution::{CONTRIBUTIONS_MAX, Contribution, ContributionKey, Contributions, TooManyContributions};
 pub use control::{ALARMS_MAX, Control, Profile, TypeSpec, Types};
-pub use decide::{Change, Circumstances, Reading, announce_held, decide, set_operator_state};
+pub use decide::{Announced, Change, Circumstances, Reading, announce_held, decide, set_operator_state};
 pub use filter::{AlarmFilter, Clearance, CompressFilter, SeverityBound};
 pub use hold::Hold;
 pub use key::{ALARM_NAMESPACE, AlarmId, AlarmKey};

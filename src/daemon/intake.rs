@@ -68,7 +68,7 @@ impl Intake {
             return read.clone();
         }
         let (spec, faults) = settings::ingest(&running.tree, &*self.sealer);
-        for fault in faults.iter() {
+        for fault in &faults {
             tracing::error!(fault = fault.message, "a client is not let in");
         }
         let new =

@@ -59,8 +59,7 @@ impl Admission {
         let given = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         let (scheme, token) = given.and_then(|text| text.split_once(' ')).unwrap_or_default();
         let digest = Self::digest(token.trim());
-        let is_known = tokens.iter().fold(false, |is_known, known| is_known | (*known == digest));
-        is_known && scheme.eq_ignore_ascii_case("bearer") && !token.trim().is_empty()
+        tokens.contains(&digest) && scheme.eq_ignore_ascii_case("bearer") && !token.trim().is_empty()
     }
 }
 

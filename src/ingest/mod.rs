@@ -10,6 +10,8 @@
 //! answer of success is given only when the intake has said so. A batch with faulty alerts: the others are taken, the
 //! faulty are told by number, because clients drop a batch that is refused. No panic on any input; every size has a limit.
 
+#![allow(clippy::result_large_err, reason = "the error of a route is the response itself, which is moved once")]
+
 mod alertmanager;
 mod answer;
 mod fingerprint;

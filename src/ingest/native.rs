@@ -306,13 +306,13 @@ impl Item<'_> {
         let lines: Vec<String> = match self.get(name) {
             None => Vec::new(),
             Some(Value::String(text)) => text.lines().map(str::to_owned).collect(),
-            Some(Value::Array(lines)) => match lines.iter().map(|l| l.as_str().map(str::to_owned)).collect() {
-                Some(lines) => lines,
-                None => {
+            Some(Value::Array(lines)) => {
+                let lines: Option<Vec<String>> = lines.iter().map(|l| l.as_str().map(str::to_owned)).collect();
+                if lines.is_none() {
                     self.faults.push(format!("`{name}` has something other than strings in it"));
-                    Vec::new()
                 }
-            },
+                lines.unwrap_or_default()
+            }
             Some(other) => {
                 let said = format!("`{name}` is {}; expected a string or an array of strings", kind(other));
                 self.faults.push(said);

@@ -57,6 +57,9 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError`] when that could not be made durable; all is as it was then.
     pub fn set_control(&self, control: Option<Control>, with_impact: bool) -> Result<(), LedgerError> {
+        if !self.is_concerned(control.as_ref(), with_impact) {
+            return Ok(());
+        }
         let control = control.map(Arc::new);
         self.stage_blocking(move |inner, tx| {
             let (context, mut staged) = (inner.context(), inner.staged());
@@ -74,6 +77,14 @@ impl Ledger {
             }
             Ok(())
         })
+    }
+
+    /// Returns whether alarms may be otherwise under another control: a start finds them as it left them, mostly.
+    fn is_concerned(&self, control: Option<&Control>, with_impact: bool) -> bool {
+        let list = self.alarms();
+        let is_same = control.is_none_or(|control| *control == *list.configured());
+        let is_as_controlled = || list.iter().all(|record| record.shelf.is_none() && record.reported.is_none());
+        !is_same || with_impact && !list.is_empty() || control.is_some() && !is_as_controlled()
     }
 
     /// Returns what depends on a resource now.

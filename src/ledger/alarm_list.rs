@@ -109,6 +109,11 @@ impl AlarmList {
         &self.control
     }
 
+    /// Returns what configuration makes of alarms, without the silences.
+    pub(super) fn configured(&self) -> &Control {
+        &self.configured
+    }
+
     /// Returns the silences, those that are over included.
     pub fn silences(&self) -> impl Iterator<Item = &Arc<Silence>> {
         self.silences.iter().map(|(_, silence)| silence)

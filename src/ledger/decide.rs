@@ -3,8 +3,8 @@
 use super::alarm_list::{AlarmList, Entry};
 use super::report::{ImpactSource, Outcome, Report, ReportError, Verdict, check};
 use crate::alarm::{
-    AlarmId, AlarmKey, AlarmRecord, Change, Circumstances, Contribution, ContributionKey, Contributions, Control,
-    Reading, Transition, announce_held, decide,
+    AlarmId, AlarmKey, AlarmRecord, Announced, Change, Circumstances, Contribution, ContributionKey, Contributions,
+    Control, Reading, Transition, announce_held, decide,
 };
 use crate::clock::format_utc;
 use crate::store::{ContributionRow, StoreError, WriteTransaction};
@@ -147,7 +147,8 @@ impl Staged {
         }
         let standing = record.state.standing;
         let time = record.next_time(context.now);
-        let change = Change { record: AlarmRecord::clone(record), announced_after: Some(Some(standing)), time };
+        let change =
+            Change { record: AlarmRecord::clone(record), announced: Some(Announced { before: Some(standing) }), time };
         let transition = Transition { reminds: handlers, ..transition_of(&change) };
         self.announce(tx, Some(record), transition, change.record, context)?;
         Ok(true)
@@ -220,7 +221,7 @@ impl Staged {
         let current = old.map(|entry| &*entry.record);
         let id = change.record.id;
         write_contributions(tx, id, old.and_then(|entry| entry.contributions.as_ref()), contributions.as_ref())?;
-        let outcome = if change.announced_after.is_some() {
+        let outcome = if change.announced.is_some() {
             let transition = transition_of(&change);
             Outcome::Announced(self.announce(tx, current, transition, change.record, context)?)
         } else {
@@ -302,7 +303,7 @@ fn transition_of(change: &Change) -> Transition {
         id: record.id,
         key: record.key.clone(),
         sequence: record.sequence.saturating_add(1),
-        before: change.announced_after.flatten(),
+        before: change.announced.and_then(|announced| announced.before),
         after: record.state.clone(),
         last_updated: change.time,
         revision: 0,

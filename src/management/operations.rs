@@ -7,6 +7,8 @@ use crate::alarm::{
     REMARK_CHARS_MAX, ResourceName, Summary, Transition, TypeSpec,
 };
 use crate::ledger::Ledger;
+use crate::settings::Places;
+use crate::tree::DataPath;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -151,6 +153,25 @@ impl Management {
     pub fn impact(&self, resource: &ResourceName) -> Vec<ImpactGroup> {
         let Some(side) = &self.alarm_side else { return Vec::new() };
         side.ledger.impact(&self.key_of(resource)).groups
+    }
+
+    /// Returns the resource that an entry of the configuration is, or that is around a place in one.
+    #[must_use]
+    pub fn resource_at(&self, path: &DataPath) -> Option<ResourceName> {
+        let schema = self.datastore().plan().schema();
+        let topology = Places::of(schema).map(|places| places.resource);
+        for id in schema.ancestry(path.schema_id()).into_iter().rev() {
+            let entry = path.ancestor(schema, id);
+            let Some(key) = entry.keys().last().filter(|_| entry.is_entry(schema)) else { continue };
+            let words: Vec<String> = key.values().iter().map(ToString::to_string).collect();
+            if let Some(resource_type) = schema.node(id).extension("annunciator-extensions", "resource-type") {
+                return Some(ResourceName { resource_type: resource_type.to_owned(), resource: words.join(" ") });
+            }
+            if let (true, [resource_type, resource]) = (topology == Some(id), words.as_slice()) {
+                return Some(ResourceName { resource_type: resource_type.clone(), resource: resource.clone() });
+            }
+        }
+        None
     }
 
     fn key_of(&self, resource: &ResourceName) -> AlarmKey {
