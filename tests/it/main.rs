@@ -13,6 +13,7 @@ mod crash;
 mod crash_delivery;
 mod data_folder;
 mod deliveries;
+mod fuzz_smoke;
 mod harness;
 mod intake;
 mod listener;
