@@ -10,7 +10,7 @@ use crate::datastore::{BootInput, BootOptions, Booted, Datastore, Participant, b
 use crate::delivery::Deliveries;
 use crate::diagnostic::{Diagnostic, Diagnostics, Source};
 use crate::element::supervision::{NodeName, Supervisor, watch_handlers};
-use crate::element::{Listener, ListenerOptions, Outbound, OwnUrl, RunningImpact};
+use crate::element::{AlarmRules, Listener, ListenerOptions, Outbound, OwnUrl, RunningImpact};
 use crate::ingest;
 use crate::ledger::{ImpactSource, Ledger, LedgerOptions};
 use crate::management::Management;
@@ -115,8 +115,12 @@ pub async fn start(options: &StartOptions, signals: Option<&Signals>) -> Result<
     let outbound = Outbound::new(places, Arc::new(Transport::new(&clock)), Arc::clone(&sealer))
         .delivering(deliveries.clone(), own_url)
         .supervised(supervisor.clone());
-    // The listener comes first: the handlers ask for its address.
-    let participants: Vec<Arc<dyn Participant>> = vec![Arc::clone(&http) as Arc<dyn Participant>, Arc::new(outbound)];
+    let told = deliveries.clone();
+    let rules = AlarmRules::new(places, ledger.clone(), Arc::clone(&impact), Arc::new(move || told.statuses()));
+    // The listener comes first: the handlers ask for its address. What is made of alarms comes before those who are told.
+    let participants: Vec<Arc<dyn Participant>> =
+        vec![Arc::clone(&http) as Arc<dyn Participant>, Arc::new(rules), Arc::new(outbound)];
+    let opener = Arc::clone(&sealer);
     let booting = BootOptions {
         store: store.clone(),
         plan,
@@ -136,9 +140,9 @@ pub async fn start(options: &StartOptions, signals: Option<&Signals>) -> Result<
     );
     supervise(&scope, &supervisor, &ledger, &management, deliveries);
     let node = management.node();
-    let intake = Intake::new(ledger.clone(), management.clone(), scope.clone());
+    let intake = Intake::new(ledger.clone(), management.clone(), Arc::clone(&opener), scope.clone());
     let pages = Pages::new(management.clone(), scope.clone());
-    faces.open(ingest::router(Arc::new(intake)).merge(web::router(Arc::new(pages))));
+    faces.open(ingest::router(Arc::new(intake), clock.clone()).merge(web::router(Arc::new(pages))));
     let notices = Notices::new();
     announce_alarms(&scope, &ledger, &clock, &notices);
     let (deadlines, stopping) = (ledger.clone(), scope.clone());

@@ -23,5 +23,5 @@ mod supervisor;
 mod watch;
 
 pub use handlers::{ALARM_HANDLER, HTTP_CLIENT, look_at_handlers, watch_handlers};
-pub use supervisor::{ELEMENT_SOURCE, NodeName, Subject, Supervisor, Words};
+pub use supervisor::{NodeName, Subject, Supervisor, Words};
 pub use watch::SlidingWindow;
