@@ -68,3 +68,12 @@ mod tests {
         assert_eq!(create_private_leaf(&file).unwrap_err().kind(), io::ErrorKind::NotADirectory);
     }
 }
+
+/// Returns how many bytes this process may still write to the file system of a folder.
+///
+/// # Errors
+/// Those of the file system.
+pub fn free_bytes(folder: &Path) -> io::Result<u64> {
+    let found = nix::sys::statvfs::statvfs(folder)?;
+    Ok(u64::from(found.blocks_available()).saturating_mul(u64::from(found.fragment_size())))
+}

@@ -10,7 +10,8 @@ fn the_builtin_modules_compile_without_fault() {
     let names: Vec<&str> = tree.node(SchemaId::ROOT).data_children.iter().map(|id| &*tree.node(*id).name).collect();
     assert_eq!(names, ["environments", "facilities", "alarms", "system"]);
     for node in tree.nodes().iter().skip(1) {
-        let is_described = node.description.is_some() || matches!(node.kind, NodeKind::Case | NodeKind::Input | NodeKind::Output);
+        let is_described =
+            node.description.is_some() || matches!(node.kind, NodeKind::Case | NodeKind::Input | NodeKind::Output);
         assert!(is_described, "{} has no description", node.name);
     }
 }
