@@ -9,6 +9,8 @@
 mod boot;
 mod check;
 mod commit;
+#[path = "../conformance/mod.rs"]
+mod conformance;
 mod crash;
 mod crash_delivery;
 mod data_folder;
@@ -21,11 +23,13 @@ mod listener;
 mod peers;
 mod receive;
 mod restart;
+mod schema;
 mod script;
 mod script_manners;
 mod session;
 mod session_manners;
 mod shell_client;
+mod site_modules;
 mod transcripts;
 mod transport;
 mod webhook;
