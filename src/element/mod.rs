@@ -3,6 +3,7 @@
 //! * [`Outbound`]: the HTTP clients and the alarm handlers that deliver through them, each by its lane.
 //! * [`AlarmRules`]: what is made of alarms: shelves, profiles, types, and what depends on what.
 //! * [`Listener`]: the HTTP server.
+//! * [`remind`]: handlers are told again of what still stands.
 //! * [`RunningImpact`]: what depends on a resource, for the ledger.
 //! * [`supervision`]: reports of parts become alarms of the element itself.
 //!
@@ -16,6 +17,7 @@ mod handlers;
 mod impact;
 mod listener;
 mod outbound;
+mod reminders;
 pub mod supervision;
 mod topology;
 
@@ -28,6 +30,7 @@ pub use handlers::Handlers;
 pub use impact::RunningImpact;
 pub use listener::{Listener, ListenerOptions};
 pub use outbound::{Outbound, OwnUrl};
+pub use reminders::{due, remind};
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::tree::{DataPath, DataTree};

@@ -10,7 +10,7 @@ use super::ring::{RING_MAX, Ring};
 use crate::alarm::{AlarmId, AlarmRecord, Control, JournalPosition, Transition};
 use crate::clock::Clock;
 use crate::store::{Isolation, Store, StoreError, WriteTransaction};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::Duration;
 use tokio::sync::{oneshot, watch};
@@ -64,6 +64,8 @@ pub(super) struct Inner {
     impact: Arc<dyn ImpactSource>,
     /// Reports refused since the start because the list was full.
     refused: AtomicU64,
+    /// Whether the newest group could not be written because the disk is full.
+    is_disk_full: AtomicBool,
     /// Touched by the writer's thread only.
     staged: Mutex<Staged>,
     published: Mutex<AlarmList>,
@@ -101,6 +103,7 @@ impl Ledger {
             opened_at: clock.elapsed(),
             impact: options.impact,
             refused: AtomicU64::new(0),
+            is_disk_full: AtomicBool::new(false),
             staged: Mutex::new(Staged::new(list.clone())),
             ring: Mutex::new(Ring::new(newest, options.ring_max)),
             tail: watch::Sender::new(newest),
@@ -242,6 +245,12 @@ impl Ledger {
         &*self.0.impact
     }
 
+    /// Returns whether the newest change of alarms could not be written because the disk is full.
+    #[must_use]
+    pub fn is_disk_full(&self) -> bool {
+        self.0.is_disk_full.load(Ordering::Relaxed)
+    }
+
     /// Returns how many reports were refused since the start because the list was full of standing alarms.
     #[must_use]
     pub fn refused(&self) -> u64 {
@@ -304,6 +313,7 @@ impl Ledger {
     fn ended<T>(&self) -> impl FnOnce(Result<T, StoreError>) -> Result<T, StoreError> + Send + 'static {
         let inner = Arc::clone(&self.0);
         move |outcome| {
+            inner.is_disk_full.store(matches!(&outcome, Err(StoreError::Full)), Ordering::Relaxed);
             match &outcome {
                 Ok(_) => inner.publish(),
                 Err(_) => inner.forget(),
