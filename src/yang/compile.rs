@@ -66,7 +66,7 @@ pub fn compile(sources: &[Arc<Source>], options: &CompileOptions) -> Result<(Sch
     let (set, unreadable) = ModuleSet::load(sources, options, &mut faults);
     if !unreadable.is_empty() {
         // What refers to a text that cannot be read cannot be judged; all others are.
-        let (rest, looked_up) = outline::apart_from(sources, options.looked_up, unreadable);
+        let (rest, looked_up) = outline::apart_from(sources, options.looked_up, &unreadable);
         if let Err(more) = compile(&rest, &CompileOptions { looked_up, ..options.clone() }) {
             faults.append(more);
         }

@@ -31,6 +31,9 @@ pub(super) struct ModuleDraft {
     pub(super) part: Option<Arc<str>>,
 }
 
+/// A `module` or `submodule` statement, and the module it is or belongs to.
+type Body = (ModuleId, StatementId);
+
 /// What a prefix stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Prefixed {
@@ -145,23 +148,23 @@ impl ModuleSet {
 
     /// Returns the statements of all modules and submodules in the order of the texts, each after those that it imports and
     /// includes.
-    pub(super) fn texts_inside_out(&self) -> Vec<(ModuleId, StatementId)> {
+    pub(super) fn texts_inside_out(&self) -> Vec<Body> {
         let mut all: Vec<(StatementId, ModuleId)> =
             self.module_ids().flat_map(|module| self.bodies(module).map(move |body| (body, module))).collect();
         all.sort_unstable();
         let mut done = Vec::new();
         let mut seen = HashSet::new();
         for (start, module) in all {
-            let mut way: Vec<(ModuleId, StatementId, Vec<(ModuleId, StatementId)>)> = Vec::new();
+            let mut way: Vec<(Body, Vec<Body>)> = Vec::new();
             if seen.insert(start) {
-                way.push((module, start, self.asked_for(module, start)));
+                way.push(((module, start), self.asked_for(module, start)));
             }
-            while let Some((module, body, rest)) = way.last_mut() {
+            while let Some((text, rest)) = way.last_mut() {
                 match rest.pop() {
-                    Some((of, next)) if seen.insert(next) => way.push((of, next, self.asked_for(of, next))),
+                    Some((of, next)) if seen.insert(next) => way.push(((of, next), self.asked_for(of, next))),
                     Some(_) => {}
                     None => {
-                        done.push((*module, *body));
+                        done.push(*text);
                         way.pop();
                     }
                 }
@@ -171,7 +174,7 @@ impl ModuleSet {
     }
 
     /// Returns the texts that one imports and includes, the last one first.
-    fn asked_for(&self, module: ModuleId, body: StatementId) -> Vec<(ModuleId, StatementId)> {
+    fn asked_for(&self, module: ModuleId, body: StatementId) -> Vec<Body> {
         let imports = self.statements.all(body, Keyword::Import).filter_map(|import| {
             let revision = self.statements.first_argument(import, Keyword::RevisionDate);
             let found = self.find(self.statements.argument(import), revision.as_deref())?;
@@ -182,7 +185,7 @@ impl ModuleSet {
             let name = self.statements.argument(include);
             Some((module, submodules.iter().copied().find(|s| self.statements.argument(*s) == name)?))
         });
-        let mut asked: Vec<(ModuleId, StatementId)> = imports.chain(includes).collect();
+        let mut asked: Vec<Body> = imports.chain(includes).collect();
         asked.reverse();
         asked
     }

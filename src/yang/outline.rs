@@ -60,11 +60,7 @@ impl Outline {
 }
 
 /// Returns the texts that refer to none of the unreadable ones, directly or not, and how many of them were looked up.
-pub(super) fn apart_from(
-    sources: &[Arc<Source>],
-    looked_up: usize,
-    unreadable: Vec<usize>,
-) -> (Vec<Arc<Source>>, usize) {
+pub(super) fn apart_from(sources: &[Arc<Source>], looked_up: usize, unreadable: &[usize]) -> (Vec<Arc<Source>>, usize) {
     let outlines: Vec<Option<Outline>> = sources.iter().map(Outline::read).collect();
     let name = |at: usize| match outlines.get(at) {
         Some(Some(outline)) => Some(outline.name.to_string()),
