@@ -181,7 +181,9 @@ fn is_pruned(access: &Access<'_>, path: &DataPath, target: SchemaId, value: &Val
 /// Returns the nodes whose conditions no longer hold because of some changes, those that the edit itself set left out.
 fn no_longer_allowed(old: &DataTree, new: &DataTree, changes: &[Change]) -> Vec<(DataPath, PruneReason)> {
     let mut touched = Touched::default();
-    changes.iter().for_each(|change| touched.note(new, change));
+    for change in changes {
+        touched.note(new, change);
+    }
     let access = Access::new(new);
     let mut found = Vec::new();
     for (constraint, place) in touched.places() {
