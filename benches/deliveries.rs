@@ -11,7 +11,7 @@
 
 use annunciator::alarm::{AlarmKey, AlarmText, ContributionKey, Severity};
 use annunciator::clock::Clock;
-use annunciator::delivery::{Deliveries, DeliverySpec, Handler, HandlerSpec};
+use annunciator::delivery::{Deliveries, DeliverySpec, Filter, Handler, HandlerSpec};
 use annunciator::handler::webhook::{MessageFormat, WebhookSpec};
 use annunciator::handler::{Clients, NotifierSpec, WebService};
 use annunciator::ledger::{Ledger, LedgerOptions, Report};
@@ -135,11 +135,23 @@ fn handler(receiver: SocketAddr, clock: &Clock) -> Handler {
         context: "/".to_owned(),
         http_client: "c1".to_owned(),
     };
-    let notifier = NotifierSpec::Webhook(WebhookSpec { web_service, message_format: MessageFormat::Nested });
+    let notifier = NotifierSpec::Webhook(WebhookSpec {
+        web_service,
+        message_format: MessageFormat::Nested,
+        signing_secrets: Vec::new(),
+        headers: Vec::new(),
+    });
     let delivery = DeliverySpec { max_in_flight: IN_FLIGHT, ..DeliverySpec::default() };
     Handler {
         notifier: notifier.build(&One(client)).unwrap(),
-        spec: HandlerSpec { id: "h1".to_owned(), description: None, is_enabled: true, notifier, delivery },
+        spec: HandlerSpec {
+            id: "h1".to_owned(),
+            description: None,
+            is_enabled: true,
+            notifier,
+            filter: Filter::default(),
+            delivery,
+        },
     }
 }
 

@@ -168,6 +168,7 @@ pub fn decide(
             after: AlarmState { standing, text, impact: current.map(|c| c.state.impact.clone()).unwrap_or_default() },
             last_updated: time,
             revision: circumstances.revision,
+            base_url: None,
         })),
     }
 }

@@ -111,7 +111,7 @@ pub async fn start(options: &StartOptions) -> Result<Running, Stopped> {
     let listening = Arc::clone(&http);
     let own_url: OwnUrl = Arc::new(move || listening.local_addr().map(|address| format!("http://{address}")));
     let outbound = Outbound::new(places, Arc::new(Transport::new(&clock)), Arc::clone(&sealer))
-        .delivering(deliveries.clone(), own_url);
+        .delivering(deliveries.clone(), Arc::clone(&own_url));
     // The listener comes first: the handlers ask for its address.
     let participants: Vec<Arc<dyn Participant>> = vec![Arc::clone(&http) as Arc<dyn Participant>, Arc::new(outbound)];
     let booting = BootOptions {
@@ -139,7 +139,7 @@ pub async fn start(options: &StartOptions) -> Result<Running, Stopped> {
         tracing::error!(participant, "the stored configuration is in force, but not all of it could be built");
         tell_warnings(diagnostics);
     }
-    impact.bind(datastore.clone());
+    impact.bind(datastore.clone(), own_url);
     let stored_node = stored_node(&store)?;
     let management =
         Management::new(datastore, clock.clone()).with_alarms(ledger.clone(), stored_node, Arc::new(deliveries));

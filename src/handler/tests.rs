@@ -52,6 +52,7 @@ pub(crate) fn transition(sequence: u64, severity: Severity, is_cleared: bool) ->
         after: AlarmState { standing: Standing { severity, is_cleared }, text, impact },
         last_updated: Timestamp::new(1_777_636_800 + seconds, 250_000_000).unwrap(),
         revision: 3,
+        base_url: None,
     }
 }
 
@@ -83,7 +84,12 @@ fn specs(kind: Kind, http_client: &str) -> Vec<NotifierSpec> {
     match kind {
         Kind::Webhook => MessageFormat::ALL
             .map(|message_format| {
-                NotifierSpec::Webhook(WebhookSpec { web_service: web_service.clone(), message_format })
+                NotifierSpec::Webhook(WebhookSpec {
+                    web_service: web_service.clone(),
+                    message_format,
+                    signing_secrets: Vec::new(),
+                    headers: Vec::new(),
+                })
             })
             .to_vec(),
     }

@@ -141,6 +141,7 @@ impl Staged {
         let impact = impact.impact(&transition.key);
         transition.after.impact = impact.groups;
         transition.revision = impact.revision;
+        transition.base_url = impact.base_url;
         transition.position = tx.next_position()?;
         tx.append_transition(&transition)?;
         self.list.set_position(transition.position);

@@ -17,4 +17,4 @@ pub use environment::{Environment, default_severity, environment};
 pub use handler::handler;
 pub use http_client::http_client;
 pub use places::Places;
-pub use system::{HttpServerSpec, http_server, revisions_kept};
+pub use system::{HttpServerSpec, delivery_log, http_server, revisions_kept};

@@ -19,6 +19,7 @@
 //! journal position is never used twice. Nothing is removed from the journal that a lane or a restart needs. Two
 //! daemons never share a data folder, and an older program never opens a newer file.
 
+mod attempts;
 mod contribution;
 mod error;
 mod fault;
@@ -30,18 +31,21 @@ mod queue;
 mod reader;
 mod records;
 mod revision;
+mod settled;
 #[cfg(test)]
 mod tests;
 mod transaction;
 mod writer;
 
+pub use attempts::AttemptRow;
 pub use contribution::ContributionRow;
 pub use error::StoreError;
 pub use fault::{AbortAt, Fault, FaultPoint, InjectedFault, UnknownFaultPoint};
 pub use journal::{JOURNAL_READ_MAX, JournalEntry};
-pub use lane::{LaneException, LaneExceptionState, LaneProgress, LaneRow};
+pub use lane::{LaneException, LaneExceptionState, LaneProgress, LaneRow, NewLane};
 pub use open::{JOURNAL_NAME, Store, StoreOptions};
 pub use records::{RecordChange, StoredAlarms};
 pub use revision::{Checkpoint, NewRevision, Revision};
+pub use settled::{LaneFilter, LogRetention, LoggedLane, Settlement};
 pub use transaction::{RowWrite, WriteTransaction};
 pub use writer::Isolation;

@@ -46,7 +46,7 @@ impl Records {
         self.with(|connection| read_watermark(connection))
     }
 
-    fn with<T>(&self, work: impl FnOnce(&mut Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
+    pub(super) fn with<T>(&self, work: impl FnOnce(&mut Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
         work(&mut self.connection.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
