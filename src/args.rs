@@ -67,6 +67,9 @@ pub(crate) struct RunArgs {
     /// Address of the HTTP listener; wins over the configuration.
     #[arg(long, value_name = "ADDR:PORT")]
     pub(crate) http_listen: Option<SocketAddr>,
+    /// Make a new key though stored secrets were encrypted with one that is lost; they must then be set again.
+    #[arg(long)]
+    pub(crate) new_key: bool,
     /// Form of the log on standard error.
     #[arg(long, value_enum, default_value_t = LogFormat::Text)]
     pub(crate) log_format: LogFormat,
@@ -130,6 +133,9 @@ pub(crate) struct ReceiveArgs {
     /// File with the password that senders must give.
     #[arg(long, value_name = "FILE", requires = "username")]
     pub(crate) password_file: Option<PathBuf>,
+    /// Secret (`whsec_…`) that notifications must be signed with; may be repeated while one takes the place of another.
+    #[arg(long, value_name = "SECRET")]
+    pub(crate) secret: Vec<String>,
     /// Answer each Nth notification with 503, to watch a sender's retries.
     #[arg(long, value_name = "N")]
     pub(crate) fail_every: Option<NonZeroU64>,

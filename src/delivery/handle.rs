@@ -242,9 +242,18 @@ impl LaneChange {
         self.steps.insert(0, Step::BaseUrl(Box::new(base_url)));
     }
 
-    /// Lets attempts be made under the revision that the change is part of.
-    pub fn follow_revision(&mut self) {
+    /// Lets attempts be made under the revision that the change is part of; at a restart under the newest.
+    pub fn follow_revision(&mut self, is_restart: bool) {
         let revision = Arc::new(OnceLock::new());
+        if is_restart {
+            // There is no new one, and so nothing to write.
+            match self.deliveries.0.store.revision_heads(1) {
+                Ok(heads) => drop(revision.set(heads.first().map_or(0, |head| head.number))),
+                Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "the newest revision is unknown"),
+            }
+            self.steps.insert(0, Step::Revision(revision));
+            return;
+        }
         let told = Arc::clone(&revision);
         self.rows.push(Box::new(move |tx| {
             let number = tx.last_revision()?;

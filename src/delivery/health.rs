@@ -146,6 +146,13 @@ impl Health {
         self.suspension.take().is_some()
     }
 
+    /// Begins anew at somebody's word: that the last attempt failed stays so. Returns whether the lane was suspended.
+    pub(super) fn resume(&mut self) -> bool {
+        self.failures_in_row = self.failures_in_row.min(1);
+        self.failing_since = None;
+        self.suspension.take().is_some()
+    }
+
     /// Forgets what the receiver asked for.
     pub(super) fn end_pause(&mut self) {
         self.paused = None;

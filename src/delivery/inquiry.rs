@@ -177,14 +177,14 @@ impl Deliveries {
         Ok(())
     }
 
-    /// Tells what becomes of the attempts of one delivery from now on.
+    /// Tells what becomes of a handler's attempts to tell of one alarm, from now on.
     ///
     /// # Errors
     /// When there is no such handler.
-    pub fn watch(&self, handler: &str, position: JournalPosition) -> Result<Receiver<DeliveryStep>, InquiryError> {
+    pub fn watch(&self, handler: &str, alarm: AlarmId) -> Result<Receiver<DeliveryStep>, InquiryError> {
         let incarnation = self.lane_of(handler).ok_or_else(|| InquiryError::UnknownHandler(handler.to_owned()))?;
         let (told, steps) = channel();
-        self.send(Command::Watch { incarnation, watcher: Watcher { position, told } });
+        self.send(Command::Watch { incarnation, watcher: Watcher { alarm, told } });
         Ok(steps)
     }
 

@@ -242,6 +242,11 @@ impl Lane {
         self.terms.delivery.attempt_timeout
     }
 
+    /// Returns which alarm an unsettled transition is about.
+    pub(super) fn alarm_at(&self, position: JournalPosition) -> Option<AlarmId> {
+        self.unsettled.get(&position).map(|parcel| parcel.transition.id)
+    }
+
     /// Says why a transition is not for this handler.
     pub(super) fn admit(&self, transition: &Transition) -> Result<(), FilteredBy> {
         if is_self_test(&transition.key) {
@@ -487,7 +492,9 @@ impl Lane {
     /// Tries everything again that waits, at once.
     pub(super) fn resume(&mut self, now: Now) {
         self.health.end_pause();
-        self.take_heart(now);
+        if self.health.resume() {
+            self.unsettled.values_mut().for_each(|parcel| parcel.forget_tries(now));
+        }
         for (_, position) in std::mem::take(&mut self.timers) {
             if let Some(parcel) = self.unsettled.get_mut(&position) {
                 parcel.stage = Stage::Ready;
@@ -698,7 +705,9 @@ impl Lane {
 
     /// Lets a transition take the place of the earlier ones of its alarm, where the handler wants the newest only.
     fn supersede_before(&mut self, id: AlarmId, position: JournalPosition, now: Now) {
-        if self.terms.delivery.order != Order::LatestState {
+        // The end of a test is of no interest to who was not told that it began.
+        let is_test = self.unsettled.get(&position).is_some_and(|parcel| is_self_test(&parcel.transition.key));
+        if self.terms.delivery.order != Order::LatestState && !is_test {
             return;
         }
         let chain = self.chains.get(&id).into_iter().flatten();

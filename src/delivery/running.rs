@@ -5,7 +5,7 @@ use super::flight::Landed;
 use super::handle::Handler;
 use super::lane::{Consequence, Finished, Landing, Lane, ParcelView};
 use super::log::{AttemptLog, Ended};
-use super::parcel::Now;
+use super::parcel::{Now, Stage};
 use super::spec::Terms;
 use super::standing::Standing;
 use super::status::{HandlerState, Sheet, lock};
@@ -35,12 +35,14 @@ pub(super) struct Running {
 
 /// Somebody who waits for the fate of one delivery.
 pub(super) struct Watcher {
-    pub(super) position: JournalPosition,
+    pub(super) alarm: AlarmId,
     pub(super) told: Sender<DeliveryStep>,
 }
 
 impl Running {
     pub(super) fn new(lane: Lane, handler: Arc<Handler>, sheet: Sheet, standing: Standing) -> Self {
+        // What an earlier process handed over is in the other lane.
+        let has_handed_over = lane.is_suspended();
         Self {
             lane,
             handler,
@@ -49,8 +51,7 @@ impl Running {
             is_reading: false,
             wake_at: None,
             counted: 0,
-            // What an earlier process handed over is in the other lane.
-            has_handed_over: true,
+            has_handed_over,
             watchers: Vec::new(),
         }
     }
@@ -75,6 +76,7 @@ impl Running {
         now: Now,
     ) {
         let was_failing = self.lane.is_failing();
+        let alarm = if self.watchers.is_empty() { None } else { self.lane.alarm_at(position) };
         let (finished, landing, failure) = match landed {
             Ok(Landed::Attempted(attempted)) => {
                 let (landing, failure) = (attempted.landing, attempted.failure());
@@ -103,7 +105,7 @@ impl Running {
             }
         };
         self.tell(position, finished.consequence, &failure, was_failing);
-        self.tell_watchers(position, finished, landing, &failure);
+        self.tell_watchers(alarm, finished, landing, &failure);
         self.count(finished.consequence, failure, now.wall);
     }
 
@@ -122,7 +124,7 @@ impl Running {
         sheet.last_failure = Some((wall, failure));
     }
 
-    fn tell_watchers(&mut self, position: JournalPosition, finished: Finished, landing: Landing, failure: &str) {
+    fn tell_watchers(&mut self, alarm: Option<AlarmId>, finished: Finished, landing: Landing, failure: &str) {
         if self.watchers.is_empty() {
             return;
         }
@@ -141,7 +143,7 @@ impl Running {
             fate,
         };
         // Who went away watches no more.
-        self.watchers.retain(|watcher| watcher.position != position || watcher.told.send(step.clone()).is_ok());
+        self.watchers.retain(|watcher| Some(watcher.alarm) != alarm || watcher.told.send(step.clone()).is_ok());
     }
 
     fn tell(&self, position: JournalPosition, consequence: Consequence, failure: &str, was_failing: bool) {
@@ -224,7 +226,10 @@ impl Running {
             duration: Duration::ZERO,
             status: last_failure.map(|(_, status)| status).filter(|status| *status > 0),
             last_failure: last_failure.map(|(reason, _)| reason),
-            state: DeliveryState::Waiting(WaitsFor::of(stage)),
+            state: DeliveryState::Waiting(match stage {
+                Stage::Ready if self.lane.is_suspended() => WaitsFor::Probe,
+                stage => WaitsFor::of(stage),
+            }),
         };
         (transition, entry)
     }

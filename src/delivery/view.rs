@@ -17,6 +17,8 @@ pub enum WaitsFor {
     Earlier,
     /// Its turn.
     Turn,
+    /// The handler, which is suspended, to be resumed or to be found to work again.
+    Probe,
     /// The handler to work again: the alarm is about the handler itself.
     Recovery,
     /// The end of its attempt.
@@ -42,6 +44,7 @@ impl WaitsFor {
         match self {
             Self::Earlier => "behind",
             Self::Turn => "waiting",
+            Self::Probe => "suspended",
             Self::Recovery => "withheld",
             Self::Answer => "under-way",
             Self::Retry(_) => "retrying",

@@ -9,7 +9,7 @@ use crate::settings;
 use crate::transport::{HttpClient, HttpClientSpec, Transport};
 use crate::tree::{DataPath, EntryChange};
 use crate::yang::SchemaId;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
@@ -51,6 +51,10 @@ impl HttpClients {
     pub fn is_empty(&self) -> bool {
         self.read().is_empty()
     }
+
+    pub(super) fn names(&self) -> BTreeSet<String> {
+        self.read().keys().cloned().collect()
+    }
 }
 
 /// The clients that a commit changes: what takes a name's place, `None` where the name goes.
@@ -87,6 +91,11 @@ impl ChangedClients {
     /// Walks the names of the clients that change.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
+    }
+
+    /// Returns the names that go.
+    pub(super) fn gone(&self) -> Vec<String> {
+        self.0.iter().filter(|(_, entry)| entry.is_none()).map(|(id, _)| id.clone()).collect()
     }
 
     /// Shows the clients as they will be.

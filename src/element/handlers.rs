@@ -41,6 +41,11 @@ impl Handlers {
         all
     }
 
+    pub(super) fn enabled(&self) -> BTreeSet<String> {
+        let all = self.read();
+        all.iter().filter(|(_, handler)| handler.spec.is_enabled).map(|(id, _)| id.clone()).collect()
+    }
+
     /// Returns how many there are.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -126,6 +131,12 @@ impl ChangedHandlers {
             }
         }
         renamed
+    }
+
+    /// Returns the names of those that are removed or disabled.
+    pub(super) fn silent(&self) -> Vec<String> {
+        let is_silent = |handler: &Option<Arc<Handler>>| handler.as_ref().is_none_or(|h| !h.spec.is_enabled);
+        self.0.iter().filter(|(_, handler)| is_silent(handler)).map(|(id, _)| id.clone()).collect()
     }
 
     /// Takes the handlers into use.

@@ -3,6 +3,7 @@
 //! * [`Outbound`]: the HTTP clients and the alarm handlers that deliver through them, each by its lane.
 //! * [`Listener`]: the HTTP server.
 //! * [`RunningImpact`]: what depends on a resource, for the ledger.
+//! * [`supervision`]: reports of parts become alarms of the element itself.
 //!
 //! **Invariants**: prepare builds beside what is in use and touches nothing of it; apply only swaps. What a commit does
 //! not concern keeps its connections. At a restart a part builds what it can and tells the rest.
@@ -12,6 +13,7 @@ mod handlers;
 mod impact;
 mod listener;
 mod outbound;
+pub mod supervision;
 
 #[cfg(test)]
 mod tests;

@@ -2,6 +2,7 @@
 
 use super::clients::{ChangedClients, HttpClients};
 use super::handlers::{ChangedHandlers, Handlers, keeping_lanes};
+use super::supervision::{ALARM_HANDLER, HTTP_CLIENT, Supervisor};
 use crate::datastore::{CommitContext, Participant, Prepared};
 use crate::delivery::{Deliveries, LaneChange};
 use crate::diagnostic::Diagnostics;
@@ -20,6 +21,7 @@ pub struct Outbound {
     clients: HttpClients,
     handlers: Handlers,
     delivery: Option<Delivery>,
+    supervisor: Option<Supervisor>,
 }
 
 /// Where handlers have their lanes, and how people reach the element when no address of its web interface is configured.
@@ -45,7 +47,7 @@ impl Outbound {
     #[must_use]
     pub fn new(places: Places, transport: Arc<Transport>, sealer: Arc<dyn Sealer>) -> Self {
         let (clients, handlers) = (HttpClients::default(), Handlers::default());
-        Self { places, transport, sealer, clients, handlers, delivery: None }
+        Self { places, transport, sealer, clients, handlers, delivery: None, supervisor: None }
     }
 
     /// Gives handlers their lanes. `own_url` is asked when a commit that concerns it is taken into use, so the participant
@@ -53,6 +55,12 @@ impl Outbound {
     #[must_use]
     pub fn delivering(self, deliveries: Deliveries, own_url: OwnUrl) -> Self {
         Self { delivery: Some(Delivery { deliveries, own_url }), ..self }
+    }
+
+    /// Lets alarms about clients and handlers end with them.
+    #[must_use]
+    pub fn supervised(self, supervisor: Supervisor) -> Self {
+        Self { supervisor: Some(supervisor), ..self }
     }
 
     /// Returns the clients in use.
@@ -71,7 +79,7 @@ impl Outbound {
         let Delivery { deliveries, own_url } = self.delivery.as_ref()?;
         let mut lanes = deliveries.change();
         handlers.change_lanes(&self.handlers, &mut lanes);
-        lanes.follow_revision();
+        lanes.follow_revision(change.is_restart());
         lanes.set_retention(settings::delivery_log(change.after));
         if change.boot {
             lanes.keep_only(&keeping_lanes(change, &self.places, handlers));
@@ -106,9 +114,20 @@ impl Participant for Outbound {
             },
         );
         let (clients_in_use, handlers_in_use) = (self.clients.clone(), self.handlers.clone());
+        let (supervisor, is_boot) = (self.supervisor.clone(), change.boot);
         let prepared = Prepared::applying(move || {
+            let gone = (clients.gone(), handlers.silent());
             clients.apply(&clients_in_use);
             handlers.apply(&handlers_in_use);
+            if let Some(supervisor) = &supervisor {
+                gone.0.iter().for_each(|id| supervisor.retire(HTTP_CLIENT, id));
+                gone.1.iter().for_each(|id| supervisor.retire(ALARM_HANDLER, id));
+                if is_boot {
+                    // What an earlier process said of parts that are there no more.
+                    supervisor.retain(HTTP_CLIENT, &clients_in_use.names());
+                    supervisor.retain(ALARM_HANDLER, &handlers_in_use.enabled());
+                }
+            }
             if let Some(change_lanes) = change_lanes {
                 change_lanes();
             }

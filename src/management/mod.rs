@@ -3,13 +3,18 @@
 //! **Invariants**: faces decide nothing: whatever two of them do is here or below. A session that is dropped is gone.
 
 mod alarms;
+mod deliveries;
 mod sessions;
+mod shared;
 
 pub use alarms::{AlarmError, AlarmName, HandlerStatuses};
+pub use deliveries::{DeliveryError, TestStep, delivery_id};
 pub use sessions::{SESSIONS_MAX, Session, SessionHandle, SessionMode, SessionsExhausted};
+pub use shared::SharedCandidate;
 
 use crate::clock::Clock;
 use crate::datastore::{Candidate, Datastore, RevisionRecord, RollbackError, Snapshot};
+use crate::delivery::Deliveries;
 use crate::store::StoreError;
 use crate::tree::DataTree;
 use alarms::AlarmSide;
@@ -23,7 +28,9 @@ pub struct Management {
     datastore: Datastore,
     clock: Clock,
     sessions: Sessions,
+    shared: SharedCandidate,
     alarm_side: Option<Arc<AlarmSide>>,
+    deliveries: Option<Deliveries>,
 }
 
 impl fmt::Debug for Management {
@@ -50,7 +57,14 @@ impl Management {
     /// Builds it over the configuration; [`Management::with_alarms`] adds the alarms.
     #[must_use]
     pub fn new(datastore: Datastore, clock: Clock) -> Self {
-        Self { datastore, clock, sessions: Sessions::default(), alarm_side: None }
+        Self {
+            datastore,
+            clock,
+            sessions: Sessions::default(),
+            shared: SharedCandidate::default(),
+            alarm_side: None,
+            deliveries: None,
+        }
     }
 
     /// Returns the datastore.
@@ -89,6 +103,12 @@ impl Management {
     #[must_use]
     pub fn candidate(&self) -> Candidate {
         self.datastore.candidate()
+    }
+
+    /// Returns the candidate that sessions edit together.
+    #[must_use]
+    pub fn shared(&self) -> &SharedCandidate {
+        &self.shared
     }
 
     /// Returns the commits, newest first, at most so many.

@@ -7,10 +7,22 @@ use std::sync::Arc;
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
     /// Another daemon uses the data folder.
-    #[error("the data folder `{}` is in use by another process: stop that one or give this one another folder", data_dir.display())]
+    #[error("the data folder `{}` is in use by another {}: stop that one or give this one another folder", data_dir.display(), process(*.pid))]
     Locked {
         /// The data folder.
         data_dir: PathBuf,
+        /// The process that has it, where that is known.
+        pid: Option<u32>,
+    },
+    /// A file is not what its name says; it is left as it is.
+    #[error("`{}` is not {expected} of an annunciator ({found}): it is left as it is", path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// What it should be.
+        expected: &'static str,
+        /// What it is instead.
+        found: String,
     },
     /// A file was written by a newer program.
     #[error("`{}` has format {found}, and this program knows formats up to {known}: use the newer program, or restore a copy from before its start", path.display())]
@@ -123,6 +135,10 @@ pub enum StoreError {
     /// A fault that a test injected.
     #[error("injected fault at {0}")]
     Injected(super::FaultPoint),
+}
+
+fn process(pid: Option<u32>) -> String {
+    pid.map_or_else(|| "process".to_owned(), |pid| format!("element, process {pid}"))
 }
 
 impl StoreError {

@@ -39,6 +39,11 @@ impl ReadPool {
         result
     }
 
+    /// Closes the connections that nobody uses; the next read opens one again.
+    pub(super) fn rest(&self) {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     fn open(&self) -> Result<Connection, StoreError> {
         let failed = |source| StoreError::Open { path: self.path.clone(), source: Arc::new(source) };
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;

@@ -17,6 +17,9 @@ use std::sync::Arc;
 
 /// `show alarms`
 pub(super) fn show(engine: &mut Engine, given: &Given, call: &mut Call<'_>) -> Result<Status, Fault> {
+    if given.has("explain") {
+        return super::deliveries::explain(engine, given, call);
+    }
     let list = engine.management.alarms();
     let shown = match given.word() {
         Some(id) => vec![find(&list, id, given, call)?],
@@ -59,7 +62,7 @@ pub(super) fn show(engine: &mut Engine, given: &Given, call: &mut Call<'_>) -> R
 }
 
 /// Returns the one alarm whose identifier begins so.
-fn find(list: &AlarmList, id: &str, given: &Given, call: &Call<'_>) -> Result<Arc<AlarmRecord>, Fault> {
+pub(super) fn find(list: &AlarmList, id: &str, given: &Given, call: &Call<'_>) -> Result<Arc<AlarmRecord>, Fault> {
     let id = id.to_ascii_lowercase();
     let mut found = list.iter().filter(|record| record.id.to_string().starts_with(&id));
     let span = given.words.first().map(|token| token.span(&call.source));
@@ -197,12 +200,12 @@ pub(super) fn handlers(engine: &mut Engine, _given: &Given, call: &mut Call<'_>)
     print(call, |out| table.write(out))
 }
 
-fn is_json(call: &Call<'_>) -> bool {
+pub(super) fn is_json(call: &Call<'_>) -> bool {
     call.pipes.iter().any(|pipe| pipe.pipe.effect == Effect::Display)
 }
 
 /// Sends what a writer writes through the pipes of the line.
-fn print(call: &mut Call<'_>, write: impl FnOnce(&mut Output<'_>) -> fmt::Result) -> Result<Status, Fault> {
+pub(super) fn print(call: &mut Call<'_>, write: impl FnOnce(&mut Output<'_>) -> fmt::Result) -> Result<Status, Fault> {
     let pipes = std::mem::take(&mut call.pipes);
     let mut output = Output::new(call.terminal, call.is_terminal, &pipes)?;
     output.write(write);

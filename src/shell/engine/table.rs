@@ -1,8 +1,8 @@
 //! The one table of commands: running, abbreviation, completion, `?`, `help` and the reference are read from it.
 
 use super::command::{Argument, Command, Mode, Piped, Purpose, Tree, Values};
-use super::{alarms, commit, edit, file, session, show};
-use Argument::{AlarmId, Choice, CommandName, Keyword, Line, Number, Option, Path, Statement, Text};
+use super::{alarms, commit, deliveries, edit, file, session, show};
+use Argument::{AlarmId, Choice, CommandName, Counted, Keyword, Line, Number, Option, Path, Statement, Text};
 use Mode::{Configuration, Operational};
 
 /// A text behind a word, that may be left out.
@@ -26,6 +26,15 @@ const RESOURCE: Argument = part("resource", "RESOURCE", Values::Resources, "Whic
 const ALARM_TYPE: Argument = part("alarm-type", "TYPE", Values::AlarmTypes, "What is wrong with the resource");
 const QUALIFIER: Argument = text("qualifier", "What tells apart alarms of one type on one resource");
 
+const HANDLER_ARGUMENTS: &[Argument] = &[
+    part("alarm-handler", "HANDLER", Values::Handlers, "Which alarm handler"),
+    Keyword { word: "test", help: "Sends a self-test alarm to it, and says what came of it" },
+    Keyword { word: "resume", help: "Tries at once what waits for it, suspended or not" },
+];
+
+const HANDLER_ABOUT: &str = "The test goes the way of every alarm, to this handler only, and is cleared again; the command \
+                             fails when it did not arrive at the first attempt.";
+
 const ON_OFF: &[Argument] = &[Choice { words: &[("on", "Switches it on"), ("off", "Switches it off")] }];
 
 const NO_CONFIRM: Argument = Keyword { word: "no-confirm", help: "Discards uncommitted changes without asking" };
@@ -34,6 +43,9 @@ const LEAVE: &str = "Uncommitted changes are discarded; a terminal is asked firs
 
 const FILE: &[Argument] =
     &[Text { name: "FILE", help: "A file on the machine of the shell; `terminal` for lines typed or pasted here" }];
+
+/// Minutes that a commit may await confirmation at most: as in `JunOS`, a month and a half.
+const CONFIRM_MINUTES_MAX: u64 = 65_535;
 
 const NOTATIONS: &str = "The notation is told by the name's extension (.conf, .json, .yaml, .set), else by how the text \
                          begins. All faults are told, and then the candidate is as it was.";
@@ -44,11 +56,34 @@ const EXISTING: Argument =
 /// All commands, in the order in which they are listed.
 pub(super) static COMMANDS: &[Command] = &[
     Command {
+        words: &["commit", "abort"],
+        mode: Operational,
+        help: "Takes back the commit that awaits confirmation",
+        about: "What was in force before it is in force again when the command returns.",
+        arguments: &[],
+        piped: Piped::No,
+        run: commit::abort,
+    },
+    Command {
+        words: &["commit", "confirm"],
+        mode: Operational,
+        help: "Makes the commit permanent that awaits confirmation",
+        about: "",
+        arguments: &[],
+        piped: Piped::No,
+        run: commit::confirm,
+    },
+    Command {
         words: &["configure"],
         mode: Operational,
         help: "Enters configuration mode",
-        about: "Edits go to a private candidate, which nobody else sees until it is committed.",
-        arguments: &[Keyword { word: "private", help: "Edits a private candidate, as without this word" }],
+        about: "Edits go to a private candidate, which nobody else sees until it is committed. With `exclusive` nobody else \
+                can commit meanwhile. With `shared` all who came so edit one candidate, which stays when they leave.",
+        arguments: &[
+            Keyword { word: "private", help: "Edits a private candidate, as without this word" },
+            Keyword { word: "exclusive", help: "Edits a private candidate, and commits of others are refused" },
+            Keyword { word: "shared", help: "Edits one candidate together with others" },
+        ],
         piped: Piped::No,
         run: session::configure,
     },
@@ -80,6 +115,15 @@ pub(super) static COMMANDS: &[Command] = &[
         run: session::close,
     },
     Command {
+        words: &["request", "alarm-handlers"],
+        mode: Operational,
+        help: "Tests or resumes an alarm handler",
+        about: HANDLER_ABOUT,
+        arguments: HANDLER_ARGUMENTS,
+        piped: Piped::No,
+        run: deliveries::handler,
+    },
+    Command {
         words: &["request", "alarms", "clear"],
         mode: Operational,
         help: "Says that an alarm of this node is gone",
@@ -104,6 +148,35 @@ pub(super) static COMMANDS: &[Command] = &[
         ],
         piped: Piped::No,
         run: alarms::raise,
+    },
+    Command {
+        words: &["request", "deliveries", "resend"],
+        mode: Operational,
+        help: "Sends deliveries again",
+        about: "One by its number, those that failed, or those of a handler since a time. Each goes under the identifier that \
+                it had, so that a receiver that has it already sees that.",
+        arguments: &[
+            Keyword { word: "failed", help: "Sends those again that expired or are dead" },
+            only("handler", "HANDLER", Values::Handlers, "Sends those of one handler again"),
+            only(
+                "since",
+                "TIME",
+                Values::Any,
+                "Sends those again that were settled since: a time, or `2h` for so long ago",
+            ),
+            Number { name: "DELIVERY", required: false, help: "Number of a delivery" },
+        ],
+        piped: Piped::No,
+        run: deliveries::resend,
+    },
+    Command {
+        words: &["request", "environments", "environment", "alarms", "alarm-handlers"],
+        mode: Operational,
+        help: "Tests or resumes an alarm handler",
+        about: HANDLER_ABOUT,
+        arguments: HANDLER_ARGUMENTS,
+        piped: Piped::No,
+        run: deliveries::handler,
     },
     Command {
         words: &["set", "cli", "alarms"],
@@ -150,6 +223,10 @@ pub(super) static COMMANDS: &[Command] = &[
         arguments: &[
             Keyword { word: "all", help: "Shows those that are cleared, too" },
             Keyword { word: "detail", help: "Shows all that is known of each" },
+            Keyword {
+                word: "explain",
+                help: "Shows which handlers were told of one alarm, and why the others were not",
+            },
             only("severity", "SEVERITY", Values::Severities, "Shows those of one severity"),
             only("resource-type", "TYPE", Values::ResourceTypes, "Shows those of one kind of resource"),
             only("resource", "RESOURCE", Values::Resources, "Shows those of one resource"),
@@ -176,6 +253,24 @@ pub(super) static COMMANDS: &[Command] = &[
         arguments: &[Path { purpose: Purpose::Existing, tree: Tree::Running, help: "A place in the configuration" }],
         piped: Piped::Configuration,
         run: show::running,
+    },
+    Command {
+        words: &["show", "deliveries"],
+        mode: Operational,
+        help: "Shows what became of deliveries",
+        about: "Those that wait first, then the newest. With a number all that is kept of that delivery, its requests and \
+                answers.",
+        arguments: &[
+            Keyword { word: "failed", help: "Shows those that failed, at last or so far" },
+            Keyword { word: "detail", help: "Shows all that is kept of one delivery" },
+            only("handler", "HANDLER", Values::Handlers, "Shows those of one handler"),
+            only("alarm", "ALARM_ID", Values::Any, "Shows those of one alarm: its identifier, or how it begins"),
+            only("since", "TIME", Values::Any, "Shows those settled since: a time, or `2h` for so long ago"),
+            only("last", "N", Values::Any, "Shows so many at most"),
+            Number { name: "DELIVERY", required: false, help: "Number of a delivery" },
+        ],
+        piped: Piped::Entries,
+        run: deliveries::show,
     },
     Command {
         words: &["show", "handlers"],
@@ -208,9 +303,18 @@ pub(super) static COMMANDS: &[Command] = &[
         words: &["commit"],
         mode: Configuration,
         help: "Puts the candidate into force",
-        about: "Either all of it is in force and stored when the command returns, or nothing has changed.",
+        about: "Either all of it is in force and stored when the command returns, or nothing has changed. A confirmed commit \
+                is taken back at its deadline, also when the session is lost or the element restarts, unless a further \
+                `commit` confirms it.",
         arguments: &[
             Keyword { word: "check", help: "Only checks whether a commit would be refused" },
+            Keyword { word: "dry-run", help: "Only shows what a commit would change" },
+            Counted {
+                word: "confirmed",
+                value: "MINUTES",
+                most: CONFIRM_MINUTES_MAX,
+                help: "Takes the commit back unless another one confirms it within so many minutes, 10 if none are given",
+            },
             Keyword { word: "and-quit", help: "Leaves configuration mode when it succeeds" },
             text("comment", "A comment kept with the commit"),
             text("label", "A label kept with the commit"),
@@ -316,6 +420,16 @@ pub(super) static COMMANDS: &[Command] = &[
         arguments: &[Number { name: "N", required: false, help: "How many commits back" }],
         piped: Piped::No,
         run: edit::rollback,
+    },
+    Command {
+        words: &["rollback", "selective"],
+        mode: Configuration,
+        help: "Undoes one commit in the candidate, and leaves those after it",
+        about: "The commit is told by its number in `show system commit`. It is refused where the candidate has been changed \
+                since in the same places. `commit` then puts it into force.",
+        arguments: &[Number { name: "N", required: true, help: "Number of the commit, 0 for the newest" }],
+        piped: Piped::No,
+        run: commit::undo,
     },
     Command {
         words: &["run"],

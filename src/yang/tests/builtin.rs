@@ -23,7 +23,7 @@ fn the_webhook_refers_to_an_http_client() {
     assert_eq!(schema.keys.len(), 1);
     assert_eq!(tree.node(handler).extension("annunciator-extensions", "resource-type"), Some("alarm-handler"));
     let names: Vec<&str> = tree.node(handler).data_children.iter().map(|id| &*tree.node(*id).name).collect();
-    assert_eq!(names, ["id", "description", "enabled", "webhook-notifier", "delivery"]);
+    assert_eq!(names, ["id", "description", "enabled", "webhook-notifier", "filter", "delivery"]);
     let webhook = tree.child(handler, "webhook-notifier").unwrap();
     assert!(tree.node(webhook).is_presence_container());
     let service = tree.child(webhook, "web-service").unwrap();
