@@ -74,7 +74,11 @@ impl fmt::Display for Stopped {
 
 impl From<StoreError> for Stopped {
     fn from(error: StoreError) -> Self {
-        Self::caused("use the data folder", &error)
+        let doing = "use the data folder";
+        match error {
+            StoreError::Full => Self::failed_with_hint(doing, error, "make room on it: what is stored is whole"),
+            error => Self::caused(doing, &error),
+        }
     }
 }
 

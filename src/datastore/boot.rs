@@ -96,6 +96,7 @@ pub fn boot(options: BootOptions, input: BootInput<'_>) -> Result<Booted, BootEr
         participants: participants.clone(),
         running: Arc::new(running),
         digests: digests(input.sources),
+        unreadable: input.unreadable.clone(),
     };
     let datastore = Datastore::new(Parts {
         store,
@@ -118,7 +119,7 @@ pub fn boot(options: BootOptions, input: BootInput<'_>) -> Result<Booted, BootEr
     let (warnings, refusals) = if is_loading && !input.sources.is_empty() {
         starting.with_files(&datastore, input)?
     } else {
-        starting.go_on(&datastore, input.unreadable)?
+        starting.go_on(&datastore)?
     };
     Ok(Booted { datastore, warnings, refusals })
 }
@@ -129,6 +130,7 @@ struct Starting {
     participants: Vec<Arc<dyn Participant>>,
     running: Arc<Snapshot>,
     digests: BTreeMap<String, String>,
+    unreadable: BTreeMap<String, Diagnostic>,
 }
 
 impl Starting {
@@ -145,7 +147,7 @@ impl Starting {
         let change = Rebased::new(Arc::clone(&self.running), builder.tree.clone(), &*self.sealer, true);
         if change.is_empty() {
             self.remember_files()?;
-            return self.go_on(datastore, input.unreadable);
+            return self.go_on(datastore);
         }
         let mut place = |diagnostics| {
             builder.diagnostics = Diagnostics::new();
@@ -169,23 +171,19 @@ impl Starting {
     }
 
     /// Takes up what is stored; what awaited confirmation beyond its deadline is taken back before anything is built of it.
-    fn go_on(
-        self,
-        datastore: &Datastore,
-        unreadable: &BTreeMap<String, Diagnostic>,
-    ) -> Result<(Diagnostics, Vec<Refusal>), BootError> {
-        let Some(unconfirmed) = confirmation::stored(&self.store)? else { return self.keep_stored(unreadable) };
+    fn go_on(self, datastore: &Datastore) -> Result<(Diagnostics, Vec<Refusal>), BootError> {
+        let Some(unconfirmed) = confirmation::stored(&self.store)? else { return self.keep_stored() };
         if unconfirmed.revision != self.running.revision {
             let row = confirmation::row(None)?;
             self.store.write(row)?;
-            return self.keep_stored(unreadable);
+            return self.keep_stored();
         }
         if unconfirmed.deadline > self.store.clock().now() {
             datastore.settle(Some(unconfirmed));
-            return self.keep_stored(unreadable);
+            return self.keep_stored();
         }
         let tree = datastore.tree_at(unconfirmed.back_to).map_err(BootError::Stored)?;
-        let mut warnings = self.changed_files(unreadable)?;
+        let mut warnings = self.changed_files()?;
         let (valid, found) = Rebased::new(Arc::clone(&self.running), tree, &*self.sealer, true).take_as_stored();
         warnings.extend(found.into_iter().map(|diagnostic| Diagnostic { gravity: Gravity::Warning, ..diagnostic }));
         let (ready, refusals) = valid.prepare_what_can(&self.participants);
@@ -197,9 +195,9 @@ impl Starting {
         Ok((warnings, refusals))
     }
 
-    fn keep_stored(self, unreadable: &BTreeMap<String, Diagnostic>) -> Result<(Diagnostics, Vec<Refusal>), BootError> {
+    fn keep_stored(self) -> Result<(Diagnostics, Vec<Refusal>), BootError> {
         let tree = self.running.tree.clone();
-        let mut warnings = self.changed_files(unreadable)?;
+        let mut warnings = self.changed_files()?;
         let (stored, found) = Rebased::new(Arc::clone(&self.running), tree, &*self.sealer, true).take_as_stored();
         warnings.extend(found.into_iter().map(|diagnostic| Diagnostic { gravity: Gravity::Warning, ..diagnostic }));
         let (ready, refusals) = stored.prepare_what_can(&self.participants);
@@ -208,9 +206,9 @@ impl Starting {
     }
 
     /// Tells which files are not as they were when they were loaded: what is stored counts, not they.
-    fn changed_files(&self, unreadable: &BTreeMap<String, Diagnostic>) -> Result<Diagnostics, StoreError> {
+    fn changed_files(&self) -> Result<Diagnostics, StoreError> {
         let mut found = Diagnostics::new();
-        found.extend(unreadable.values().map(|fault| Diagnostic {
+        found.extend(self.unreadable.values().map(|fault| Diagnostic {
             gravity: Gravity::Warning,
             hint: Some("the stored configuration is used".to_owned()),
             ..fault.clone()
@@ -240,7 +238,7 @@ impl Starting {
             }
         }
         // A file, or its folder, that cannot be read is told already.
-        let is_told = |name: &String| unreadable.keys().any(|told| Path::new(name).starts_with(told));
+        let is_told = |name: &String| self.unreadable.keys().any(|told| Path::new(name).starts_with(told));
         for name in loaded.keys().filter(|name| !self.digests.contains_key(*name) && !is_told(name)) {
             tell(name, "was removed");
         }

@@ -135,10 +135,7 @@ impl Filter {
     }
 
     fn explain_severity(&self, transition: &Transition) -> String {
-        let state = |standing: &Standing| match standing.is_cleared {
-            true => "cleared",
-            false => standing.severity.as_str(),
-        };
+        let state = |standing: &Standing| if standing.is_cleared { "cleared" } else { standing.severity.as_str() };
         let before = transition.before.as_ref().map_or("nothing", state);
         let after = state(&transition.after.standing);
         let wanted: Vec<&str> = self.severities.iter().map(|severity| severity.as_str()).collect();

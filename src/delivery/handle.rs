@@ -249,7 +249,9 @@ impl LaneChange {
             // There is no new one, and so nothing to write.
             match self.deliveries.0.store.revision_heads(1) {
                 Ok(heads) => drop(revision.set(heads.first().map_or(0, |head| head.number))),
-                Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "the newest revision is unknown"),
+                Err(error) => {
+                    tracing::warn!(error = &error as &dyn std::error::Error, "the newest revision is unknown");
+                }
             }
             self.steps.insert(0, Step::Revision(revision));
             return;

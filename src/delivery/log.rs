@@ -27,7 +27,7 @@ pub(super) struct Ended {
     pub(super) number: u64,
     pub(super) lane: u32,
     pub(super) attempt: u32,
-    pub(super) ended: Timestamp,
+    pub(super) at: Timestamp,
     pub(super) handler: Arc<Handler>,
     pub(super) message: OutgoingMessage,
     pub(super) made: Attempt,
@@ -163,7 +163,7 @@ impl Ended {
             number: self.number,
             lane: self.lane,
             attempt: self.attempt,
-            time: self.ended.checked_sub(self.made.duration).unwrap_or(self.ended),
+            time: self.at.checked_sub(self.made.duration).unwrap_or(self.at),
             duration: self.made.duration,
             reason: self.reason.map(|reason| reason.as_str().to_owned()),
             detail,
@@ -179,5 +179,5 @@ impl Ended {
 }
 
 fn lines(headers: &[(String, String)]) -> String {
-    headers.iter().map(|(name, value)| format!("{name}: {value}\n")).collect()
+    headers.iter().flat_map(|(name, value)| [name.as_str(), ": ", value.as_str(), "\n"]).collect()
 }

@@ -72,7 +72,7 @@ mod tests {
             let (mut now, mut sent): (Duration, Vec<Duration>) = (Duration::ZERO, Vec::new());
             for gap in gaps {
                 now += Duration::from_secs(gap);
-                let recent = sent.iter().filter(|at| now - **at < per).count();
+                let recent = sent.iter().filter(|at| now.saturating_sub(**at) < per).count();
                 prop_assert_eq!(pace.held_until(now).is_some(), recent >= messages as usize);
                 if let Some(until) = pace.held_until(now) {
                     now = until;

@@ -86,7 +86,7 @@ impl Running {
                         number: finished.number,
                         lane: self.lane.number(),
                         attempt: finished.attempt,
-                        ended: now.wall,
+                        at: now.wall,
                         handler: Arc::clone(&self.handler),
                         message: attempted.message,
                         made: attempted.made,

@@ -150,10 +150,14 @@ impl Listener {
         let is_the_port = matches!(error.kind(), io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied);
         let leaf = if is_the_port { self.places.http_server_port } else { self.places.http_server_address };
         let path = DataPath::new(leaf, Vec::new()).display(tree.schema()).to_string();
+        let is_start = self.in_use().is_none();
         let is_own = self.in_use().as_ref().is_some_and(|in_use| in_use.bound.port() == spec.port);
         let hint = match error.kind() {
             io::ErrorKind::AddrInUse if is_own => {
                 "this element itself listens on that port at another address: change the port as well"
+            }
+            io::ErrorKind::AddrInUse if is_start => {
+                "choose another port, or another address for this start with `--http-listen`, or stop what listens there"
             }
             io::ErrorKind::AddrInUse => "choose another port, or stop what listens there",
             io::ErrorKind::PermissionDenied => "ports below 1024 need a privilege",

@@ -107,7 +107,7 @@ fn delivery(reader: &mut Reader<'_, '_>) -> Option<DeliverySpec> {
     let retries = Schedule::new(reader.seconds_list("delivery/retry-intervals"));
     let retry_for = reader.seconds("delivery/retry-for");
     let max_in_flight = reader.number("delivery/max-in-flight");
-    let rate_limit = rate_limit(reader)?;
+    let rate_limit = reader.has("delivery/rate-limit").then(|| rate_limit(reader));
     let failures = reader.number("delivery/suspend-after/failures");
     let period = reader.seconds("delivery/suspend-after/period");
     let fallback = reader.text("delivery/fallback-handler");
@@ -118,19 +118,18 @@ fn delivery(reader: &mut Reader<'_, '_>) -> Option<DeliverySpec> {
         retries,
         retry_for: retry_for?,
         max_in_flight: max_in_flight?,
-        rate_limit,
+        rate_limit: match rate_limit {
+            None => None,
+            Some(read) => Some(read?),
+        },
         suspend_after: SuspendAfter { failures: failures?, period: period? },
         fallback,
         sends_standing: sends_standing?,
     })
 }
 
-/// Reads the limit; the outer `None` is a fault.
-fn rate_limit(reader: &mut Reader<'_, '_>) -> Option<Option<RateLimit>> {
-    if !reader.has("delivery/rate-limit") {
-        return Some(None);
-    }
+fn rate_limit(reader: &mut Reader<'_, '_>) -> Option<RateLimit> {
     let messages = reader.number("delivery/rate-limit/messages");
     let per = reader.seconds("delivery/rate-limit/per");
-    Some(Some(RateLimit { messages: messages?, per: per? }))
+    Some(RateLimit { messages: messages?, per: per? })
 }

@@ -175,7 +175,7 @@ impl Untimed {
     fn at(self, time: &str) -> Result<AttemptRow, StoreError> {
         let time = time.parse().map_err(|e| StoreError::corrupt("attempt", self.1, e))?;
         let number = from_sql("attempt", self.1)?;
-        Ok(AttemptRow { time, number, ..self.0 })
+        Ok(AttemptRow { number, time, ..self.0 })
     }
 }
 

@@ -150,6 +150,20 @@ impl StoreError {
         }
     }
 
+    /// Takes what SQLite said when a database was opened, telling a full disk apart.
+    pub(super) fn open(path: &std::path::Path) -> impl Fn(rusqlite::Error) -> Self + use<'_> {
+        move |source| {
+            let is_full = match source.sqlite_error() {
+                Some(error) => {
+                    error.code == rusqlite::ErrorCode::DiskFull
+                        || error.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE
+                }
+                None => false,
+            };
+            if is_full { Self::Full } else { Self::Open { path: path.to_owned(), source: Arc::new(source) } }
+        }
+    }
+
     pub(super) fn io(doing: &'static str, path: &std::path::Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::Io { doing, path, source: Arc::new(source) }
@@ -180,4 +194,19 @@ pub(super) fn to_sql(what: &'static str, number: u64) -> Result<i64, StoreError>
 pub(super) fn from_sql(table: &'static str, number: i64) -> Result<u64, StoreError> {
     u64::try_from(number)
         .map_err(|_| StoreError::corrupt(table, number, "a negative number where a counter was expected"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_told_as_such_when_a_database_is_opened_too() {
+        let path = std::path::Path::new("journal.db");
+        let said = |code| StoreError::open(path)(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None));
+        for code in [rusqlite::ffi::SQLITE_FULL, rusqlite::ffi::SQLITE_IOERR_SHMSIZE] {
+            assert!(matches!(said(code), StoreError::Full), "{code}");
+        }
+        assert!(matches!(said(rusqlite::ffi::SQLITE_CORRUPT), StoreError::Open { .. }));
+    }
 }

@@ -3,7 +3,6 @@
 use super::StoreError;
 use rusqlite::{Connection, OpenFlags};
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// What tells one of the store's files from any other SQLite file.
@@ -46,7 +45,7 @@ impl Identity {
             Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::NotADatabase) => {
                 return Err(foreign("it is no SQLite database".to_owned()));
             }
-            Err(source) => return Err(StoreError::Open { path: path.to_owned(), source: Arc::new(source) }),
+            Err(error) => return Err(StoreError::open(path)(error)),
         };
         let is_ours = application_id == self.application_id
             || (application_id == 0

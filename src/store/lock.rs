@@ -46,7 +46,10 @@ impl FolderLock {
             }
             Err(TryLockError::Error(source)) => return Err(StoreError::io("lock", &path)(source)),
         }
-        note_holder(&mut file).map_err(StoreError::io("write the lock", &path))?;
+        if let Err(error) = note_holder(&mut file) {
+            // The lock holds all the same: only whom a second process names is not known.
+            tracing::warn!(%error, "the number of this process could not be written into `{}`", path.display());
+        }
         Ok(Self { data_dir: data_dir.to_owned(), _held: file, is_new })
     }
 

@@ -314,16 +314,16 @@ fn open_file(path: &Path, synchronous: &str, steps: &[&str], identity: Identity)
         .map_err(StoreError::io(doing, path))?;
     file.set_permissions(Permissions::from_mode(0o600)).map_err(StoreError::io(doing, path))?;
     drop(file);
-    let failed = |source| StoreError::Open { path: path.to_owned(), source: Arc::new(source) };
-    let mut connection = Connection::open(path).map_err(failed)?;
-    connection.busy_timeout(BUSY_WAIT).map_err(failed)?;
+    let failed = StoreError::open(path);
+    let mut connection = Connection::open(path).map_err(&failed)?;
+    connection.busy_timeout(BUSY_WAIT).map_err(&failed)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
     let pragmas = format!(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = {synchronous}; PRAGMA wal_autocheckpoint = {WAL_PAGES};
          PRAGMA trusted_schema = OFF;"
     );
-    connection.execute_batch(&pragmas).map_err(failed)?;
+    connection.execute_batch(&pragmas).map_err(&failed)?;
     migration::migrate(&mut connection, path, steps)?;
-    identity.note(&connection).map_err(failed)?;
+    identity.note(&connection).map_err(&failed)?;
     Ok(connection)
 }

@@ -148,7 +148,9 @@ impl WriteTransaction<'_> {
     pub fn append_settled(&mut self, settled: &[Settlement]) -> Result<(), StoreError> {
         let Some(last) = settled.iter().map(|one| one.number).max() else { return Ok(()) };
         let mut data = Vec::with_capacity(settled.len().saturating_mul(RECORD_BYTES));
-        settled.iter().for_each(|one| one.encode(&mut data));
+        for one in settled {
+            one.encode(&mut data);
+        }
         self.bytes = self.bytes.saturating_add(data.len());
         let count = i64::try_from(settled.len()).unwrap_or(i64::MAX);
         self.execute(

@@ -17,6 +17,7 @@ mod crashes;
 mod data_folder;
 mod deliveries;
 mod fault_matrix;
+mod fuzz_smoke;
 mod harness;
 mod intake;
 mod listener;

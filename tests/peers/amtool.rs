@@ -27,7 +27,8 @@ fn what_amtool_adds_stands_and_is_delivered_and_what_it_resolves_is_cleared() {
     let shown = home.told(&["show alarms"]);
     assert!(shown.contains("DiskFull") && shown.contains("db1:9100"), "{shown}");
     let queried: serde_json::Value =
-        serde_json::from_str(amtool(&["alert", "query", "severity=critical", "-o", "json"]).lines().next().unwrap()).unwrap();
+        serde_json::from_str(amtool(&["alert", "query", "severity=critical", "-o", "json"]).lines().next().unwrap())
+            .unwrap();
     assert_eq!(queried[0]["labels"]["instance"], "db1:9100");
     assert_eq!(queried[0]["annotations"]["summary"], "Disk full");
     assert_eq!(queried[0]["receivers"][0]["name"], "wh1");

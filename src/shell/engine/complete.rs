@@ -13,6 +13,9 @@ use crate::yang::SchemaId;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+/// Commits offered at most: half a screen; `show system commit` lists them all.
+const COMMITS_OFFERED: usize = 12;
+
 /// The line up to the place, as tokens and the word being typed.
 struct Typed {
     source: Arc<Source>,
@@ -180,6 +183,9 @@ impl Engine {
                 Argument::Choice { words } => words.iter().for_each(|(word, help)| found.word(&typed.word, word, help)),
                 Argument::Number { name, help, .. } | Argument::Text { name, help } => {
                     found.remark(&format!("<{name}>"), help);
+                    if line.command().is_some_and(|command| command.words == ["rollback"]) {
+                        self.commits_back(&typed.word, found);
+                    }
                 }
                 Argument::AlarmId { help } => {
                     found.remark("<ALARM_ID>", help);
@@ -231,6 +237,20 @@ impl Engine {
         };
         for word in words {
             found.word(prefix, word, help);
+        }
+    }
+
+    /// Offers the commits that can be gone back to, as `show system commit` numbers them.
+    fn commits_back(&self, prefix: &str, found: &mut Collected) {
+        // A store that cannot be read is told when the command runs.
+        for (back, commit) in self.management.commits(COMMITS_OFFERED).unwrap_or_default().iter().enumerate() {
+            let comment = commit.comment.as_deref().map(|comment| format!(": {comment}")).unwrap_or_default();
+            let when = self.local_time(commit.time);
+            found.word(
+                prefix,
+                &back.to_string(),
+                &printable(&format!("{when} by {} via {}{comment}", commit.user, commit.via)),
+            );
         }
     }
 

@@ -317,7 +317,7 @@ fn test(engine: &Engine, name: &str, call: &mut Call<'_>) -> Result<Status, Faul
         }
     });
     if let Some(failed) = failed {
-        return Err(failed.into());
+        return Err(failed);
     }
     verdict.map_err(|error| told(&error))?;
     Ok(Status::Done)

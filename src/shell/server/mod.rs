@@ -127,7 +127,9 @@ impl Sessions {
         }
         let connection = self.0.last_connection.fetch_add(1, Ordering::Relaxed) + 1;
         let name = format!("shell connection {connection}");
-        self.0.scope.spawn(name, session::serve(self.clone(), stream));
+        // Here and not in the task: tasks do not begin in the order in which their connections came.
+        let greeting = self.0.greetings.begin();
+        self.0.scope.spawn(name, session::serve(self.clone(), stream, greeting));
     }
 
     /// Takes a session's place; `Err` holds how many there are when none is free.
@@ -152,10 +154,6 @@ impl Sessions {
 
     fn notices(&self) -> &Notices {
         &self.0.notices
-    }
-
-    fn greetings(&self) -> &Greetings {
-        &self.0.greetings
     }
 
     fn open(&self, start: SessionStart) -> Box<dyn Interpreter> {

@@ -1,6 +1,6 @@
 //! One session: a task that reads and writes its socket, and a thread on which its interpreter runs.
 
-use super::greeting::GREETINGS_MAX;
+use super::greeting::{GREETINGS_MAX, Greeting};
 use super::notices::{Listener, NoticeSwitch};
 use super::terminal::RemoteTerminal;
 use super::wire::{Fault, Reply, Wire};
@@ -86,7 +86,7 @@ fn encode(message: FromDaemon) -> Vec<u8> {
 }
 
 /// Serves one connection to its end.
-pub(super) async fn serve(sessions: Sessions, stream: UnixStream) {
+pub(super) async fn serve(sessions: Sessions, stream: UnixStream, greeting: Greeting) {
     let uid = match stream.peer_cred() {
         Ok(credentials) => credentials.uid(),
         Err(error) => {
@@ -97,7 +97,7 @@ pub(super) async fn serve(sessions: Sessions, stream: UnixStream) {
     let (read, write) = stream.into_split();
     let mut frames = FrameReader::new(read);
     let mut writer = Writer { stream: write, frame: Vec::new(), written: 0 };
-    let (wire, ending) = match identify(&sessions, &mut frames).await {
+    let (wire, ending) = match identify(&sessions, &mut frames, greeting).await {
         Ok((hello, slot)) => {
             let wire = Arc::new(Wire::new(hello.clone()));
             let ending = converse(&sessions, &wire, uid, hello, &mut frames, &mut writer, slot).await;
@@ -119,8 +119,11 @@ pub(super) async fn serve(sessions: Sessions, stream: UnixStream) {
 }
 
 /// Waits for the hello, and only then takes a session's place.
-async fn identify(sessions: &Sessions, frames: &mut FrameReader<OwnedReadHalf>) -> Result<(Hello, Slot), Ending> {
-    let mut greeting = sessions.greetings().begin();
+async fn identify(
+    sessions: &Sessions,
+    frames: &mut FrameReader<OwnedReadHalf>,
+    mut greeting: Greeting,
+) -> Result<(Hello, Slot), Ending> {
     let hello = tokio::select! {
         hello = greet(frames) => hello?,
         () = greeting.displaced() => {
