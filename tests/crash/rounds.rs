@@ -9,6 +9,7 @@ use std::io::Write;
 /// Kills unless told otherwise: enough for each phase of a delivery to be hit in most runs.
 const CRASHES: usize = 20;
 
+#[allow(clippy::disallowed_methods, reason = "how often it is killed is said from outside")]
 fn crashes() -> usize {
     std::env::var("ANNUNCIATOR_CRASHES").ok().and_then(|number| number.parse().ok()).unwrap_or(CRASHES)
 }

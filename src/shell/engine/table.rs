@@ -223,15 +223,15 @@ pub(super) static COMMANDS: &[Command] = &[
         arguments: &[
             Keyword { word: "all", help: "Shows those that are cleared, too" },
             Keyword { word: "detail", help: "Shows all that is known of each" },
-            Keyword {
-                word: "explain",
-                help: "Shows which handlers were told of one alarm, and why the others were not",
-            },
             only("severity", "SEVERITY", Values::Severities, "Shows those of one severity"),
             only("resource-type", "TYPE", Values::ResourceTypes, "Shows those of one kind of resource"),
             only("resource", "RESOURCE", Values::Resources, "Shows those of one resource"),
             only("alarm-type", "TYPE", Values::AlarmTypes, "Shows those of one type"),
             AlarmId { help: "Identifier of an alarm, or at least four digits that it begins with" },
+            Keyword {
+                word: "explain",
+                help: "Shows which handlers were told of one alarm, and why the others were not",
+            },
         ],
         piped: Piped::Entries,
         run: alarms::show,
@@ -262,12 +262,12 @@ pub(super) static COMMANDS: &[Command] = &[
                 answers.",
         arguments: &[
             Keyword { word: "failed", help: "Shows those that failed, at last or so far" },
-            Keyword { word: "detail", help: "Shows all that is kept of one delivery" },
             only("handler", "HANDLER", Values::Handlers, "Shows those of one handler"),
             only("alarm", "ALARM_ID", Values::Any, "Shows those of one alarm: its identifier, or how it begins"),
             only("since", "TIME", Values::Any, "Shows those settled since: a time, or `2h` for so long ago"),
             only("last", "N", Values::Any, "Shows so many at most"),
             Number { name: "DELIVERY", required: false, help: "Number of a delivery" },
+            Keyword { word: "detail", help: "Shows all that is kept of one delivery" },
         ],
         piped: Piped::Entries,
         run: deliveries::show,
