@@ -10,6 +10,8 @@ mod alertmanager_clients;
 mod boot;
 mod check;
 mod commit;
+#[path = "../conformance/mod.rs"]
+mod conformance;
 mod crash;
 mod crash_delivery;
 #[path = "../crash/mod.rs"]
@@ -25,11 +27,13 @@ mod listener;
 mod peers;
 mod receive;
 mod restart;
+mod schema;
 mod script;
 mod script_manners;
 mod session;
 mod session_manners;
 mod shell_client;
+mod site_modules;
 mod transcripts;
 mod transport;
 mod webhook;
