@@ -187,9 +187,9 @@ fn handler(id: &str, receiver: SocketAddr, client: &Arc<HttpClient>) -> Handler 
     });
     let delivery = DeliverySpec { max_in_flight: IN_FLIGHT, ..DeliverySpec::default() };
     Handler {
-        notifier: notifier.build(&One(client)).unwrap(),
+        notifier: notifier.build(&One(Arc::clone(client))).unwrap(),
         spec: HandlerSpec {
-            id: "h1".to_owned(),
+            id: id.to_owned(),
             description: None,
             is_enabled: true,
             notify: Notify::default(),
