@@ -13,7 +13,7 @@
     reason = "a benchmark ends at the first surprise, prints its figures, and is no part of the element"
 )]
 
-use annunciator::alarm::{AlarmKey, AlarmText, ContributionKey, Notify, Severity};
+use annunciator::alarm::{AlarmKey, AlarmText, ContributionKey, Control, Notify, Severity};
 use annunciator::clock::Clock;
 use annunciator::delivery::{Deliveries, DeliverySpec, Filter, Handler, HandlerSpec, HandlerState};
 use annunciator::handler::webhook::{MessageFormat, WebhookSpec};
@@ -145,7 +145,8 @@ impl Element {
     fn open(folder: &Path) -> Self {
         let (clock, scope) = (Clock::system(), Scope::new());
         let store = Store::open(folder, clock.clone()).unwrap();
-        let options = LedgerOptions { alarms_max: 1_000_000, ..LedgerOptions::default() };
+        let control = Control { alarms_max: 1_000_000, ..Control::default() };
+        let options = LedgerOptions { control, ..LedgerOptions::default() };
         let ledger = Ledger::open(store.clone(), clock.clone(), options).unwrap();
         let deliveries = Deliveries::start(&scope, ledger.clone(), store.clone(), clock.clone()).unwrap();
         Self { clock, scope, store, ledger, deliveries }
@@ -153,7 +154,9 @@ impl Element {
 
     fn put(&self, handlers: Vec<Handler>) {
         let mut lanes = self.deliveries.change();
-        handlers.into_iter().for_each(|handler| lanes.put(handler));
+        for handler in handlers {
+            lanes.put(handler);
+        }
         let (rows, apply) = lanes.into_parts();
         self.store.write(move |tx| rows.into_iter().try_for_each(|row| row(tx))).unwrap();
         apply();
@@ -195,8 +198,6 @@ fn handler(id: &str, receiver: SocketAddr, client: &Arc<HttpClient>) -> Handler 
             notify: Notify::default(),
             reminder_interval: None,
             notifier,
-            notifier: notifier.build(&One(Arc::clone(client))).unwrap(),
-            id: id.to_owned(),
             filter: Filter::default(),
             delivery,
         },

@@ -8,7 +8,7 @@ use super::parcel::Now;
 use super::reading::Restored;
 use super::spec::Terms;
 use super::{DeliverySpec, FilteredBy, Order, RateLimit, SuspendAfter};
-use crate::alarm::{AlarmKey, AlarmState, AlarmText, JournalPosition, Severity, Standing, Transition};
+use crate::alarm::{AlarmKey, AlarmState, AlarmText, JournalPosition, Notify, Severity, Standing, Transition};
 use crate::handler::Outcome;
 use crate::store::{LaneException, LaneExceptionState, LaneFilter};
 use crate::transport::FailureReason;

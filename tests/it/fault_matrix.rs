@@ -2,7 +2,7 @@
 //! about the handler.
 
 use crate::harness::http::{Answer, HttpReceiver};
-use annunciator::alarm::{AlarmKey, AlarmText, ContributionKey, OwnType, Severity};
+use annunciator::alarm::{AlarmKey, AlarmText, ContributionKey, Notify, OwnType, Severity};
 use annunciator::clock::Clock;
 use annunciator::delivery::{
     Deliveries, DeliveryEntry, DeliveryQuery, DeliverySpec, DeliveryState, Fate, Filter, Handler, HandlerSpec,
@@ -145,6 +145,8 @@ fn handler(id: &str, hostname: &str, port: u16, clock: &Clock) -> Handler {
     Handler {
         notifier: notifier.build(&One(Arc::new(client))).unwrap(),
         spec: HandlerSpec {
+            notify: Notify::default(),
+            reminder_interval: None,
             id: id.to_owned(),
             description: None,
             is_enabled: true,

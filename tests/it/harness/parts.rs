@@ -85,7 +85,7 @@ impl Element {
             is_override: false,
         };
         let datastore: Datastore = boot(options, input).unwrap().datastore;
-        impact.bind(datastore.clone());
+        impact.bind(datastore.clone(), Arc::new(|| None));
         let management =
             Management::new(datastore, clock.clone()).with_alarms(ledger.clone(), "lab", Arc::new(Handlers));
         Self { management, ledger, scope, sealer, store }
