@@ -8,6 +8,7 @@ use super::schema::{
     SchemaId, SchemaNode, SchemaTree, Status, Submodule, Type, Written,
 };
 use super::statement::StatementId;
+use super::xpath;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -75,7 +76,9 @@ pub(super) fn finish(mut compiler: Compiler<'_>) -> (SchemaTree, Diagnostics) {
     by_name.retain(|id, _| id.index() < finish.real);
     let modules = compiler.set.module_ids().map(|id| module(&compiler, id)).collect();
     let augments = augments(&compiler);
-    (SchemaTree { nodes, modules, identities: compiler.identities.list, by_name, augments }, compiler.faults)
+    let mut tree = SchemaTree { nodes, modules, identities: compiler.identities.list, by_name, augments };
+    xpath::compile_conditions(&mut tree, &mut compiler.faults);
+    (tree, compiler.faults)
 }
 
 fn root() -> SchemaNode {
@@ -375,6 +378,7 @@ impl Finish<'_, '_> {
             error_message,
             error_app_tag,
             span: self.compiler.set.statements.argument_span(statement),
+            expression: None,
         }
     }
 

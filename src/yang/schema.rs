@@ -154,6 +154,8 @@ pub struct Condition {
     pub error_app_tag: Option<Arc<str>>,
     /// Where it is written.
     pub span: Span,
+    /// The expression compiled; nothing only while the schema is not whole.
+    pub expression: Option<Arc<super::xpath::Expression>>,
 }
 
 /// `status` (RFC 7950 §7.21.2).
