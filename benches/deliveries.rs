@@ -17,7 +17,7 @@ use annunciator::handler::{Clients, NotifierSpec, WebService};
 use annunciator::ledger::{Ledger, LedgerOptions, Report};
 use annunciator::store::Store;
 use annunciator::task::Scope;
-use annunciator::transport::{HttpClient, HttpClientSpec, HttpServer, Scheme, ServerLimits, Transport};
+use annunciator::transport::{HttpClient, HttpClientSpec, HttpServer, NoSupplies, Scheme, ServerLimits, Transport};
 use axum::Router;
 use axum::body::Bytes;
 use axum::http::StatusCode;
@@ -128,7 +128,7 @@ fn durable(receiver: &Receiver) -> f64 {
 
 fn handler(receiver: SocketAddr, clock: &Clock) -> Handler {
     let spec = HttpClientSpec { scheme: Scheme::Http, ..HttpClientSpec::new("c1") };
-    let client = Arc::new(Transport::new(clock).client(&spec).unwrap());
+    let client = Arc::new(Transport::new(clock).client(&spec, &NoSupplies).unwrap());
     let web_service = WebService {
         hostname: "127.0.0.1".to_owned(),
         port: receiver.port(),

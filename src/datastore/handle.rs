@@ -5,11 +5,13 @@ use super::conflict::attribute;
 use super::rebase::rebase;
 use super::revision::{self, RevisionRecord};
 use super::transaction::{Ready, Rebased, Written};
-use super::{Candidate, CommitError, CommitRequest, Committed, Participant, RollbackError, Snapshot};
+use super::{
+    Candidate, CommitContext, CommitError, CommitRequest, Committed, Participant, Prepared, RollbackError, Snapshot,
+};
 use crate::diagnostic::Diagnostics;
 use crate::secret::Sealer;
 use crate::store::{FaultPoint, RowWrite, Store, StoreError};
-use crate::tree::{DataTree, Plan};
+use crate::tree::{DataTree, Delta, Plan};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use tokio::sync::broadcast;
@@ -117,6 +119,25 @@ impl Datastore {
         let committed = self.finish(self.ready(change)?, request, Vec::new())?;
         candidate.stand_on(self.running());
         Ok(Some((*committed).clone()))
+    }
+
+    /// Lets every participant look again at what is running. Blocks; no commit is under way meanwhile.
+    ///
+    /// # Errors
+    /// Those of the store: what was built is then not in use.
+    pub fn refresh(&self) -> Result<(), StoreError> {
+        let _one_at_a_time = self.0.commit.lock().unwrap_or_else(PoisonError::into_inner);
+        let running = self.running();
+        let delta = Delta::default();
+        let context = CommitContext { before: &running.tree, after: &running.tree, delta: &delta, boot: false };
+        for participant in &self.0.participants {
+            let Some(Prepared { rows, apply, .. }) = participant.refresh(&context) else { continue };
+            if !rows.is_empty() {
+                self.0.store.write(move |tx| rows.into_iter().try_for_each(|row| row(tx)))?;
+            }
+            apply();
+        }
+        Ok(())
     }
 
     fn rebased(&self, candidate: &Candidate) -> Result<Rebased, CommitError> {

@@ -8,19 +8,23 @@
 //! not concern keeps its connections. At a restart a part builds what it can and tells the rest.
 
 mod clients;
+mod crypto;
 mod handlers;
 mod impact;
 mod listener;
 mod outbound;
+mod registry;
 
 #[cfg(test)]
 mod tests;
 
 pub use clients::HttpClients;
+pub use crypto::{Crypto, LoadedKeyStore, Trusted};
 pub use handlers::Handlers;
 pub use impact::RunningImpact;
 pub use listener::{Listener, ListenerOptions};
 pub use outbound::{Outbound, OwnUrl};
+pub use registry::Registry;
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::tree::{DataPath, DataTree};

@@ -1,7 +1,10 @@
-//! The participant for what goes out: HTTP clients, and the alarm handlers that deliver through them.
+//! The participant for what goes out: certificates and keys, HTTP clients that use them, and the alarm handlers that
+//! deliver through those.
 
 use super::clients::{ChangedClients, HttpClients};
+use super::crypto::{Building, Crypto, CryptoChange};
 use super::handlers::{ChangedHandlers, Handlers, keeping_lanes};
+use super::registry::Occasion;
 use crate::datastore::{CommitContext, Participant, Prepared};
 use crate::delivery::{Deliveries, LaneChange};
 use crate::diagnostic::Diagnostics;
@@ -11,12 +14,13 @@ use crate::transport::Transport;
 use std::fmt;
 use std::sync::Arc;
 
-/// Keeps clients and handlers as configured. One participant, because a handler is built with the clients of the same
+/// Keeps certificates, clients and handlers as configured. One participant, because each is built with those of the same
 /// commit.
 pub struct Outbound {
     places: Places,
     transport: Arc<Transport>,
     sealer: Arc<dyn Sealer>,
+    crypto: Crypto,
     clients: HttpClients,
     handlers: Handlers,
     delivery: Option<Delivery>,
@@ -45,7 +49,7 @@ impl Outbound {
     #[must_use]
     pub fn new(places: Places, transport: Arc<Transport>, sealer: Arc<dyn Sealer>) -> Self {
         let (clients, handlers) = (HttpClients::default(), Handlers::default());
-        Self { places, transport, sealer, clients, handlers, delivery: None }
+        Self { places, transport, sealer, crypto: Crypto::default(), clients, handlers, delivery: None }
     }
 
     /// Gives handlers their lanes. `own_url` is asked when a commit that concerns it is taken into use, so the participant
@@ -53,6 +57,12 @@ impl Outbound {
     #[must_use]
     pub fn delivering(self, deliveries: Deliveries, own_url: OwnUrl) -> Self {
         Self { delivery: Some(Delivery { deliveries, own_url }), ..self }
+    }
+
+    /// Returns the certificates and keys in use.
+    #[must_use]
+    pub fn crypto(&self) -> &Crypto {
+        &self.crypto
     }
 
     /// Returns the clients in use.
@@ -88,28 +98,64 @@ impl Participant for Outbound {
     }
 
     fn prepare(&self, change: &CommitContext<'_>) -> Result<Prepared, Diagnostics> {
-        let mut faults = Diagnostics::new();
-        let building = (&*self.transport, &*self.sealer);
-        let clients = ChangedClients::prepare(change, self.places.http_client, building, &self.clients, &mut faults);
-        let handlers = ChangedHandlers::prepare(change, &self.places, &clients, &self.clients, &mut faults);
-        if faults.has_errors() && !change.is_restart() {
-            return Err(faults);
+        let occasion = Occasion::of(change);
+        let (built, told) = self.build(change, occasion);
+        if told.has_errors() && occasion == Occasion::Commit {
+            return Err(told);
         }
-        let (rows, change_lanes) = self.change_lanes(change, &handlers).map_or_else(
+        Ok(Prepared { warnings: told, ..self.taking(change, built) })
+    }
+
+    fn refresh(&self, running: &CommitContext<'_>) -> Option<Prepared> {
+        let (built, told) = self.build(running, Occasion::Refresh);
+        for diagnostic in &told {
+            tracing::debug!(%diagnostic, "what could not be built before still cannot, or cannot be read again");
+        }
+        (!built.is_empty()).then(|| self.taking(running, built))
+    }
+}
+
+/// What is built and not yet in use.
+struct Built {
+    crypto: CryptoChange,
+    clients: ChangedClients,
+    handlers: ChangedHandlers,
+}
+
+impl Built {
+    fn is_empty(&self) -> bool {
+        self.crypto.is_empty() && self.clients.is_empty() && self.handlers.is_empty()
+    }
+}
+
+impl Outbound {
+    fn build(&self, change: &CommitContext<'_>, occasion: Occasion) -> (Built, Diagnostics) {
+        let mut told = Diagnostics::new();
+        let building =
+            Building { change, occasion, places: &self.places, transport: &self.transport, sealer: &*self.sealer };
+        let crypto = CryptoChange::prepare(&building, &self.crypto, &mut told);
+        let clients = ChangedClients::prepare(&building, (&self.crypto, &crypto), &self.clients, &mut told);
+        let handlers = ChangedHandlers::prepare(&building, &clients, &self.clients, &self.handlers, &mut told);
+        (Built { crypto, clients, handlers }, told)
+    }
+
+    fn taking(&self, change: &CommitContext<'_>, built: Built) -> Prepared {
+        let (rows, change_lanes) = self.change_lanes(change, &built.handlers).map_or_else(
             || (Vec::new(), None),
             |lanes| {
                 let (rows, apply) = lanes.into_parts();
                 (rows, Some(apply))
             },
         );
-        let (clients_in_use, handlers_in_use) = (self.clients.clone(), self.handlers.clone());
+        let (crypto, clients, handlers) = (self.crypto.clone(), self.clients.clone(), self.handlers.clone());
         let prepared = Prepared::applying(move || {
-            clients.apply(&clients_in_use);
-            handlers.apply(&handlers_in_use);
+            built.crypto.apply(&crypto);
+            built.clients.apply(&clients);
+            built.handlers.apply(&handlers);
             if let Some(change_lanes) = change_lanes {
                 change_lanes();
             }
         });
-        Ok(Prepared { rows, warnings: faults, ..prepared })
+        Prepared { rows, ..prepared }
     }
 }

@@ -128,7 +128,7 @@ fn what_a_commit_does_not_concern_stays_as_it_is() {
     let gone = [(&*format!("{HANDLERS}[id='h2']"), None), (&*format!("{CLIENTS}[id='c2']"), None)];
     running.commit(&gone).unwrap();
     assert!(handlers.get("h2").is_none() && clients.http_client("c2").is_none());
-    let names: Vec<_> = handlers.all().iter().map(|h| h.spec.id.clone()).collect();
+    let names: Vec<_> = handlers.all().into_iter().map(|(id, _)| id).collect();
     assert_eq!(names, ["h1"]);
 }
 

@@ -3,6 +3,7 @@
 //! **Invariants**: the only place that knows leaves by name. No I/O. Secrets are opened here and nowhere else, and are
 //! in no diagnostic. Reads single entries, so that the cost of a commit follows the change and not the tree.
 
+mod crypto;
 mod environment;
 mod handler;
 mod http_client;
@@ -13,6 +14,7 @@ mod system;
 #[cfg(test)]
 mod tests;
 
+pub use crypto::{CertificateAlarms, certificate_alarms, client_keystore, server_certificate};
 pub use environment::{Environment, default_severity, environment};
 pub use handler::handler;
 pub use http_client::http_client;

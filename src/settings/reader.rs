@@ -50,6 +50,11 @@ impl<'t, 's> Reader<'t, 's> {
         self.value(leaf).map(ToString::to_string)
     }
 
+    /// Returns the texts of a leaf-list.
+    pub(super) fn texts(&self, leaf_list: &str) -> Vec<String> {
+        self.node.leaf_list(leaf_list).iter().map(ToString::to_string).collect()
+    }
+
     /// Returns the text of a leaf that must be there. A validated tree has it.
     pub(super) fn mandatory_text(&mut self, leaf: &str) -> Option<String> {
         let text = self.text(leaf);
