@@ -5,6 +5,7 @@
 
 mod contribution;
 mod key;
+mod own;
 pub mod qualifier;
 mod record;
 mod severity;
@@ -13,6 +14,7 @@ mod transition;
 
 pub use contribution::{CONTRIBUTIONS_MAX, Contribution, ContributionKey, Contributions, TooManyContributions};
 pub use key::{ALARM_NAMESPACE, AlarmId, AlarmKey};
+pub use own::{OwnType, OwnTypeTexts, TypeClass, UnknownOwnType};
 pub use record::{AlarmRecord, Change, Circumstances, Reading, STATUS_CHANGES_MAX, StatusChange, decide};
 pub use severity::{Severity, UnknownSeverity};
 pub use state::{AlarmState, AlarmText, ImpactGroup, Standing};

@@ -1,8 +1,9 @@
 //! What all readers feed: a tree under construction that remembers where in the input each node came from.
 
 use super::load::compact_json;
+use super::placeholder::{CLEAR_PREFIX, Placeholder, placeholder};
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
-use crate::secret::{OpenError, PLACEHOLDER, SEALED_PREFIX, Sealer, Secret};
+use crate::secret::{OpenError, SEALED_PREFIX, Sealer, Secret};
 use crate::tree::{Cell, DataPath, DataTree, Position, Value};
 use crate::yang::{NodeKind, SchemaId, SchemaNode, Type};
 use std::collections::{HashMap, HashSet};
@@ -153,6 +154,19 @@ impl<'s> Builder<'s> {
         }
     }
 
+    /// Returns where a node itself was given.
+    pub(super) fn given_at(&self, path: &DataPath) -> Option<&Span> {
+        self.origins.get(path)
+    }
+
+    /// Returns whether a text is a value that a leaf does not have yet; what is no value changes nothing.
+    pub(super) fn would_change(&self, path: &DataPath, text: &str) -> bool {
+        let node = self.tree.schema().node(path.schema_id());
+        let value = node.ty().and_then(|ty| self.value(node, ty, text).ok());
+        let before = self.tree.get(path).and_then(|node| node.value());
+        value.zip(before).is_some_and(|(value, before)| !self.is_same_secret(before, &value))
+    }
+
     /// Returns where a node came from, or else the nearest ancestor that came from somewhere.
     #[must_use]
     pub fn origin(&self, path: &DataPath) -> Option<Span> {
@@ -176,6 +190,7 @@ impl<'s> Builder<'s> {
     /// Gives the diagnostics of a validation their places in the input.
     pub fn validated(&mut self, found: Diagnostics) {
         let schema = self.tree.schema().clone();
+        self.diagnostics.count_dropped(&found);
         for diagnostic in found {
             let path = diagnostic.data_path.as_deref().and_then(|path| DataPath::parse(&schema, path).ok());
             if path.as_ref().is_some_and(|path| self.faulty.contains(path)) {
@@ -223,9 +238,12 @@ pub fn parse_value(
             }
         });
     }
-    if text == PLACEHOLDER {
-        return Err(Diagnostic::error(format!("`{}` is `{PLACEHOLDER}`, which only stands for a secret", node.name))
-            .hint("give the secret in clear text, or in the `$9$…` form that `show` prints"));
+    if let Some(clear) = text.strip_prefix(CLEAR_PREFIX) {
+        check_secret(tree, node, ty, clear)?;
+        return Ok(Value::Secret(sealer.seal(clear).into()));
+    }
+    if let Some(found) = placeholder(text) {
+        return Err(not_a_secret(node, found));
     }
     if text.starts_with(SEALED_PREFIX) {
         return match sealer.open(text) {
@@ -240,6 +258,18 @@ pub fn parse_value(
     }
     check_secret(tree, node, ty, text)?;
     Ok(Value::Secret(sealer.seal(text).into()))
+}
+
+/// Says that a text only stands for a secret.
+fn not_a_secret(node: &SchemaNode, found: Placeholder) -> Diagnostic {
+    let what = match found {
+        Placeholder::Display => "only what is shown in place of a secret",
+        Placeholder::Foreign => "another product's encrypted form (`$8$…`), which means nothing here",
+    };
+    Diagnostic::error(format!("`{}` is given {what}", node.name)).hint(
+        "give the secret in clear text, or in the `$9$…` form that `show` prints; `$0$` in front of a text says that it \
+         is the secret itself",
+    )
 }
 
 /// Checks a secret's clear text against its type without quoting it back.

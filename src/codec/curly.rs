@@ -2,8 +2,8 @@
 
 use super::builder::Builder;
 use super::lexer::{Token, TokenKind, lex, quote_word};
-use super::words::{Walker, shown_name};
-use crate::diagnostic::Source;
+use super::words::{Sink, Walker, shown_name};
+use crate::diagnostic::{Diagnostic, Source, Span};
 use crate::tree::{DataPath, Key, NodeRef, Value};
 use crate::yang::{BaseType, NodeKind};
 use std::fmt::{self, Write};
@@ -112,12 +112,12 @@ pub(super) fn name_width<'t>(siblings: impl Iterator<Item = NodeRef<'t>>) -> usi
 pub fn read_curly(builder: &mut Builder<'_>, source: &Arc<Source>) {
     let end = source.text().len();
     let (tokens, faults) = lex(source, 0, end);
-    builder.diagnostics.extend(faults);
+    builder.diagnostics.append(faults);
     let schema = Arc::clone(builder.tree.schema());
     let mut walker = Walker::new(&schema, source, DataPath::ROOT, true);
     let mut rest = tokens.as_slice();
     while let [token, after @ ..] = rest {
-        match walker.step(token, builder) {
+        match walker.step(token, &mut Once { builder: &mut *builder, source }) {
             Ok(()) => rest = after,
             Err(diagnostic) => {
                 builder.report(walker.placed(diagnostic));
@@ -132,6 +132,39 @@ pub fn read_curly(builder: &mut Builder<'_>, source: &Arc<Source>) {
     }
     if let Err(diagnostic) = walker.finish(end) {
         builder.report(diagnostic);
+    }
+}
+
+/// Hands on what is met, but a leaf that one file gives two values: which was meant nobody can tell. A container or an
+/// entry that is opened again goes on where it was left, as in every dialect of the notation.
+struct Once<'b, 's> {
+    builder: &'b mut Builder<'s>,
+    source: &'b Arc<Source>,
+}
+
+impl Sink for Once<'_, '_> {
+    fn enter(&mut self, path: &DataPath, span: Span) {
+        self.builder.create(path, Some(span));
+    }
+
+    fn leaf(&mut self, path: &DataPath, text: &str, span: Span) {
+        let first = self.builder.given_at(path).filter(|first| Arc::ptr_eq(&first.source, self.source)).cloned();
+        match first.filter(|_| self.builder.would_change(path, text)) {
+            Some(first) => {
+                let name = &self.builder.tree.schema().node(path.schema_id()).name;
+                let said =
+                    Diagnostic::error(format!("`{name}` is given twice, with different values: first at {first}"));
+                if self.builder.tree.schema().node(path.schema_id()).is_secret() {
+                    span.conceal();
+                }
+                self.builder.report_on(path, Some(span), said.hint("keep one of the two"));
+            }
+            None => self.builder.leaf(path, text, Some(span)),
+        }
+    }
+
+    fn leaf_list_value(&mut self, path: &DataPath, text: &str, span: Span) {
+        self.builder.leaf_list_value(path, text, Some(span));
     }
 }
 

@@ -118,7 +118,8 @@ pub fn lex(source: &Arc<Source>, start: usize, end: usize) -> (Vec<Token>, Diagn
     let mut tokens = Vec::new();
     let mut faults = Diagnostics::new();
     let whole = source.text().get(start..end).unwrap_or("");
-    let mut rest = whole;
+    // Editors of some systems put a byte order mark in front of a file.
+    let mut rest = if start == 0 { whole.trim_start_matches('\u{feff}') } else { whole };
     let offset = |rest: &str| start + (whole.len() - rest.len());
     loop {
         rest = blank(rest).map_or(rest, |(rest, ())| rest);
@@ -135,6 +136,10 @@ pub fn lex(source: &Arc<Source>, start: usize, end: usize) -> (Vec<Token>, Diagn
             }
             _ => {
                 let (said, skipped) = fault(rest);
+                if rest.starts_with(['"', '\'']) {
+                    // What a quote begins that has no end may be anything, and be it a secret.
+                    source.conceal(at + 1..at + skipped);
+                }
                 faults.push(said.at(Span::new(source, at, at + skipped)));
                 rest = rest.get(skipped..).unwrap_or("");
             }

@@ -3,7 +3,7 @@
 use super::document::{Document, Kind, Limits, Name, Node, Notation, Place, Style, given_twice};
 use super::names::{find_child, not_configuration};
 use super::shape::emit_document;
-use super::{Builder, json, kind_name, yaml};
+use super::{Builder, Format, SecretNames, json, kind_name, yaml};
 use crate::diagnostic::{Diagnostic, Diagnostics, Source};
 use crate::tree::{Cell, DataPath, Key, Plan, Value};
 use crate::yang::{BaseType, ListSchema, NodeKind, SchemaId, SchemaNode, SchemaTree, Type};
@@ -14,20 +14,49 @@ use std::sync::Arc;
 pub fn read_json(builder: &mut Builder<'_>, source: &Arc<Source>) {
     let mut found = Diagnostics::new();
     let document = json::parse(source, Limits::INPUT, &mut found);
-    read(builder, document.as_ref(), found);
+    read(builder, source, document.as_ref(), found, Format::Json);
 }
 
 /// Merges a YAML text into the tree under construction. Faults are in the builder's diagnostics.
 pub fn read_yaml(builder: &mut Builder<'_>, source: &Arc<Source>) {
     let mut found = Diagnostics::new();
     let document = yaml::parse(source, Limits::INPUT, &mut found);
-    read(builder, document.as_ref(), found);
+    read(builder, source, document.as_ref(), found, Format::Yaml);
 }
 
-fn read(builder: &mut Builder<'_>, document: Option<&Document<'_>>, found: Diagnostics) {
-    builder.diagnostics.extend(found);
-    if let Some(document) = document {
-        load_document(builder, document);
+fn read(
+    builder: &mut Builder<'_>,
+    source: &Arc<Source>,
+    document: Option<&Document<'_>>,
+    found: Diagnostics,
+    format: Format,
+) {
+    builder.diagnostics.append(found);
+    match document {
+        Some(document) => {
+            load_document(builder, document);
+            if builder.diagnostics.has_errors() {
+                conceal_secrets(&SecretNames::of(builder.tree.schema()), source, &document.root);
+            }
+        }
+        // Nothing is known of where values stand: whatever may be a secret is taken for one.
+        None => SecretNames::of(builder.tree.schema()).conceal(source, format),
+    }
+}
+
+/// Conceals what stands behind the name of a secret wherever it stands: of what is in the wrong place nobody knows what
+/// it is.
+fn conceal_secrets(names: &SecretNames, source: &Arc<Source>, node: &Node<'_>) {
+    match &node.kind {
+        Kind::Map(members) => members.iter().for_each(|(name, member)| {
+            if names.is_near(&name.text) {
+                member.place.span(source).conceal();
+            } else {
+                conceal_secrets(names, source, member);
+            }
+        }),
+        Kind::Sequence(items) => items.iter().for_each(|item| conceal_secrets(names, source, item)),
+        Kind::Scalar { .. } => {}
     }
 }
 
@@ -131,11 +160,7 @@ impl Loader<'_, '_> {
 
     /// Keeps what was not understood, and may hold a secret, out of what is told.
     fn conceal(&self, node: &Node<'_>) {
-        match &node.kind {
-            Kind::Map(members) => members.iter().for_each(|(_, member)| self.conceal(member)),
-            Kind::Sequence(items) => items.iter().for_each(|item| self.conceal(item)),
-            Kind::Scalar { .. } => node.place.span(self.source).conceal(),
-        }
+        node.place.span(self.source).conceal();
     }
 
     fn two_cases(&self, child: SchemaId, name: &Name<'_>, first: &Name<'_>) -> Diagnostic {
@@ -312,30 +337,42 @@ impl Loader<'_, '_> {
         };
         let fits = match style {
             Style::Quoted => true,
-            // A leaf without a value is an oversight, where no value is not the value.
-            Style::Plain => !text.is_empty() || takes(ty, &|b| matches!(b, BaseType::Empty)),
+            // A leaf without a value is an oversight, where no value is not the value; nor is YAML's word for none a text.
+            Style::Plain => !node.is_null() || takes(ty, &|b| matches!(b, BaseType::Empty)),
             Style::Number => takes(ty, &|b| matches!(b, BaseType::Integer { .. } | BaseType::Decimal64 { .. })),
             Style::Boolean => takes(ty, &|b| matches!(b, BaseType::Boolean)),
             Style::Null => takes(ty, &|b| matches!(b, BaseType::Empty)),
         };
         if !fits {
-            let fault = Diagnostic::error(format!(
-                "`{}` is a {}: expected a value of it, found {}",
-                leaf.name,
-                ty.shown_name(),
-                node.described(self.notation)
-            ));
-            let fault = match style {
-                Style::Plain => fault.hint("write `\"\"` if the empty text is meant"),
-                // A secret is not quoted back.
-                Style::Number | Style::Boolean if !leaf.is_secret() => fault.hint(format!("write `\"{text}\"`")),
-                _ => fault,
-            };
+            let fault = self.misfit(leaf, ty, node, text, *style);
             self.report(path, node.place, fault);
             return None;
         }
         let is_nothing = *style == Style::Null || (*style == Style::Plain && node.is_null() && is_only_empty(ty));
         Some(if is_nothing { "" } else { text })
+    }
+
+    /// Says that a scalar's form is not one that values of the type have, and what to write instead.
+    fn misfit(&self, leaf: &SchemaNode, ty: &Type, node: &Node<'_>, text: &str, style: Style) -> Diagnostic {
+        let (name, ty_name, found) = (&leaf.name, ty.shown_name(), node.described(self.notation));
+        let fault = Diagnostic::error(format!("`{name}` is a {ty_name}: expected a value of it, found {found}"));
+        // A secret is not quoted back.
+        let quotable = !leaf.is_secret();
+        match style {
+            Style::Plain if text.is_empty() => {
+                fault.hint("give it a value, leave it out, or write `\"\"` if the empty text is meant")
+            }
+            Style::Plain => fault.hint(format!(
+                "`{text}` is YAML for no value: leave it out, or write `\"{text}\"` if the text is meant"
+            )),
+            Style::Null => fault.hint("leave it out: JSON's `null` is no value here"),
+            Style::Number | Style::Boolean if quotable => match Value::parse(self.schema, ty, text) {
+                Ok(_) => fault.hint(format!("write `\"{text}\"`")),
+                // In quotes it would be no value either: what is one helps more.
+                Err(error) => Diagnostic::error(format!("`{name}`: {}", error.message)).hint_maybe(error.hint),
+            },
+            _ => fault,
+        }
     }
 
     /// Reports a node whose form is not that of its schema node, with an example of the right one.

@@ -7,6 +7,7 @@
 
 mod builder;
 mod compare;
+mod conceal;
 mod curly;
 mod delta;
 mod document;
@@ -17,6 +18,7 @@ mod load;
 mod names;
 #[cfg(test)]
 mod notations;
+mod placeholder;
 mod set;
 mod shape;
 #[cfg(test)]
@@ -26,6 +28,7 @@ mod yaml;
 
 pub use builder::{Builder, kind_name, parse_value};
 pub use compare::write_compare;
+pub use conceal::SecretNames;
 pub use curly::{read_curly, write_curly};
 pub use delta::{StoredError, delta_from_json, delta_to_json, tree_from_json, tree_to_json};
 pub use format::Format;
@@ -46,5 +49,9 @@ pub fn read(builder: &mut Builder<'_>, format: Format, source: &Arc<Source>) {
         Format::Yaml => read_yaml(builder, source),
         Format::Curly => read_curly(builder, source),
         Format::Set => read_set(builder, source),
+    }
+    // JSON and YAML that can be read at all conceal by the places of values, which says more precisely where secrets are.
+    if builder.diagnostics.has_errors() && matches!(format, Format::Curly | Format::Set) {
+        SecretNames::of(builder.tree.schema()).conceal(source, format);
     }
 }

@@ -114,6 +114,102 @@ mod built_in {
     }
 
     #[test]
+    fn a_leaf_with_two_values_is_told_and_an_entry_that_is_opened_again_goes_on() {
+        let (tree, told) = read(
+            "facilities {\n http {\n  client a {\n   scheme http;\n   connect-timeout 5;\n   scheme http;\n   connect-timeout 6;\n  }\n  \
+             client b;\n  client a { cache-x 1; include-client-info true; }\n  client a {\n   http-basic-authn { username u; password x; }\n   \
+             http-basic-authn { password y; password x; }\n  }\n }\n}\n",
+            read_curly,
+        );
+        let faults: Vec<&str> = told.iter().map(String::as_str).filter(|said| said.contains("twice")).collect();
+        assert_eq!(
+            faults,
+            [
+                "7:20 `connect-timeout` is given twice, with different values: first at t:5:20",
+                "13:32 `password` is given twice, with different values: first at t:12:44",
+            ]
+        );
+        assert!(clients(&tree).contains("connect-timeout 5;"), "{}", clients(&tree));
+        assert!(clients(&tree).contains("username u;"), "{}", clients(&tree));
+    }
+
+    /// Returns all that is told about a text of a notation, which says something of a secret.
+    fn all_told(text: &str, format: crate::codec::Format) -> String {
+        let plan = Plan::new(builtin_schema().unwrap());
+        let mut builder = Builder::new(DataTree::new(plan), &HexSealer);
+        crate::codec::read(&mut builder, format, &Source::new("t", text));
+        assert!(builder.diagnostics.has_errors(), "{text}");
+        builder.diagnostics.to_string()
+    }
+
+    #[test]
+    fn no_excerpt_and_no_message_shows_a_secret_whatever_is_wrong_around_it() {
+        use crate::codec::Format::{Curly, Json, Set, Yaml};
+        let client = "set facilities http client c http-basic-authn";
+        let texts = [
+            (Json, "{\"password\": \"P17\" \"x\": 1}".to_owned()),
+            (Json, "{\"password\": P17}".to_owned()),
+            (Json, "{\"password\": [\n\"P17\"\n\"x\"]}".to_owned()),
+            (Json, "{\"pasword\": \"P17\\q\"}".to_owned()),
+            (Json, basic_json("\"password\": [\"P17\"]")),
+            (Json, basic_json("\"password\": {\"P17\": \"P17\"}")),
+            (Json, basic_json("\"password\": \"P17\", \"password\": \"P17\"")),
+            (Json, basic_json("\"pasword\": \"P17\"")),
+            (Json, "{\"facilities\": [{\"password\": \"P17\"}]}".to_owned()),
+            (Yaml, "password: \"P17\" x\n".to_owned()),
+            (Yaml, "password: [P17\n".to_owned()),
+            (Yaml, "password: |\n  P17\n x: y: z\n".to_owned()),
+            (Yaml, "facilities: {http: {client: [{id: c, http-basic-authn: {password: [P17]}}]}}\n".to_owned()),
+            (
+                Yaml,
+                "facilities: {http: {client: [{id: c, http-basic-authn: {password: P17, password: P17}}]}}\n"
+                    .to_owned(),
+            ),
+            (Yaml, "facilities: {http: {client: [{id: c, http-basic-authn: {passwd: {a: P17}}}]}}\n".to_owned()),
+            (Set, format!("{client} password x P17")),
+            (Set, format!("{client} pasword P17")),
+            (Set, format!("{client} password \"P17")),
+            (Set, format!("{client} password 'P17")),
+            (Set, format!("{client} password [ P17 ]")),
+            (Set, format!("st {client} password P17")),
+            (Curly, "facilities { http { client c { http-basic-authn { password x P17; } } } }".to_owned()),
+            (Curly, "facilities { http { client c { http-basic-authn { pasword P17; } } } }".to_owned()),
+            (Curly, "facilities { http { client c { http-basic-authn { password \"P17; } } } }".to_owned()),
+            (Curly, "facilities { http { client c { http-basic-authn { password { P17; } } } } }".to_owned()),
+        ];
+        for (format, text) in texts {
+            let told = all_told(&text, format);
+            assert!(!told.contains("P17"), "{text}\n{told}");
+        }
+    }
+
+    fn basic_json(members: &str) -> String {
+        format!(
+            "{{\"facilities\": {{\"http\": {{\"client\": [{{\"id\": \"c\", \"http-basic-authn\": {{{members}}}}}]}}}}}}"
+        )
+    }
+
+    #[test]
+    fn clear_text_may_be_marked_and_what_only_stands_for_a_secret_is_refused() {
+        let set = |value: &str| {
+            read(&format!("set facilities http client a http-basic-authn username u password {value}"), read_set)
+        };
+        for value in ["\"********\"", "[REDACTED]", "\"[REDACTED]\"", "<hidden>", "\"## SECRET-DATA\"", "$8$abc"] {
+            assert_eq!(set(value).1.len(), 1, "{value}");
+        }
+        let (plain, marked) = (set("open sesame"), set("$0$*****"));
+        assert_eq!((plain.1.len(), marked.1.len()), (1, 0));
+        assert_eq!(clients(&set("$0$plain").0), clients(&set("plain").0));
+        assert_ne!(clients(&marked.0), clients(&set("plain").0));
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_word() {
+        assert_eq!(read("\u{feff}set facilities http client b", read_set).1, Vec::<String>::new());
+        assert_eq!(read("\u{feff}facilities { http { client b; } }", read_curly).1, Vec::<String>::new());
+    }
+
+    #[test]
     fn set_lines_delete_too_and_each_fault_has_its_line() {
         let (tree, told) = read(
             "# two clients\nset facilities http client a scheme http connect-timeout 3\nset facilities http client b\n\

@@ -61,7 +61,7 @@ pub fn read_set(builder: &mut Builder<'_>, source: &Arc<Source>) {
         let end = start + line.len();
         let (tokens, faults) = lex(source, start, end);
         let sound = faults.is_empty();
-        builder.diagnostics.extend(faults);
+        builder.diagnostics.append(faults);
         if sound && let Err(diagnostic) = read_line(builder, source, &tokens, start + line.trim_end().len()) {
             builder.report(diagnostic);
         }

@@ -231,7 +231,7 @@ fn all_faults_of_a_yaml_file_are_told_with_place_path_and_hint() {
                 "2:7",
                 "`text` is a string: expected a value of it, found nothing",
                 "/arb:top/text",
-                "write `\"\"` if the empty text is meant",
+                "give it a value, leave it out, or write `\"\"` if the empty text is meant",
             ),
             ("3:9", "`flag`: `yes` is not a boolean: expected `true` or `false`", "/arb:top/flag", ""),
             ("4:9", "`port`: `0x10` is not an integer", "/arb:top/port", ""),
@@ -286,10 +286,25 @@ fn what_people_write_is_read_leniently() {
 
 #[test]
 fn plain_yaml_scalars_are_the_texts_they_look_like() {
-    let (tree, said) = merged(empty(), read_yaml, "a.yaml", "top: {words: [no, 017, 1e3, ~, null, 'true', 1.0, 0x1F]}");
+    let (tree, said) =
+        merged(empty(), read_yaml, "a.yaml", "top: {words: [no, 017, 1e3, '~', \"null\", 'true', 1.0, 0x1F]}");
     assert_eq!(said, "");
     let words = tree.root().leaf_list("top/words").iter().map(ToString::to_string).collect::<Vec<_>>();
     assert_eq!(words, ["017", "0x1F", "1.0", "1e3", "no", "null", "true", "~"]);
+}
+
+#[test]
+fn yamls_word_for_nothing_is_no_text() {
+    for word in ["~", "null", "Null", "NULL"] {
+        let (_, said) = merged(empty(), read_yaml, "a.yaml", &format!("top: {{text: {word}}}"));
+        let expected = format!(
+            "`text` is a string: expected a value of it, found nothing\n  --> a.yaml:1:13\n   | top: {{text: {word}}}\n"
+        );
+        assert!(said.contains(&expected), "{said}");
+        let hint =
+            format!("hint: `{word}` is YAML for no value: leave it out, or write `\"{word}\"` if the text is meant");
+        assert!(said.contains(&hint), "{said}");
+    }
 }
 
 #[test]

@@ -140,7 +140,7 @@ mod tests {
         let ledger = Ledger::open(store, clock.clone(), LedgerOptions::default()).unwrap();
         ledger.report(vec![raise(0)]).await.unwrap();
         let (scope, notices) = (Scope::new(), Notices::new());
-        let mut heard = notices.listen();
+        let mut heard = notices.listen(1);
         announce_alarms(&scope, &ledger, &clock, &notices);
         let clear = Report::Clear { key: key(0), contribution: ContributionKey::default(), text: None };
         ledger.report(vec![clear]).await.unwrap();

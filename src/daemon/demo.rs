@@ -205,6 +205,7 @@ fn tour(running: &Running, clock: &Clock, receivers: &mut [Receiving], screen: &
         node: running.node.clone(),
         via: "demo".to_owned(),
         notices: NoticeSwitch::default(),
+        session: None,
     };
     let mut engine = match Engine::new(running.management.clone(), session) {
         Ok(engine) => engine,

@@ -54,6 +54,11 @@ fn folder(path: &Path) -> Result<Vec<PathBuf>, Diagnostic> {
 
 fn read(path: &Path) -> Result<ConfigFile, Diagnostic> {
     let name = path.display();
+    if let Err(error) = fs::metadata(path) {
+        // Before its name is judged: what is not there has no notation either.
+        let said = Diagnostic::error(format!("cannot read `{name}`: {error}"));
+        return Err(said.hint("name a configuration file, or a folder of them, that is there"));
+    }
     let format = Format::from_path(path).ok_or_else(|| {
         Diagnostic::error(format!("`{name}` has no extension of a known notation"))
             .hint("known are .yaml .yml .json .conf .curly .set")

@@ -4,10 +4,11 @@ use super::{Intake, Pages, announce_alarms};
 use super::{KEY_FILE_NAME, Stopped, builtin_plan, check::tell_warnings, discover, load};
 use crate::clock::Clock;
 use crate::codec::{self, Builder, Format};
-use crate::datastore::{BootInput, BootOptions, Booted, Participant, boot};
+use crate::datastore::{BootInput, BootOptions, Booted, Committed, Participant, boot};
 use crate::delivery::Deliveries;
 use crate::diagnostic::{Diagnostic, Diagnostics, Source};
-use crate::element::{Listener, ListenerOptions, Outbound, OwnUrl, RunningImpact};
+use crate::element::supervision::{NodeName, Supervisor, watch_handlers};
+use crate::element::{Listener, ListenerOptions, Outbound, OwnUrl, RunningImpact, client_observer};
 use crate::ingest;
 use crate::ledger::{ImpactSource, Ledger, LedgerOptions};
 use crate::management::Management;
@@ -30,6 +31,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::OnceLock;
+use std::time::Duration;
 use tokio::runtime::Handle;
 use tower_service::Service as _;
 
@@ -95,6 +97,8 @@ pub async fn start(options: &StartOptions) -> Result<Running, Stopped> {
         LedgerOptions { impact: Arc::clone(&impact) as Arc<dyn ImpactSource>, ..LedgerOptions::default() };
     let ledger = Ledger::open(store.clone(), clock.clone(), ledger_options)
         .map_err(|e| Stopped::failed("read the alarm list", chain(&e)))?;
+    let supervisor = Supervisor::new(clock.clone());
+    supervisor.adopt(&ledger);
     let deliveries = Deliveries::start(&scope, ledger.clone(), store.clone(), clock.clone())
         .map_err(|e| Stopped::failed("start delivery", chain(&e)))?;
     let faces = Faces::default();
@@ -110,10 +114,14 @@ pub async fn start(options: &StartOptions) -> Result<Running, Stopped> {
     ));
     let listening = Arc::clone(&http);
     let own_url: OwnUrl = Arc::new(move || listening.local_addr().map(|address| format!("http://{address}")));
-    let outbound = Outbound::new(places, Arc::new(Transport::new(&clock)), Arc::clone(&sealer))
-        .delivering(deliveries.clone(), own_url);
+    let transport = Transport::new(&clock).observed_by(client_observer(supervisor.clone()));
+    let outbound = Outbound::new(places, Arc::new(transport), Arc::clone(&sealer))
+        .delivering(deliveries.clone(), own_url)
+        .supervised(supervisor.clone());
+    let outbound = Arc::new(outbound);
     // The listener comes first: the handlers ask for its address.
-    let participants: Vec<Arc<dyn Participant>> = vec![Arc::clone(&http) as Arc<dyn Participant>, Arc::new(outbound)];
+    let participants: Vec<Arc<dyn Participant>> =
+        vec![Arc::clone(&http) as Arc<dyn Participant>, Arc::clone(&outbound) as Arc<dyn Participant>];
     let booting = BootOptions {
         store: store.clone(),
         plan,
@@ -141,8 +149,13 @@ pub async fn start(options: &StartOptions) -> Result<Running, Stopped> {
     }
     impact.bind(datastore.clone());
     let stored_node = stored_node(&store)?;
-    let management =
-        Management::new(datastore, clock.clone()).with_alarms(ledger.clone(), stored_node, Arc::new(deliveries));
+    let management = Management::new(datastore, clock.clone()).with_alarms(
+        ledger.clone(),
+        stored_node,
+        Arc::new(deliveries.clone()),
+    );
+    supervise(&scope, &supervisor, &ledger, &management, deliveries);
+    look_again(&scope, &management, outbound);
     let node = management.node();
     let intake = Intake::new(ledger.clone(), management.clone(), scope.clone());
     let pages = Pages::new(management.clone(), scope.clone());
@@ -153,10 +166,54 @@ pub async fn start(options: &StartOptions) -> Result<Running, Stopped> {
     scope.spawn("alarm deadlines", async move { deadlines.run_deadlines(&stopping).await });
     let sessions = sessions(&scope, &clock, &node, &notices, &management);
     announce_commits(&scope, &management, &notices);
+    let (confirmations, stopping) = (management.datastore().clone(), scope.clone());
+    scope.spawn("confirmations", async move { confirmations.run_confirmations(&stopping).await });
     let server =
         ShellServer::bind(&options.socket).map_err(|e| Stopped::failed("open the shell's socket", chain(&e)))?;
     server.serve(sessions.clone());
     Ok(Running { management, sessions, scope, clock, node, http, ledger, store })
+}
+
+/// Lets what parts report become alarms.
+fn supervise(scope: &Scope, supervisor: &Supervisor, ledger: &Ledger, management: &Management, deliveries: Deliveries) {
+    let named = management.clone();
+    let node: NodeName = Arc::new(move || named.node());
+    let (own, ledger, stopping) = (supervisor.clone(), ledger.clone(), scope.clone());
+    scope.spawn("supervision", async move { own.run(&ledger, &node, &stopping).await });
+    let (own, clock, stopping) = (supervisor.clone(), management.clock().clone(), scope.clone());
+    scope.spawn("handler supervision", async move {
+        watch_handlers(&own, || deliveries.statuses(), &clock, &stopping).await;
+    });
+}
+
+/// How often material that is in files is read again, what could not be built is tried again, and the dates of certificates
+/// are looked at: a certificate that was renewed is in use soon enough, and reading a few files costs nothing.
+const LOOK_AGAIN: Duration = Duration::from_secs(60);
+
+/// Looks at what is running from time to time.
+fn look_again(scope: &Scope, management: &Management, outbound: Arc<Outbound>) {
+    let (datastore, clock, stopping) = (management.datastore().clone(), management.clock().clone(), scope.clone());
+    scope.spawn("material", async move {
+        loop {
+            tokio::select! {
+                () = stopping.stopped() => return,
+                () = clock.sleep(LOOK_AGAIN) => {}
+            }
+            let (datastore, outbound) = (datastore.clone(), Arc::clone(&outbound));
+            let looking = tokio::task::spawn_blocking(move || {
+                if let Err(error) = datastore.refresh() {
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "what was built anew could not be recorded"
+                    );
+                }
+                outbound.look_at_certificates(&datastore.running().tree);
+            });
+            if let Err(error) = looking.await {
+                tracing::error!(%error, "looking at certificates and clients again failed unexpectedly");
+            }
+        }
+    });
 }
 
 /// Reads the files of a first start before anything is created: faulty ones leave no trace.
@@ -236,8 +293,13 @@ impl Faces {
 fn sessions(scope: &Scope, clock: &Clock, node: &str, notices: &Notices, management: &Management) -> Sessions {
     let (management, name) = (management.clone(), node.to_owned());
     let factory = Arc::new(move |start: crate::shell::server::SessionStart| {
-        let session =
-            EngineSession { user: start.user, node: name.clone(), via: start.hello.via, notices: start.notices };
+        let session = EngineSession {
+            user: start.user,
+            node: name.clone(),
+            via: start.hello.via,
+            notices: start.notices,
+            session: Some(start.session),
+        };
         match Engine::new(management.clone(), session) {
             Ok(engine) => Box::new(engine) as Box<dyn Interpreter>,
             Err(exhausted) => Box::new(Refusal(exhausted.to_string())),
@@ -251,7 +313,7 @@ struct Refusal(String);
 
 impl Interpreter for Refusal {
     fn prompt(&self) -> Prompt {
-        Prompt { banner: String::new(), text: "> ".to_owned(), mode: "operational".to_owned() }
+        Prompt { banner: String::new(), text: "> ".to_owned(), mode: "operational".to_owned(), has_edits: false }
     }
 
     fn line(&mut self, _line: &str, terminal: &mut dyn Terminal) -> Status {
@@ -281,7 +343,11 @@ fn announce_commits(scope: &Scope, management: &Management, notices: &Notices) {
             };
             match committed {
                 Ok(c) => {
-                    notices.send(&format!("Commit performed by {} via {}, revision {}.", c.user, c.via, c.revision));
+                    let comment = c.comment.as_deref().filter(|_| c.via == "rollback").map(|said| format!(": {said}"));
+                    let comment = comment.unwrap_or_default();
+                    let Committed { user, via, revision, .. } = &*c;
+                    let said = format!("Commit performed by {user} via {via}, revision {revision}{comment}.");
+                    notices.send_from(c.session, &said);
                 }
                 // Too many at once to tell each: the next one is told again.
                 Err(tokio::sync::broadcast::error::RecvError::Lagged(_)) => {}

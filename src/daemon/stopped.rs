@@ -45,10 +45,7 @@ impl Stopped {
 impl fmt::Display for Stopped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Refused(diagnostics) => {
-                let count = diagnostics.error_count();
-                write!(f, "{diagnostics}\n\n{count} error{}", if count == 1 { "" } else { "s" })
-            }
+            Self::Refused(diagnostics) => write!(f, "{diagnostics}\n\n{}", diagnostics.summary()),
             Self::Failed { doing, cause, hint } => {
                 write!(f, "error: cannot {doing}: {cause}")?;
                 match hint {

@@ -1,10 +1,11 @@
 //! Starting: from what is stored, else from the configuration files, which become revision 1.
 
 use super::checkpoint::Checkpoints;
+use super::confirmation;
 use super::handle::Parts;
 use super::revision::load;
 use super::transaction::{Rebased, Refusal};
-use super::{BootError, CommitRequest, Datastore, Participant, Snapshot};
+use super::{BootError, CommitRequest, Datastore, Participant, Snapshot, Unconfirmed};
 use crate::codec::Builder;
 use crate::diagnostic::{Diagnostic, Diagnostics, Gravity, Source};
 use crate::secret::Sealer;
@@ -107,7 +108,7 @@ pub fn boot(options: BootOptions, input: BootInput<'_>) -> Result<Booted, BootEr
     let (warnings, refusals) = if input.is_override || (is_first && !input.sources.is_empty()) {
         starting.with_files(&datastore, input)?
     } else {
-        starting.keep_stored()?
+        starting.go_on(&datastore)?
     };
     Ok(Booted { datastore, warnings, refusals })
 }
@@ -134,7 +135,7 @@ impl Starting {
         let change = Rebased::new(Arc::clone(&self.running), builder.tree.clone(), &*self.sealer, true);
         if change.is_empty() {
             self.remember_files()?;
-            return self.keep_stored();
+            return self.go_on(datastore);
         }
         let mut place = |diagnostics| {
             builder.diagnostics = Diagnostics::new();
@@ -149,11 +150,37 @@ impl Starting {
         let request = CommitRequest {
             user: "system".to_owned(),
             via: "boot".to_owned(),
-            label: None,
             comment: Some(format!("loaded from {}", names.join(", "))),
+            ..CommitRequest::default()
         };
-        let committed = datastore.finish(ready, &request, vec![self.files_row()?])?;
+        let rows = vec![self.files_row()?, confirmation::row(None)?];
+        let committed = datastore.finish(ready, &request, rows, None)?;
         Ok((committed.warnings.clone(), Vec::new()))
+    }
+
+    /// Takes up what is stored; what awaited confirmation beyond its deadline is taken back before anything is built of it.
+    fn go_on(self, datastore: &Datastore) -> Result<(Diagnostics, Vec<Refusal>), BootError> {
+        let Some(unconfirmed) = confirmation::stored(&self.store)? else { return self.keep_stored() };
+        if unconfirmed.revision != self.running.revision {
+            let row = confirmation::row(None)?;
+            self.store.write(row)?;
+            return self.keep_stored();
+        }
+        if unconfirmed.deadline > self.store.clock().now() {
+            datastore.settle(Some(unconfirmed));
+            return self.keep_stored();
+        }
+        let tree = datastore.tree_at(unconfirmed.back_to).map_err(BootError::Stored)?;
+        let mut warnings = self.changed_files()?;
+        let (valid, found) = Rebased::new(Arc::clone(&self.running), tree, &*self.sealer, true).take_as_stored();
+        warnings.extend(found.into_iter().map(|diagnostic| Diagnostic { gravity: Gravity::Warning, ..diagnostic }));
+        let (ready, refusals) = valid.prepare_what_can(&self.participants);
+        datastore.finish(ready, &confirmation::request(&unconfirmed), vec![confirmation::row(None)?], None)?;
+        let Unconfirmed { revision, back_to, user, .. } = unconfirmed;
+        warnings.push(Diagnostic::warning(format!(
+            "revision {revision} by {user} was not confirmed before its deadline: revision {back_to} is back in force"
+        )));
+        Ok((warnings, refusals))
     }
 
     fn keep_stored(self) -> Result<(Diagnostics, Vec<Refusal>), BootError> {

@@ -83,6 +83,11 @@ impl ChangedClients {
         self.0.is_empty()
     }
 
+    /// Returns the names that go.
+    pub(super) fn gone(&self) -> Vec<String> {
+        self.0.gone()
+    }
+
     /// Shows the clients as they will be.
     pub(super) fn upon<'a>(&'a self, in_use: &'a HttpClients) -> Upon<'a> {
         Upon { changed: &self.0, in_use }
@@ -174,7 +179,7 @@ impl Workshop<'_> {
 /// Finds the clients to build: those that changed, those whose material did, and those that fetch tokens through them.
 fn concerned(building: &Building<'_>, crypto: &CryptoChange, in_use: &HttpClients) -> BTreeMap<DataPath, EntryChange> {
     let list = building.places.http_client;
-    let mut found = building.entries(list, in_use.failed().into_iter().map(|(id, _)| id));
+    let mut found = building.entries(list, || in_use.unsettled(|_| false));
     for name in crypto.keystores.names() {
         for path in referring(building, building.places.client_keystore, name, list) {
             found.entry(path).or_insert(EntryChange::Changed);

@@ -82,12 +82,12 @@ impl<'a> Building<'a> {
     pub(super) fn entries(
         &self,
         list: SchemaId,
-        again: impl IntoIterator<Item = String>,
+        again: impl FnOnce() -> Vec<String>,
     ) -> BTreeMap<DataPath, EntryChange> {
         if self.occasion != Occasion::Refresh {
             return self.change.entries(list).into_iter().collect();
         }
-        let named = again.into_iter().filter_map(|id| self.entry(list, &id));
+        let named = again().into_iter().filter_map(|id| self.entry(list, &id));
         named.map(|path| (path, EntryChange::Changed)).collect()
     }
 
@@ -117,7 +117,7 @@ impl<'a> Building<'a> {
 #[derive(Debug, Default)]
 pub(super) struct CryptoChange {
     pub(super) keystores: Changed<LoadedKeyStore>,
-    trusted: Changed<Trusted>,
+    pub(super) trusted: Changed<Trusted>,
     /// The new truststore, when it is another one.
     truststore: Option<Arc<TrustStore>>,
 }
@@ -145,9 +145,8 @@ impl CryptoChange {
     fn keystores(building: &Building<'_>, in_use: &Crypto, told: &mut Diagnostics) -> Changed<LoadedKeyStore> {
         let registry = &in_use.keystores;
         let mut changed = Changed::default();
-        let failed = registry.failed().into_iter().map(|(id, _)| id);
-        let files = registry.all().into_iter().filter(|(_, entry)| entry.is_file).map(|(id, _)| id);
-        for (path, what) in building.entries(building.places.client_keystore, failed.chain(files)) {
+        let again = || registry.unsettled(|entry| entry.is_file);
+        for (path, what) in building.entries(building.places.client_keystore, again) {
             let Some(id) = entry_name(&path) else { continue };
             if what == EntryChange::Removed {
                 changed.remove(id);
@@ -180,9 +179,8 @@ impl CryptoChange {
     fn trusted(building: &Building<'_>, in_use: &Crypto, told: &mut Diagnostics) -> Changed<Trusted> {
         let registry = &in_use.trusted;
         let mut changed = Changed::default();
-        let failed = registry.failed().into_iter().map(|(id, _)| id);
-        let files = registry.all().into_iter().filter(|(_, entry)| entry.is_file).map(|(id, _)| id);
-        for (path, what) in building.entries(building.places.server_certificate, failed.chain(files)) {
+        let again = || registry.unsettled(|entry| entry.is_file);
+        for (path, what) in building.entries(building.places.server_certificate, again) {
             let Some(id) = entry_name(&path) else { continue };
             if what == EntryChange::Removed {
                 changed.remove(id);

@@ -68,6 +68,16 @@ impl ChangedHandlers {
         }
     }
 
+    /// Returns the names of those that are removed or disabled.
+    pub(super) fn silent(&self) -> Vec<String> {
+        let is_silent = |fate: &Fate<'_, Handler>| match fate {
+            Fate::Goes => true,
+            Fate::Becomes(handler) => !handler.spec.is_enabled,
+            Fate::Fails | Fate::Stays => false,
+        };
+        self.0.each().filter(|(_, fate)| is_silent(fate)).map(|(id, _)| id.clone()).collect()
+    }
+
     /// Takes the handlers into use.
     pub(super) fn apply(self, in_use: &Handlers) {
         self.0.apply(in_use);
@@ -89,7 +99,7 @@ pub(super) fn keeping_lanes(
 /// Finds the handlers that changed, and those that refer to a client that did.
 fn concerned(building: &Building<'_>, clients: &ChangedClients, in_use: &Handlers) -> BTreeMap<DataPath, EntryChange> {
     let places = building.places;
-    let mut found = building.entries(places.alarm_handler, in_use.failed().into_iter().map(|(id, _)| id));
+    let mut found = building.entries(places.alarm_handler, || in_use.unsettled(|_| false));
     for name in clients.names() {
         for path in referring(building, places.http_client, name, places.alarm_handler) {
             found.entry(path).or_insert(EntryChange::Changed);

@@ -1,12 +1,16 @@
 //! The parts of the element that follow the configuration, as participants of its commits.
 //!
-//! * [`Outbound`]: the HTTP clients and the alarm handlers that deliver through them, each by its lane.
+//! * [`Outbound`]: certificates and keys, the HTTP clients that use them, and the alarm handlers that deliver through
+//!   these, each by its lane.
 //! * [`Listener`]: the HTTP server.
 //! * [`RunningImpact`]: what depends on a resource, for the ledger.
+//! * [`supervision`]: reports of parts become alarms of the element itself.
 //!
 //! **Invariants**: prepare builds beside what is in use and touches nothing of it; apply only swaps. What a commit does
 //! not concern keeps its connections. At a restart a part builds what it can and tells the rest.
 
+mod certificate_alarms;
+mod client_alarms;
 mod clients;
 mod crypto;
 mod handlers;
@@ -14,10 +18,13 @@ mod impact;
 mod listener;
 mod outbound;
 mod registry;
+pub mod supervision;
 
 #[cfg(test)]
 mod tests;
 
+pub use certificate_alarms::{CLIENT_KEYSTORE, SERVER_CERTIFICATE};
+pub use client_alarms::client_observer;
 pub use clients::HttpClients;
 pub use crypto::{Crypto, LoadedKeyStore, Trusted};
 pub use handlers::Handlers;

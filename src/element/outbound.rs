@@ -1,16 +1,22 @@
 //! The participant for what goes out: certificates and keys, HTTP clients that use them, and the alarm handlers that
 //! deliver through those.
 
+use super::certificate_alarms::{CLIENT_KEYSTORE, SERVER_CERTIFICATE, look_at_certificates, look_at_failures};
+use super::client_alarms::retire_unreached;
 use super::clients::{ChangedClients, HttpClients};
 use super::crypto::{Building, Crypto, CryptoChange};
 use super::handlers::{ChangedHandlers, Handlers, keeping_lanes};
 use super::registry::Occasion;
+use super::supervision::{ALARM_HANDLER, HTTP_CLIENT, Supervisor};
 use crate::datastore::{CommitContext, Participant, Prepared};
 use crate::delivery::{Deliveries, LaneChange};
 use crate::diagnostic::Diagnostics;
 use crate::secret::Sealer;
-use crate::settings::{self, Places};
+use crate::settings::{self, CertificateAlarms, Places};
 use crate::transport::Transport;
+use crate::tree::DataTree;
+use jiff::Timestamp;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -24,6 +30,7 @@ pub struct Outbound {
     clients: HttpClients,
     handlers: Handlers,
     delivery: Option<Delivery>,
+    supervisor: Option<Supervisor>,
 }
 
 /// Where handlers have their lanes, and how people reach the element when no address of its web interface is configured.
@@ -49,7 +56,16 @@ impl Outbound {
     #[must_use]
     pub fn new(places: Places, transport: Arc<Transport>, sealer: Arc<dyn Sealer>) -> Self {
         let (clients, handlers) = (HttpClients::default(), Handlers::default());
-        Self { places, transport, sealer, crypto: Crypto::default(), clients, handlers, delivery: None }
+        Self {
+            places,
+            transport,
+            sealer,
+            crypto: Crypto::default(),
+            clients,
+            handlers,
+            delivery: None,
+            supervisor: None,
+        }
     }
 
     /// Gives handlers their lanes. `own_url` is asked when a commit that concerns it is taken into use, so the participant
@@ -57,6 +73,20 @@ impl Outbound {
     #[must_use]
     pub fn delivering(self, deliveries: Deliveries, own_url: OwnUrl) -> Self {
         Self { delivery: Some(Delivery { deliveries, own_url }), ..self }
+    }
+
+    /// Lets what the parts meet become alarms, which end with them.
+    #[must_use]
+    pub fn supervised(self, supervisor: Supervisor) -> Self {
+        Self { supervisor: Some(supervisor), ..self }
+    }
+
+    /// Looks at the certificates in use: whose end comes is an alarm. `running` is the configuration in force.
+    pub fn look_at_certificates(&self, running: &DataTree) {
+        if let Some(supervisor) = &self.supervisor {
+            let now = self.transport.now();
+            look_at_certificates(supervisor, &self.crypto, settings::certificate_alarms(running), now);
+        }
     }
 
     /// Returns the certificates and keys in use.
@@ -147,15 +177,81 @@ impl Outbound {
                 (rows, Some(apply))
             },
         );
+        let watching = self.watching(change, &built);
         let (crypto, clients, handlers) = (self.crypto.clone(), self.clients.clone(), self.handlers.clone());
         let prepared = Prepared::applying(move || {
             built.crypto.apply(&crypto);
             built.clients.apply(&clients);
             built.handlers.apply(&handlers);
+            if let Some(watching) = watching {
+                watching.parts_changed(&crypto, &clients, &handlers);
+            }
             if let Some(change_lanes) = change_lanes {
                 change_lanes();
             }
         });
         Prepared { rows, ..prepared }
     }
+
+    fn watching(&self, change: &CommitContext<'_>, built: &Built) -> Option<Watching> {
+        let supervisor = self.supervisor.clone()?;
+        let looks_at_dates = !built.crypto.is_empty() || change.concerns(self.places.certificate_alarms);
+        Some(Watching {
+            supervisor,
+            is_boot: change.boot,
+            gone: [
+                (CLIENT_KEYSTORE, built.crypto.keystores.gone()),
+                (SERVER_CERTIFICATE, built.crypto.trusted.gone()),
+                (HTTP_CLIENT, built.clients.gone()),
+                (ALARM_HANDLER, built.handlers.silent()),
+            ],
+            dates: looks_at_dates.then(|| (settings::certificate_alarms(change.after), self.transport.now())),
+        })
+    }
+}
+
+/// What to say to the supervisor once a change is in use.
+struct Watching {
+    supervisor: Supervisor,
+    is_boot: bool,
+    /// By kind, what is there no more.
+    gone: [(&'static str, Vec<String>); 4],
+    dates: Option<(CertificateAlarms, Timestamp)>,
+}
+
+impl Watching {
+    fn parts_changed(&self, crypto: &Crypto, clients: &HttpClients, handlers: &Handlers) {
+        let supervisor = &self.supervisor;
+        for (kind, names) in &self.gone {
+            for id in names {
+                supervisor.retire(kind, id);
+            }
+        }
+        if self.is_boot {
+            // What an earlier process said of parts that are there no more.
+            supervisor.retain(CLIENT_KEYSTORE, &crypto.keystores.names());
+            supervisor.retain(SERVER_CERTIFICATE, &crypto.trusted.names());
+            supervisor.retain(HTTP_CLIENT, &clients.names());
+            supervisor.retain(ALARM_HANDLER, &speaking(handlers));
+        }
+        look_at_failures(supervisor, CLIENT_KEYSTORE, &crypto.keystores);
+        look_at_failures(supervisor, SERVER_CERTIFICATE, &crypto.trusted);
+        look_at_failures(supervisor, HTTP_CLIENT, clients);
+        look_at_failures(supervisor, ALARM_HANDLER, handlers);
+        if let Some((thresholds, now)) = self.dates {
+            look_at_certificates(supervisor, crypto, thresholds, now);
+        }
+        retire_unreached(supervisor, clients, handlers);
+    }
+}
+
+/// Returns the names of the handlers that are told about alarms, or would be if they could be built.
+fn speaking(handlers: &Handlers) -> BTreeSet<String> {
+    let mut names = handlers.names();
+    for (id, handler) in handlers.all() {
+        if !handler.spec.is_enabled {
+            names.remove(&id);
+        }
+    }
+    names
 }

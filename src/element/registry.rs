@@ -3,12 +3,18 @@
 use crate::datastore::CommitContext;
 use crate::diagnostic::Diagnostics;
 use crate::tree::DataPath;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 /// Parts of one kind; clones share them.
-pub struct Registry<T>(Arc<RwLock<HashMap<String, Slot<T>>>>);
+pub struct Registry<T>(Arc<RwLock<Slots<T>>>);
+
+struct Slots<T> {
+    slots: HashMap<String, Slot<T>>,
+    /// The names of those that could not be built, so that a commit need not look through all to find none.
+    failed: BTreeSet<String>,
+}
 
 /// What there is under a name.
 #[derive(Debug)]
@@ -36,7 +42,7 @@ impl<T> Clone for Registry<T> {
 
 impl<T> Default for Registry<T> {
     fn default() -> Self {
-        Self(Arc::default())
+        Self(Arc::new(RwLock::new(Slots { slots: HashMap::new(), failed: BTreeSet::new() })))
     }
 }
 
@@ -47,14 +53,14 @@ impl<T> fmt::Debug for Registry<T> {
 }
 
 impl<T> Registry<T> {
-    fn read(&self) -> RwLockReadGuard<'_, HashMap<String, Slot<T>>> {
+    fn read(&self) -> RwLockReadGuard<'_, Slots<T>> {
         self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns the part of a name.
     #[must_use]
     pub fn get(&self, id: &str) -> Option<Arc<T>> {
-        match self.read().get(id) {
+        match self.read().slots.get(id) {
             Some(Slot::InUse(part)) => Some(Arc::clone(part)),
             _ => None,
         }
@@ -65,6 +71,7 @@ impl<T> Registry<T> {
     pub fn all(&self) -> Vec<(String, Arc<T>)> {
         let mut all: Vec<_> = self
             .read()
+            .slots
             .iter()
             .filter_map(|(id, slot)| match slot {
                 Slot::InUse(part) => Some((id.clone(), Arc::clone(part))),
@@ -78,22 +85,34 @@ impl<T> Registry<T> {
     /// Returns what is configured and could not be built, by name, and why not.
     #[must_use]
     pub fn failed(&self) -> Vec<(String, Arc<Diagnostics>)> {
-        let mut failed: Vec<_> = self
-            .read()
-            .iter()
-            .filter_map(|(id, slot)| match slot {
-                Slot::InUse(_) => None,
-                Slot::Failed(why) => Some((id.clone(), Arc::clone(why))),
-            })
-            .collect();
-        failed.sort_by(|(one, _), (other, _)| one.cmp(other));
-        failed
+        let slots = self.read();
+        let why = |id: &String| match slots.slots.get(id) {
+            Some(Slot::Failed(why)) => Some((id.clone(), Arc::clone(why))),
+            _ => None,
+        };
+        slots.failed.iter().filter_map(why).collect()
+    }
+
+    /// Returns the names of what may be otherwise when it is built again: what could not be built, and what `may_change`.
+    pub(super) fn unsettled(&self, may_change: impl Fn(&T) -> bool) -> Vec<String> {
+        let slots = self.read();
+        let is_unsettled = |slot: &Slot<T>| match slot {
+            Slot::InUse(part) => may_change(part),
+            Slot::Failed(_) => true,
+        };
+        slots.slots.iter().filter(|(_, slot)| is_unsettled(slot)).map(|(id, _)| id.clone()).collect()
+    }
+
+    /// Returns the names of all that is configured, whether or not it could be built.
+    pub(super) fn names(&self) -> BTreeSet<String> {
+        self.read().slots.keys().cloned().collect()
     }
 
     /// Returns how many parts are in use.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.read().values().filter(|slot| matches!(slot, Slot::InUse(_))).count()
+        let slots = self.read();
+        slots.slots.len().saturating_sub(slots.failed.len())
     }
 
     /// Returns whether none is in use.
@@ -152,6 +171,11 @@ impl<T> Changed<T> {
         self.0.keys().map(String::as_str)
     }
 
+    /// Returns the names that go.
+    pub(super) fn gone(&self) -> Vec<String> {
+        self.each().filter(|(_, fate)| matches!(fate, Fate::Goes)).map(|(id, _)| id.clone()).collect()
+    }
+
     /// Walks what becomes of the names that change.
     pub(super) fn each(&self) -> impl Iterator<Item = (&String, Fate<'_, T>)> {
         self.0.keys().map(|id| (id, self.fate(id)))
@@ -180,9 +204,13 @@ impl<T> Changed<T> {
     pub(super) fn apply(self, in_use: &Registry<T>) {
         let mut parts = in_use.0.write().unwrap_or_else(PoisonError::into_inner);
         for (id, slot) in self.0 {
+            parts.failed.remove(&id);
+            if let Some(Slot::Failed(_)) = slot {
+                parts.failed.insert(id.clone());
+            }
             match slot {
-                Some(slot) => parts.insert(id, slot),
-                None => parts.remove(&id),
+                Some(slot) => parts.slots.insert(id, slot),
+                None => parts.slots.remove(&id),
             };
         }
     }

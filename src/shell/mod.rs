@@ -11,6 +11,7 @@ pub mod engine;
 pub mod protocol;
 pub mod server;
 
+use crate::diagnostic::Diagnostic;
 use serde::{Deserialize, Serialize};
 
 /// What the far end says of itself when it connects.
@@ -49,6 +50,16 @@ pub struct Prompt {
     pub text: String,
     /// `operational` or `configuration`: history is kept for each.
     pub mode: String,
+    /// Whether there are edits that the end of the session would discard.
+    #[serde(default)]
+    pub has_edits: bool,
+}
+
+/// Says that edits end with a session that nobody can be asked in; told on standard error.
+#[must_use]
+pub fn discarded() -> Diagnostic {
+    Diagnostic::warning("uncommitted changes are discarded")
+        .hint("`commit` puts them into force; `exit no-confirm` discards them without this warning")
 }
 
 /// One way to go on, for completion and help.

@@ -156,6 +156,21 @@ impl HttpClient {
         self.spec == *spec && self.supplied.is_same(&Supplied::of(spec, supplies))
     }
 
+    /// Returns the origin of a web service that is reached through this client: `https://a.example:443`.
+    #[must_use]
+    pub fn origin_of(&self, hostname: &str, port: u16) -> Option<String> {
+        address(self.spec.scheme, hostname, port, "/").ok().map(|url| origin(&url))
+    }
+
+    /// Returns the origin of the token endpoint, when there is one.
+    #[must_use]
+    pub fn token_origin(&self) -> Option<String> {
+        match &self.identity {
+            Identity::Tokens(tokens) => Some(origin(tokens.endpoint())),
+            _ => None,
+        }
+    }
+
     pub(super) fn tls(&self) -> &ClientConfig {
         &self.tls
     }

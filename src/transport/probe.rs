@@ -7,7 +7,7 @@ use super::client::{HttpClient, Request, USER_AGENT};
 use super::egress::{self, ResolveError, literal};
 use super::failure::{causes, reason_of_io, reason_of_tls};
 use super::identity::Identity;
-use super::material::Certificate;
+use super::material::{self, Certificate};
 use super::token::origin;
 use super::{FailureReason, Fault, HeaderMap, ProxySpec, Scheme, Url};
 use base64::Engine as _;
@@ -225,7 +225,7 @@ fn shown(stream: &TlsStream<Box<dyn Wire>>) -> String {
     said.extend(connection.alpn_protocol().map(|alpn| String::from_utf8_lossy(alpn).into_owned()));
     let certificate = connection.peer_certificates().and_then(|all| all.first().cloned());
     if let Some(certificate) = certificate.and_then(|der| Certificate::from_der(der.into_owned()).ok()) {
-        said.push(format!("certificate `{}` until {}", certificate.subject, certificate.not_after));
+        said.push(format!("certificate `{}` until {}", certificate.subject, material::shown(certificate.not_after)));
     }
     said.join(", ")
 }

@@ -8,6 +8,7 @@ use super::spec::{TlsSpec, TlsVersion};
 use super::verify::ServerJudge;
 use crate::clock::Clock;
 use crate::diagnostic::{Diagnostic, Diagnostics};
+use jiff::Timestamp;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::CryptoProvider;
 use rustls::sign::SingleCertAndKey;
@@ -112,6 +113,12 @@ impl Transport {
     /// Everything that is wrong with the specification, or with the system's trust when the client needs it.
     pub fn client(&self, spec: &HttpClientSpec, supplies: &dyn Supplies) -> Result<HttpClient, Diagnostics> {
         HttpClient::build(spec, self, supplies)
+    }
+
+    /// Returns the time by which certificates are judged.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     pub(super) fn clock(&self) -> &Clock {

@@ -325,7 +325,7 @@ fn an_override_loads_the_files_as_one_commit() {
     let element = home.start(&arguments);
     assert_eq!(element.revision(), 2);
     let before = "set environments environment name lab";
-    assert!(home.told(&["configure", "rollback 1", "show | display set"]).contains(before));
+    assert!(home.told(&["configure", "rollback 1", "show | display set", "rollback"]).contains(before));
     element.stop();
     home.write("a.yaml", FAULTY[0].text);
     let refused = home.run_to_end(&arguments);

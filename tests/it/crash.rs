@@ -81,7 +81,7 @@ fn holds(home: &Home, element: &Element, number: u64) {
     let revisions = home.told(&["show system commit"]).matches(" by ").count() as u64;
     assert_eq!(revisions, number);
     if number > 1 {
-        let before = home.told(&["configure", "rollback 1", "show | display set"]);
+        let before = home.told(&["configure", "rollback 1", "show | display set", "rollback"]);
         assert_eq!(without_secrets(&before), expected(number - 1));
     }
 }

@@ -158,7 +158,14 @@ fn a_planted_secret_is_found_nowhere() {
     for pipe in shown {
         seen += &home.told(&[format!("show configuration {pipe}").trim_end()]);
     }
-    seen += &home.told(&["configure", "show | compare rollback 1", "rollback 1", "show | compare", "show facilities"]);
+    seen += &home.told(&[
+        "configure",
+        "show | compare rollback 1",
+        "rollback 1",
+        "show | compare",
+        "show facilities",
+        "rollback",
+    ]);
     assert!(seen.contains("password $9$") && seen.contains("\"password\": \"$9$"), "{seen}");
     let finished = element.stop();
     seen += &(finished.stdout + &finished.stderr);

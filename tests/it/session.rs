@@ -13,19 +13,24 @@ set facilities http client other
 ";
 
 /// A terminal with a shell in it, and what it stands in front of.
-struct Person {
-    home: Home,
+pub(crate) struct Person {
+    pub(crate) home: Home,
     element: Element,
-    pty: Pty,
-    user: String,
+    pub(crate) pty: Pty,
+    pub(crate) user: String,
 }
 
 impl Person {
     /// Sits down in front of an element.
-    fn sit_down() -> Self {
+    pub(crate) fn sit_down() -> Self {
+        Self::sit_down_at("xterm")
+    }
+
+    /// Sits down at a terminal of a kind.
+    pub(crate) fn sit_down_at(kind: &str) -> Self {
         let home = Home::with(&[("a.set", CONFIGURATION)]);
         let element = home.start(&["--config", "a.set"]);
-        let pty = Pty::start(ANNUNCIATOR, &["shell"], home.path());
+        let pty = Pty::start("env", &[&format!("TERM={kind}"), ANNUNCIATOR, "shell"], home.path());
         let user = User::from_uid(Uid::current()).unwrap().unwrap().name;
         let mut person = Self { home, element, pty, user };
         person.sees_prompt('>', "");
@@ -33,17 +38,17 @@ impl Person {
     }
 
     /// Waits until the prompt is there, with what is typed behind it.
-    fn sees_prompt(&mut self, sign: char, typed: &str) -> String {
+    pub(crate) fn sees_prompt(&mut self, sign: char, typed: &str) -> String {
         let row = format!("{}@lab{sign} {typed}", self.user);
         self.pty.wait_for_last_row(row.trim_end(), WITHIN)
     }
 
-    fn sees(&mut self, text: &str) -> String {
+    pub(crate) fn sees(&mut self, text: &str) -> String {
         self.pty.wait_for(text, WITHIN)
     }
 
     /// Types a line and waits for how it ends: `ok` or `error`.
-    fn does(&mut self, line: &str, ends: &str, sign: char) -> String {
+    pub(crate) fn does(&mut self, line: &str, ends: &str, sign: char) -> String {
         // On an empty screen, what is seen is what this line did.
         self.pty.send("\x0c");
         let prompt = format!("{}@lab{sign}", self.user);
@@ -54,12 +59,12 @@ impl Person {
     }
 
     /// Presses Ctrl-C, which also discards what is typed before the next prompt is there.
-    fn gives_up(&mut self, sign: char) {
+    pub(crate) fn gives_up(&mut self, sign: char) {
         self.pty.send("\x03");
         self.sees_prompt(sign, "");
     }
 
-    fn configures(&mut self) {
+    pub(crate) fn configures(&mut self) {
         self.does("configure", "ok", '>');
     }
 }

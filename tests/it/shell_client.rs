@@ -68,7 +68,7 @@ impl Interpreter for Parrot {
     fn prompt(&self) -> Prompt {
         let (banner, sign, mode) =
             if self.is_configuring { ("\n[edit]", '%', "configuration") } else { ("", '>', "operational") };
-        Prompt { banner: banner.to_owned(), text: format!("ann@lab{sign} "), mode: mode.to_owned() }
+        Prompt { banner: banner.to_owned(), text: format!("ann@lab{sign} "), mode: mode.to_owned(), has_edits: false }
     }
 
     fn line(&mut self, line: &str, terminal: &mut dyn Terminal) -> Status {

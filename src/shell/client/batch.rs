@@ -1,13 +1,14 @@
 //! Lines without a person: run in order, stopped at the first that fails, nothing on standard output but output.
 
+use super::comments::Comments;
 use super::files::Files;
 use super::{Lost, Options, Outcome, greet, receive, send};
 use crate::diagnostic::Diagnostic;
 use crate::shell::protocol::{self, Answer, FRAME_BYTES_MAX, FromClient, FromDaemon, Stream};
-use crate::shell::{Hello, Status};
+use crate::shell::{Hello, Status, discarded};
 use std::fmt;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
@@ -96,6 +97,8 @@ pub(super) fn run(
     let via = lines.via.to_owned();
     let hello = Hello { version: protocol::VERSION, is_terminal: false, size: None, via, colour: options.colour };
     greet(&mut stream, hello)?;
+    let mut has_edits = false;
+    let mut comments = Comments::default();
     let mut files = Files::new(options.home.clone());
     let mut number = 0;
     while let Some(line) = lines.source.next() {
@@ -108,6 +111,7 @@ pub(super) fn run(
                 return Ok(Outcome::Failed);
             }
         };
+        let text = comments.strip(if number == 1 { text.trim_start_matches('\u{feff}') } else { &text });
         files.begin(&text);
         let id = number as u64;
         let frame = match protocol::encode(&FromClient::Line { id, text }) {
@@ -120,12 +124,23 @@ pub(super) fn run(
         if let Err(error) = stream.write_all(&frame) {
             return Err(parting(&mut stream, Lost::from(error)));
         }
-        match finish(&mut stream, id, &place, &mut files, outputs)? {
+        match finish(&mut stream, id, &place, &mut files, outputs, &mut has_edits)? {
             Ended::With(Status::Done) => {}
             Ended::With(Status::Closed) => return Ok(Outcome::Done),
             Ended::With(Status::Failed) => return Ok(Outcome::Failed),
             Ended::OutputClosed => return Ok(Outcome::OutputClosed),
+            Ended::OutputFailed(error) => {
+                outputs.complain(&format!("{}\n", Diagnostic::error(format!("the output cannot be written: {error}"))));
+                return Ok(Outcome::OutputFailed);
+            }
         }
+    }
+    if let Some(unfinished) = comments.unfinished() {
+        outputs.complain(&format!("{}{unfinished}\n", lines.place(number)));
+        return Ok(Outcome::Failed);
+    }
+    if has_edits {
+        outputs.complain(&format!("{}\n", discarded()));
     }
     Ok(Outcome::Done)
 }
@@ -143,6 +158,14 @@ fn parting(stream: &mut UnixStream, unsaid: Lost) -> Lost {
 enum Ended {
     With(Status),
     OutputClosed,
+    OutputFailed(io::Error),
+}
+
+impl From<io::Error> for Ended {
+    /// Tells a reader that has gone, which is its own wish, from a device that cannot take more.
+    fn from(error: io::Error) -> Self {
+        if error.kind() == ErrorKind::BrokenPipe { Self::OutputClosed } else { Self::OutputFailed(error) }
+    }
 }
 
 /// Passes on what a line says until it ends.
@@ -152,6 +175,7 @@ fn finish(
     place: &str,
     files: &mut Files,
     outputs: &mut Outputs<'_>,
+    has_edits: &mut bool,
 ) -> Result<Ended, Lost> {
     let mut has_complained = false;
     loop {
@@ -161,9 +185,8 @@ fn finish(
         }
         match message {
             FromDaemon::Output { stream: Stream::Out, chunk, .. } => {
-                let written = outputs.out.write_all(chunk.as_bytes());
-                if written.is_err() {
-                    return Ok(Ended::OutputClosed);
+                if let Err(error) = outputs.out.write_all(chunk.as_bytes()) {
+                    return Ok(error.into());
                 }
             }
             FromDaemon::Output { stream: Stream::Err, chunk, .. } => {
@@ -173,10 +196,11 @@ fn finish(
                 }
                 outputs.complain(&chunk);
             }
+            FromDaemon::Prompt(prompt) => *has_edits = prompt.has_edits,
             FromDaemon::Ask { ask, .. } => send(stream, &FromClient::Reply { ask, answer: Answer::Interrupt })?,
             FromDaemon::Done { id: ended, status } if ended == id => {
-                if outputs.out.flush().is_err() {
-                    return Ok(Ended::OutputClosed);
+                if let Err(error) = outputs.out.flush() {
+                    return Ok(error.into());
                 }
                 if status == Status::Failed && !has_complained {
                     outputs.complain(&format!("{place}error: the command failed\n"));

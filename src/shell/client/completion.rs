@@ -11,6 +11,8 @@ const ALIGNED_CHARS_MAX: usize = 40;
 pub(super) enum Action {
     /// Nothing.
     Nothing,
+    /// Put a blank at the cursor, as any other character: programs that type wait for its echo and nothing else.
+    Blank,
     /// Insert this at the cursor.
     Insert(String),
     /// Put this in place of the bytes from there to the cursor.
@@ -71,7 +73,7 @@ pub(super) fn on_tab(line: &str, position: usize, candidates: &Candidates) -> Ac
 ///
 /// Where any text may stand, what is typed is taken as it is: a new name is often the beginning of another.
 pub(super) fn on_space(line: &str, position: usize, candidates: &Candidates) -> Action {
-    let blank = || Action::Insert(" ".to_owned());
+    let blank = || Action::Blank;
     let Some(word) = word(line, position, candidates).filter(|word| !word.is_empty()) else { return blank() };
     match fixed(candidates) {
         (fixed, false) if candidates.more == 0 && !fixed.iter().any(|c| c.text == word) => match fixed.as_slice() {
@@ -178,12 +180,12 @@ mod tests {
     #[test]
     fn space_completes_only_what_cannot_be_meant_otherwise() {
         assert_eq!(on_space("conf", 4, &candidates(0, &["configure"])), insert("igure "));
-        assert_eq!(on_space("configure", 9, &candidates(0, &["configure"])), insert(" "));
-        assert_eq!(on_space("filter", 6, &candidates(0, &["filter", "filters"])), insert(" "));
-        assert_eq!(on_space("f", 1, &candidates(0, &["filter", "fill"])), insert(" "));
-        assert_eq!(on_space("set wh", 6, &candidates(4, &["wh1", ""])), insert(" "));
-        assert_eq!(on_space("set ", 4, &candidates(4, &["only"])), insert(" "));
-        assert_eq!(on_space("set", 3, &candidates(9, &["only"])), insert(" "));
+        assert_eq!(on_space("configure", 9, &candidates(0, &["configure"])), Action::Blank);
+        assert_eq!(on_space("filter", 6, &candidates(0, &["filter", "filters"])), Action::Blank);
+        assert_eq!(on_space("f", 1, &candidates(0, &["filter", "fill"])), Action::Blank);
+        assert_eq!(on_space("set wh", 6, &candidates(4, &["wh1", ""])), Action::Blank);
+        assert_eq!(on_space("set ", 4, &candidates(4, &["only"])), Action::Blank);
+        assert_eq!(on_space("set", 3, &candidates(9, &["only"])), Action::Blank);
     }
 
     #[test]

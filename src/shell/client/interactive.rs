@@ -5,11 +5,12 @@ use super::history::{Histories, LINES_MAX};
 use super::keys::{self, Desk, Mask};
 use super::link::{Event, Finish, Link, Waits, wait};
 use super::pager::{LESS, MORE, Pager};
-use super::terminal::{Key, Saved, pager_key};
+use super::terminal::{Key, Saved, Unseen, pager_key};
 use super::{Lost, Options, Outcome, Welcome, greet};
 use crate::diagnostic::printable;
-use crate::shell::protocol::{self, Answer, FromClient, FromDaemon};
+use crate::shell::protocol::{self, Answer, FromClient, FromDaemon, Stream};
 use crate::shell::{AskKind, Hello, Prompt, Status};
+use rustyline::config::Configurer;
 use rustyline::error::ReadlineError;
 use rustyline::history::FileHistory;
 use rustyline::{ColorMode, Config, Editor, ExternalPrinter};
@@ -99,8 +100,10 @@ pub(super) fn run(mut stream: UnixStream, options: &Options) -> Result<Outcome, 
 fn config() -> Config {
     Config::builder().max_history_size(LINES_MAX).and_then(|builder| builder.history_ignore_dups(true)).map_or_else(
         |_| Config::default(),
-        |builder| {
+        |mut builder| {
             // Colour is how a secret is masked, so no setting may switch it off.
+            // Marks around each repaint only confuse programs that read the screen.
+            builder.enable_synchronized_output(false);
             builder.auto_add_history(false).bracketed_paste(true).color_mode(ColorMode::Forced).build()
         },
     )
@@ -277,6 +280,7 @@ impl Shell {
             return Ok(None);
         }
         match message {
+            FromDaemon::Output { stream: Stream::Out, .. } if run.is_quiet => {}
             FromDaemon::Output { chunk, .. } => self.output(&chunk, run)?,
             FromDaemon::Ask { ask, kind, prompt } => {
                 let answer = self.ask(kind, &prompt)?;
@@ -294,7 +298,7 @@ impl Shell {
 
     /// Prints output, stopping at each full screen.
     fn output(&self, mut text: &str, run: &mut Running) -> Result<(), Lost> {
-        while !run.is_quiet && !text.is_empty() {
+        while !text.is_empty() {
             let (page, rest) = text.split_at(run.pager.fits(text));
             print(page);
             text = rest;
@@ -308,10 +312,15 @@ impl Shell {
             match key {
                 Key::Page => run.pager.page(),
                 Key::Line => run.pager.line(),
+                // The rest is thrown away here, so that the command still ends as it would have, and says how.
                 Key::Quit => {
-                    run.pager.page();
-                    run.is_quiet = true;
+                    run.mute();
+                    return Ok(());
+                }
+                Key::Interrupt => {
                     self.desk.link.interrupt();
+                    run.mute();
+                    return Ok(());
                 }
             }
         }
@@ -323,6 +332,8 @@ impl Shell {
         let empty = FileHistory::with_config(&config());
         let history = std::mem::replace(self.editor.history_mut(), empty);
         self.desk.is_masked.store(kind == AskKind::Secret, Ordering::Relaxed);
+        // Where the editor cannot mask, the terminal itself must not echo; dropped on every way out of here.
+        let _unseen = (kind == AskKind::Secret).then(Unseen::begin);
         let answer = if kind == AskKind::Multiline { self.ask_lines(prompt) } else { self.ask_line(prompt) };
         self.desk.is_masked.store(false, Ordering::Relaxed);
         *self.editor.history_mut() = history;
@@ -331,7 +342,7 @@ impl Shell {
 
     fn ask_line(&mut self, prompt: &str) -> Result<Answer, Lost> {
         let (banner, text) = prompt.rsplit_once('\n').unwrap_or(("", prompt));
-        let prompt = Prompt { banner: banner.to_owned(), text: text.to_owned(), mode: String::new() };
+        let prompt = Prompt { banner: banner.to_owned(), text: text.to_owned(), mode: String::new(), has_edits: false };
         Ok(match self.read_line(&prompt)? {
             Typed::Text(text) => Answer::Text(text),
             Typed::Aborted => Answer::Interrupt,
@@ -344,7 +355,7 @@ impl Shell {
         if !prompt.is_empty() {
             print(&format!("{}\n", printable(prompt)));
         }
-        let line = Prompt { banner: String::new(), text: "> ".to_owned(), mode: String::new() };
+        let line = Prompt { banner: String::new(), text: "> ".to_owned(), mode: String::new(), has_edits: false };
         let mut lines = String::new();
         loop {
             match self.read_line(&line)? {
@@ -388,4 +399,13 @@ struct Running {
     /// The person wants to see no more of it.
     is_quiet: bool,
     is_forgotten: bool,
+}
+
+impl Running {
+    /// Shows no more of the command's output, only how it ends.
+    fn mute(&mut self) {
+        self.pager.page();
+        self.pager.enabled = false;
+        self.is_quiet = true;
+    }
 }

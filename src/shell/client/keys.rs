@@ -123,7 +123,7 @@ impl ConditionalEventHandler for Key {
         let action = self.action(typed, position);
         // Where the line begins in a pasted text of several.
         let offset = context.pos().saturating_sub(position);
-        Some(command(action, offset, context.pos(), context.line(), &self.desk))
+        command(action, offset, context.pos(), context.line(), &self.desk)
     }
 }
 
@@ -137,7 +137,7 @@ impl Key {
                 None => Action::Nothing,
             },
             Name::Space => {
-                let blank = Action::Insert(" ".to_owned());
+                let blank = Action::Blank;
                 if !self.desk.completes_on_space.load(Ordering::Relaxed) {
                     return blank;
                 }
@@ -155,9 +155,11 @@ impl Key {
     }
 }
 
-/// Says an action in the editor's words.
-fn command(action: Action, offset: usize, cursor: usize, text: &str, desk: &Desk) -> Cmd {
-    match action {
+/// Says an action in the editor's words; `None` for what the key does by itself.
+fn command(action: Action, offset: usize, cursor: usize, text: &str, desk: &Desk) -> Option<Cmd> {
+    Some(match action {
+        // A blank that is inserted as a text would have the whole line written again.
+        Action::Blank => return None,
         Action::Nothing => Cmd::Noop,
         Action::Insert(inserted) => Cmd::Insert(1, inserted),
         Action::Replace { from, text: word } => {
@@ -175,7 +177,7 @@ fn command(action: Action, offset: usize, cursor: usize, text: &str, desk: &Desk
             desk.show(text, &said);
             Cmd::Noop
         }
-    }
+    })
 }
 
 /// Writes `^C` behind the line, when the cursor is there, and gives it up.

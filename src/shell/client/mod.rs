@@ -9,6 +9,7 @@
 //! enters no history; without a terminal nothing but output is on standard output, and nothing runs after an error.
 
 mod batch;
+mod comments;
 mod completion;
 mod files;
 mod history;
@@ -66,6 +67,8 @@ pub enum Outcome {
     Unreachable,
     /// Nobody reads the output any more.
     OutputClosed,
+    /// The output cannot be written: the device is full, say.
+    OutputFailed,
 }
 
 impl Outcome {
@@ -74,7 +77,7 @@ impl Outcome {
     pub fn exit_code(self) -> u8 {
         match self {
             Self::Done => 0,
-            Self::Unreachable => 1,
+            Self::Unreachable | Self::OutputFailed => 1,
             Self::Failed => 2,
             Self::OutputClosed => 141,
         }

@@ -6,6 +6,9 @@ use std::io::{self, Write};
 /// Ends the mode in which a terminal marks pasted text.
 const PASTE_MARKS_OFF: &str = "\u{1b}[?2004l";
 
+/// What stands for no key among a terminal's special characters (POSIX, `_POSIX_VDISABLE`).
+const DISABLED: u8 = 0;
+
 /// How the terminal was.
 #[derive(Debug)]
 pub(super) struct Saved(Option<Termios>);
@@ -28,6 +31,42 @@ impl Saved {
     }
 }
 
+/// The terminal does not show what is typed, until this is dropped.
+#[derive(Debug)]
+pub(super) struct Unseen(Option<Termios>);
+
+impl Unseen {
+    pub(super) fn begin() -> Self {
+        let before = termios::tcgetattr(io::stdin()).ok();
+        if let Some(before) = &before {
+            let mut mode = before.clone();
+            mode.local_flags.remove(LocalFlags::ECHO);
+            // Enter still ends the row.
+            mode.local_flags.insert(LocalFlags::ECHONL);
+            // These keys would end or suspend the process and leave the terminal mute.
+            for key in [SpecialCharacterIndices::VQUIT, SpecialCharacterIndices::VSUSP] {
+                if let Some(slot) = mode.control_chars.get_mut(key as usize) {
+                    *slot = DISABLED;
+                }
+            }
+            if let Err(error) = termios::tcsetattr(io::stdin(), SetArg::TCSADRAIN, &mode) {
+                tracing::debug!(%error, "the terminal goes on showing what is typed");
+            }
+        }
+        Self(before)
+    }
+}
+
+impl Drop for Unseen {
+    fn drop(&mut self) {
+        if let Some(before) = &self.0
+            && let Err(error) = termios::tcsetattr(io::stdin(), SetArg::TCSADRAIN, before)
+        {
+            tracing::debug!(%error, "the terminal cannot be put back");
+        }
+    }
+}
+
 /// A key that the pager knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Key {
@@ -35,8 +74,10 @@ pub(super) enum Key {
     Page,
     /// A row more.
     Line,
-    /// No more.
+    /// No more of this output.
     Quit,
+    /// No more of this command.
+    Interrupt,
 }
 
 /// Waits for a key that the pager knows; `show` says that it waits, once no key is echoed any more.
@@ -71,7 +112,8 @@ fn set(before: &Termios, at_least: u8, tenths: u8) -> nix::Result<()> {
 fn loop_keys(before: &Termios) -> nix::Result<Key> {
     loop {
         match byte()? {
-            None | Some(b'q' | b'Q' | 3 | 4) => return Ok(Key::Quit),
+            Some(3) => return Ok(Key::Interrupt),
+            None | Some(b'q' | b'Q' | 4) => return Ok(Key::Quit),
             Some(b' ' | b'f') => return Ok(Key::Page),
             Some(b'\r' | b'\n' | b'j') => return Ok(Key::Line),
             Some(0x1b) => {

@@ -5,7 +5,7 @@ use super::line::{Given, Line, Stage};
 use super::values::{Offer, Offers, SCANNED_MAX};
 use super::{Engine, Mode};
 use crate::alarm::{AlarmKey, Severity};
-use crate::codec::{Ignore, Next, Token, TokenKind, Walker, lex, quote_word};
+use crate::codec::{Format, Ignore, Next, Token, TokenKind, Walker, lex, quote_word};
 use crate::diagnostic::{Diagnostic, Source, Span, printable};
 use crate::shell::{CANDIDATES_MAX, Candidate, Candidates};
 use crate::tree::{DataPath, DataTree};
@@ -80,14 +80,18 @@ impl Collected {
 impl Engine {
     /// Returns what may stand at a place in a line; help also says whether the line may end there.
     pub(super) fn candidates(&mut self, line: &str, position: usize, is_help: bool) -> Candidates {
+        self.take_shared();
         let mut found = Collected { list: Vec::new(), more: 0, is_help };
         let (start, fault) = match typed(line, position) {
             Err(fault) => (position.min(line.len()), Some(fault)),
             Ok(typed) => (typed.start, self.collect(&typed, &mut found).err()),
         };
-        let fault = fault.map(|fault| match fault.hint {
-            Some(hint) => format!("syntax error: {}\nhint: {hint}", fault.message),
-            None => format!("syntax error: {}", fault.message),
+        let fault = fault.map(|fault| {
+            if let Some(span) = &fault.span {
+                self.names.conceal(&span.source, Format::Set);
+            }
+            let said = format!("syntax error: {}", fault.shown_message());
+            fault.shown_hint().map_or_else(|| said.clone(), |hint| format!("{said}\nhint: {hint}"))
         });
         for candidate in &mut found.list {
             candidate.help = self.cut(&candidate.help);
@@ -146,7 +150,14 @@ impl Engine {
         found: &mut Collected,
     ) -> Result<bool, Diagnostic> {
         let mut may_end = true;
-        if let Some(option) = given.pending() {
+        for argument in arguments {
+            if let Argument::Counted { word, value, help, .. } = argument
+                && given.pending() == Some(word)
+            {
+                found.remark(&format!("<{value}>"), help);
+            }
+        }
+        if let Some(option) = given.pending_text(arguments) {
             for argument in arguments {
                 if let Argument::Option { word, value, values, help, .. } = argument
                     && *word == option
@@ -161,7 +172,9 @@ impl Engine {
         }
         for argument in given.expects(arguments) {
             match argument {
-                Argument::Keyword { word, help } | Argument::Option { word, help, .. } => {
+                Argument::Keyword { word, help }
+                | Argument::Option { word, help, .. }
+                | Argument::Counted { word, help, .. } => {
                     found.word(&typed.word, word, help);
                 }
                 Argument::Choice { words } => words.iter().for_each(|(word, help)| found.word(&typed.word, word, help)),
@@ -289,7 +302,9 @@ fn may_end(offer: Offer, walker: &Walker<'_>, tree: &DataTree) -> bool {
         _ if walker.depth() > 0 => false,
         (Next::Child(at), Offer::Values) => at.schema_id() != SchemaId::ROOT,
         (Next::Child(_) | Next::End, _) => true,
-        // On a terminal a value that is left out is asked for; a path may end with its leaf.
+        // A value that is left out is asked for on a terminal, but it is what comes next.
+        (Next::Value(_), Offer::Values) => false,
+        // A path may end with its leaf.
         (Next::Value(path), _) => offer != Offer::Places || tree.schema().node(path.schema_id()).ty().is_none(),
         (Next::Key(_, given), Offer::Existing) => given.is_empty(),
         (Next::Key(..) | Next::Values(_), _) => false,

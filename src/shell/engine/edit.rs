@@ -3,25 +3,26 @@
 use super::ask::{ask_value, ask_yes_no};
 use super::fault::Fault;
 use super::line::{Call, Given};
-use super::{Editing, Engine};
+use super::{EditMode, Editing, Engine};
 use crate::codec::{Builder, Next, Sink, Walker, resolve};
 use crate::diagnostic::{Diagnostic, Span};
-use crate::shell::Status;
+use crate::shell::{Status, discarded};
 use crate::tree::{DataPath, Delta, diff};
 use crate::yang::{NodeKind, SchemaTree};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// What a `set` meets: edits go to the builder, and where a secret stands is remembered.
 struct Edits<'b, 's> {
     builder: &'b mut Builder<'s>,
     schema: Arc<SchemaTree>,
-    secrets: Vec<(usize, usize)>,
+    secrets: Vec<Range<usize>>,
 }
 
 impl Edits<'_, '_> {
     fn note(&mut self, path: &DataPath, span: &Span) {
         if self.schema.node(path.schema_id()).is_secret() {
-            self.secrets.push((span.start, span.end));
+            self.secrets.push(span.start..span.end);
         }
     }
 }
@@ -55,7 +56,7 @@ pub(super) fn set(engine: &mut Engine, given: &Given, call: &mut Call<'_>) -> Re
     }
     call.secrets.append(&mut edits.secrets);
     match walked {
-        Err(Fault::Syntax(faults)) => builder.diagnostics.extend(faults),
+        Err(Fault::Syntax(faults)) => builder.diagnostics.append(faults),
         other => other?,
     }
     if builder.diagnostics.has_errors() {
@@ -203,18 +204,26 @@ pub(super) fn exit(engine: &mut Engine, given: &Given, call: &mut Call<'_>) -> R
         editing.at = editing.levels.pop().unwrap_or(DataPath::ROOT);
         return Ok(Status::Done);
     }
-    if call.is_terminal && !given.has("no-confirm") && editing.candidate.is_changed() {
+    if matches!(editing.mode, EditMode::Shared(_)) {
+        if call.is_terminal && editing.candidate.is_changed() {
+            call.say("The configuration has been changed but not committed\n")?;
+        }
+    } else if call.is_terminal && !given.has("no-confirm") && editing.candidate.is_changed() {
         let question = "Discard changes and continue? [yes,no] ";
         if !ask_yes_no("There are uncommitted changes.\n", question, call)? {
             return Err(Fault::aborted("by user"));
         }
+    } else if !given.has("no-confirm") && editing.candidate.is_changed() {
+        // Nobody can be asked, and a script that forgot its `commit` should not look as if it had done what it says.
+        call.terminal.write_error(&format!("{}\n", discarded()))?;
     }
     leave(engine);
     Ok(Status::Done)
 }
 
-/// Leaves configuration mode; what is uncommitted is gone.
+/// Leaves configuration mode; what is uncommitted is gone, unless others edit it too.
 pub(super) fn leave(engine: &mut Engine) {
+    engine.give_shared();
     engine.editing = None;
     engine.session.set_mode(crate::management::SessionMode::Operational);
 }

@@ -1,11 +1,10 @@
 //! Why a command did not do what it says, and how that is told.
 
 use crate::codec::path_words;
-use crate::diagnostic::{Diagnostic, Diagnostics, Source, Span, printable};
+use crate::diagnostic::{Diagnostic, Diagnostics, MESSAGE_CHARS_MAX, Span, printable, shortened};
 use crate::shell::{Terminal, TerminalError};
 use crate::tree::DataPath;
 use crate::yang::SchemaTree;
-use std::sync::Arc;
 
 /// Why a command was refused or failed.
 #[derive(Debug)]
@@ -49,21 +48,19 @@ pub(super) struct Telling<'a> {
     pub(super) schema: &'a SchemaTree,
     /// Characters in front of the line on the screen.
     pub(super) prompt_width: usize,
-    /// Stretches of the line that hold a secret in clear.
-    pub(super) secrets: &'a [(usize, usize)],
 }
 
 impl Telling<'_> {
     /// Tells a fault. A terminal that is gone need not be told.
     pub(super) fn tell(&self, fault: Fault, terminal: &mut dyn Terminal, is_terminal: bool) {
-        let text = if is_terminal { self.for_terminal(fault) } else { self.for_script(fault) };
+        let text = if is_terminal { self.for_terminal(fault) } else { Self::for_script(fault) };
         terminal.write_error(&text).ok();
     }
 
     fn for_terminal(&self, fault: Fault) -> String {
         match fault {
             Fault::Syntax(diagnostics) => each(&diagnostics, |d| self.caret(d)),
-            Fault::Failed(diagnostic) => with_hint(&format!("Error: {}", diagnostic.message), &diagnostic),
+            Fault::Failed(diagnostic) => with_hint(&format!("Error: {}", diagnostic.shown_message()), &diagnostic),
             Fault::Aborted(diagnostics) => each(&diagnostics, |d| self.aborted(d)),
             Fault::Input(diagnostics) => format!("{diagnostics}\n"),
             Fault::Terminal(TerminalError::Interrupted) => "Aborted: by user\n".to_owned(),
@@ -73,7 +70,7 @@ impl Telling<'_> {
 
     /// Dashes up to the place, then what is wrong there.
     fn caret(&self, diagnostic: &Diagnostic) -> String {
-        let said = format!("syntax error: {}", diagnostic.message);
+        let said = format!("syntax error: {}", diagnostic.shown_message());
         let Some(span) = &diagnostic.span else { return with_hint(&said, diagnostic) };
         let (_, column) = span.line_column();
         let dashes = "-".repeat(self.prompt_width + column - 1);
@@ -82,8 +79,8 @@ impl Telling<'_> {
 
     fn aborted(&self, diagnostic: &Diagnostic) -> String {
         let said = match &diagnostic.data_path {
-            Some(path) => format!("Aborted: '{}': {}", self.words(path), diagnostic.message),
-            None => format!("Aborted: {}", diagnostic.message),
+            Some(path) => format!("Aborted: '{}': {}", self.words(path), diagnostic.shown_message()),
+            None => format!("Aborted: {}", diagnostic.shown_message()),
         };
         with_hint(&said, diagnostic)
     }
@@ -91,36 +88,25 @@ impl Telling<'_> {
     /// Writes a data path as a person types it.
     fn words(&self, path: &str) -> String {
         match DataPath::parse(self.schema, path) {
-            Ok(path) => path_words(self.schema, &path),
-            Err(_) => path.to_owned(),
+            Ok(path) => shortened(&path_words(self.schema, &path), MESSAGE_CHARS_MAX).into_owned(),
+            Err(_) => shortened(path, MESSAGE_CHARS_MAX).into_owned(),
         }
     }
 
-    fn for_script(&self, fault: Fault) -> String {
+    fn for_script(fault: Fault) -> String {
         let all: Diagnostics = match fault {
-            Fault::Syntax(all) => all.into_iter().map(|d| self.masked(d)).fold(Diagnostics::new(), collect),
-            Fault::Failed(diagnostic) => self.masked(diagnostic).into(),
+            Fault::Syntax(all) => all.into_iter().map(Self::cut).fold(Diagnostics::new(), collect),
+            Fault::Failed(diagnostic) => Self::cut(diagnostic).into(),
             Fault::Aborted(all) | Fault::Input(all) => all,
             Fault::Terminal(error) => Diagnostic::error(error.to_string()).into(),
         };
         format!("{all}\n")
     }
 
-    /// Points into a copy of the line without its secrets, and without what follows the place: that was not yet
-    /// understood and may hold one.
-    fn masked(&self, diagnostic: Diagnostic) -> Diagnostic {
+    /// Points into a copy of the line without what follows the place: that was not yet understood and may hold a secret.
+    fn cut(diagnostic: Diagnostic) -> Diagnostic {
         let Some(span) = diagnostic.span.clone() else { return diagnostic };
-        let text: String = span
-            .source
-            .text()
-            .char_indices()
-            .take_while(|(at, _)| *at < span.end.max(span.start + 1))
-            .map(|(at, c)| {
-                let hidden = self.secrets.iter().any(|(start, end)| *start <= at && at < *end);
-                if hidden { "*".repeat(c.len_utf8()) } else { c.to_string() }
-            })
-            .collect();
-        let source: Arc<Source> = Source::new(span.source.name(), text);
+        let source = span.source.up_to(span.end.max(span.start + 1));
         diagnostic.at(Span::new(&source, span.start, span.end))
     }
 }
@@ -134,14 +120,14 @@ fn each(diagnostics: &Diagnostics, tell: impl Fn(&Diagnostic) -> String) -> Stri
     let text: String = diagnostics.iter().map(tell).collect();
     match diagnostics.dropped() {
         0 => text,
-        dropped => format!("{text}… and {dropped} more\n"),
+        dropped => format!("{text}… and {dropped} more that are not shown\n"),
     }
 }
 
 fn with_hint(said: &str, diagnostic: &Diagnostic) -> String {
     let said = printable(said);
-    match &diagnostic.hint {
-        Some(hint) => format!("{said}\nhint: {}\n", printable(hint)),
+    match diagnostic.shown_hint() {
+        Some(hint) => format!("{said}\nhint: {hint}\n"),
         None => format!("{said}\n"),
     }
 }

@@ -3,10 +3,7 @@
 use super::Engine;
 use super::fault::Fault;
 use super::line::{Call, Given};
-use crate::codec::{
-    Builder, Format, JsonLayout, read_curly, read_json, read_set, read_yaml, write_curly, write_json, write_set,
-    write_yaml,
-};
+use crate::codec::{self, Builder, Format, JsonLayout, write_curly, write_json, write_set, write_yaml};
 use crate::diagnostic::{Diagnostic, Source};
 use crate::shell::{AskKind, Status};
 use crate::tree::{DataPath, DataTree};
@@ -56,12 +53,7 @@ fn load(
     let sealer = Arc::clone(engine.management.datastore().sealer());
     let mut builder = Builder::new(start, &*sealer);
     let source = Source::new(name, text);
-    match format {
-        Format::Json => read_json(&mut builder, &source),
-        Format::Yaml => read_yaml(&mut builder, &source),
-        Format::Curly => read_curly(&mut builder, &source),
-        Format::Set => read_set(&mut builder, &source),
-    }
+    codec::read(&mut builder, format, &source);
     let Builder { tree, diagnostics, .. } = builder;
     if diagnostics.has_errors() {
         return Err(Fault::Input(diagnostics));
@@ -79,7 +71,7 @@ fn load(
 /// Tells the notation of a text whose name says nothing, by how it begins.
 fn guess(text: &str) -> Format {
     let is_blank = |line: &&str| line.is_empty() || line.starts_with(['#', '!']);
-    let first = text.lines().map(str::trim).find(|line| !is_blank(line)).unwrap_or("");
+    let first = text.trim_start_matches('\u{feff}').lines().map(str::trim).find(|line| !is_blank(line)).unwrap_or("");
     match first.split_whitespace().next() {
         Some("set" | "delete") => Format::Set,
         Some(word) if word.starts_with('{') => Format::Json,

@@ -7,6 +7,7 @@ use crate::alarm::Severity;
 use crate::codec::{Token, TokenKind};
 use crate::diagnostic::{Diagnostic, Source, Span};
 use crate::shell::Terminal;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// A command line that runs, as handlers see it.
@@ -18,7 +19,7 @@ pub(super) struct Call<'t> {
     /// The command behind `run` or `top`.
     pub(super) nested: Option<Box<Line>>,
     /// Stretches of the line that hold a secret in clear.
-    pub(super) secrets: Vec<(usize, usize)>,
+    pub(super) secrets: Vec<Range<usize>>,
 }
 
 /// What was given behind a command's words, or behind a pipe's name.
@@ -35,7 +36,7 @@ pub(super) struct Given {
 impl Given {
     /// Returns whether a keyword was given.
     pub(super) fn has(&self, word: &str) -> bool {
-        self.options.iter().any(|(given, _)| *given == word)
+        self.pending == Some(word) || self.options.iter().any(|(given, _)| *given == word)
     }
 
     /// Returns the text given with an option.
@@ -53,10 +54,17 @@ impl Given {
         self.pending
     }
 
+    /// Returns the option that cannot do without its text, which is to come next.
+    pub(super) fn pending_text(&self, arguments: &[Argument]) -> Option<&'static str> {
+        self.pending.filter(|option| counted(arguments, option).is_none())
+    }
+
     /// Returns the arguments that may come next.
     pub(super) fn expects<'a>(&self, arguments: &'a [Argument]) -> Vec<&'a Argument> {
         let open = |argument: &&Argument| match argument {
-            Argument::Keyword { word, .. } | Argument::Option { word, .. } => self.words.is_empty() && !self.has(word),
+            Argument::Keyword { word, .. } | Argument::Option { word, .. } | Argument::Counted { word, .. } => {
+                self.words.is_empty() && !self.has(word)
+            }
             positional => self.words.is_empty() || positional.is_greedy(),
         };
         arguments.iter().filter(open).collect()
@@ -64,6 +72,13 @@ impl Given {
 
     fn step(&mut self, arguments: &'static [Argument], token: &Token, source: &Arc<Source>) -> Result<(), Diagnostic> {
         let span = || token.span(source);
+        if let Some(option) = self.pending
+            && counted(arguments, option).is_some()
+            && !token.word().is_some_and(|word| word.starts_with(|c: char| c.is_ascii_digit()))
+        {
+            self.options.push((option, String::new()));
+            self.pending = None;
+        }
         if let Some(option) = self.pending {
             let Some(text) = token.word() else {
                 return Err(Diagnostic::error(format!("expected a text behind `{option}`")).at(span()));
@@ -78,7 +93,7 @@ impl Given {
         {
             match argument {
                 Argument::Keyword { word, .. } => self.options.push((word, String::new())),
-                Argument::Option { word, .. } => self.pending = Some(word),
+                Argument::Option { word, .. } | Argument::Counted { word, .. } => self.pending = Some(word),
                 _ => {}
             }
             return Ok(());
@@ -94,7 +109,9 @@ impl Given {
     /// Returns the keyword that a word stands for: whole, or begun where nothing else could be meant.
     fn keyword(&self, arguments: &'static [Argument], word: &str) -> Option<&'static Argument> {
         let keyword = |argument: &Argument| match argument {
-            Argument::Keyword { word, .. } | Argument::Option { word, .. } => Some(*word),
+            Argument::Keyword { word, .. } | Argument::Option { word, .. } | Argument::Counted { word, .. } => {
+                Some(*word)
+            }
             _ => None,
         };
         let open: Vec<&'static Argument> =
@@ -111,7 +128,7 @@ impl Given {
     }
 
     fn finish(&self, arguments: &'static [Argument], end: Span) -> Result<(), Diagnostic> {
-        if let Some(option) = self.pending {
+        if let Some(option) = self.pending_text(arguments) {
             return Err(Diagnostic::error(format!("incomplete: expected a text behind `{option}`")).at(end));
         }
         let missing = self.expects(arguments).into_iter().filter(|a| a.is_required()).map(Argument::usage);
@@ -123,8 +140,22 @@ impl Given {
     }
 }
 
+/// Returns the name and the most of the number that may follow a word.
+fn counted(arguments: &[Argument], option: &str) -> Option<(&'static str, u64)> {
+    arguments.iter().find_map(|argument| match argument {
+        Argument::Counted { word, value, most, .. } if *word == option => Some((*value, *most)),
+        _ => None,
+    })
+}
+
 /// Refuses a text behind a word that cannot stand there.
 fn check_option(arguments: &[Argument], option: &str, text: &str) -> Result<(), Diagnostic> {
+    if let Some((value, most)) = counted(arguments, option) {
+        return match text.parse::<u64>() {
+            Ok(number) if (1..=most).contains(&number) => Ok(()),
+            _ => Err(Diagnostic::error(format!("`{text}` is out of range: expected {value}, 1 to {most}"))),
+        };
+    }
     let is_severity = arguments.iter().any(
         |argument| matches!(argument, Argument::Option { word, values: Values::Severities, .. } if *word == option),
     );
@@ -169,7 +200,9 @@ fn unknown_argument(expected: &[&Argument], token: &Token) -> Diagnostic {
     let words: Vec<&str> = expected
         .iter()
         .filter_map(|argument| match argument {
-            Argument::Keyword { word, .. } | Argument::Option { word, .. } => Some(*word),
+            Argument::Keyword { word, .. } | Argument::Option { word, .. } | Argument::Counted { word, .. } => {
+                Some(*word)
+            }
             _ => None,
         })
         .collect();
@@ -277,6 +310,9 @@ impl Line {
             }
             let what = if self.word == 0 { "unknown command" } else { "unknown argument" };
             let said = Diagnostic::error(what).at(token.span(source));
+            if let Some(hint) = self.other_mode(token.word().unwrap_or("")) {
+                return Err(said.hint(hint));
+            }
             return Err(hint_words(said, token.word().unwrap_or(""), &known));
         };
         let at = self.word;
@@ -288,6 +324,27 @@ impl Line {
             self.enter_arguments();
         }
         Ok(())
+    }
+
+    /// Says where the command is to be had that is meant here, if the other mode has it.
+    fn other_mode(&self, word: &str) -> Option<String> {
+        let first = match (self.word, self.possible.first()) {
+            (0, _) => word,
+            (_, Some(command)) => command.words.first()?,
+            (_, None) => return None,
+        };
+        let is_there = |mode| COMMANDS.iter().any(|c| c.mode == mode && c.words.first() == Some(&first));
+        match self.mode {
+            Mode::Operational
+                if is_there(Mode::Configuration) && (self.word == 0 || matches!(first, "set" | "commit")) =>
+            {
+                Some(format!("`{first}` edits the configuration: `configure` first enters configuration mode"))
+            }
+            Mode::Configuration if self.word == 0 && is_there(Mode::Operational) => {
+                Some(format!("`run {first} …` runs a command of operational mode"))
+            }
+            _ => None,
+        }
     }
 
     fn enter_arguments(&mut self) {
@@ -357,7 +414,11 @@ impl Line {
         }
         let Some(command) = self.command() else {
             let words: Vec<&str> = self.next_words().into_iter().map(|(word, _)| word).collect();
-            return Err(Diagnostic::error(format!("incomplete command: expected {}", words.join(" or "))).at(end));
+            let said = Diagnostic::error(format!("incomplete command: expected {}", words.join(" or "))).at(end);
+            return Err(match self.other_mode("").filter(|_| self.word == 1) {
+                Some(hint) => said.hint(hint),
+                None => said,
+            });
         };
         if self.stage == Stage::PipeName {
             return Err(Diagnostic::error("incomplete: expected a pipe command behind `|`").at(end));
@@ -412,6 +473,7 @@ fn group_help(word: &str) -> &'static str {
         "show" => "Shows what is configured and what goes on",
         "request" => "Asks the element to do something",
         "alarms" => "The alarms",
+        "commit" => "Confirms or takes back what awaits confirmation",
         "load" => "Reads configuration from a file",
         "set" | "cli" => "Settings of this session",
         "system" => "The element itself",

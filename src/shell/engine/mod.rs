@@ -29,11 +29,11 @@ pub use reference::reference;
 
 use super::server::NoticeSwitch;
 use super::{Candidates, Interpreter, Prompt, Status, Terminal};
-use crate::codec::{lex, path_words};
-use crate::datastore::Candidate;
+use crate::codec::{Format, SecretNames, lex, path_words};
+use crate::datastore::{Candidate, ExclusiveLock};
 use crate::diagnostic::{Source, Span, printable};
 use crate::management::{Management, SessionHandle, SessionsExhausted};
-use crate::tree::DataPath;
+use crate::tree::{DataPath, DataTree};
 use command::{Mode, Run};
 use fault::{Fault, Telling};
 use jiff::Timestamp;
@@ -58,6 +58,8 @@ pub struct EngineSession {
     pub via: String,
     /// Switches alarms above the line off and on.
     pub notices: NoticeSwitch,
+    /// Its number at the shell's server: what it does itself is not told to it above its line.
+    pub session: Option<u64>,
 }
 
 /// One session's interpreter.
@@ -68,6 +70,10 @@ pub struct Engine {
     node: String,
     via: String,
     notices: NoticeSwitch,
+    /// Its number at the shell's server.
+    number: Option<u64>,
+    /// Behind what words a line may hold a secret, whether or not it is understood.
+    names: SecretNames,
     zone: TimeZone,
     settings: Settings,
     editing: Option<Editing>,
@@ -79,8 +85,29 @@ impl fmt::Debug for Engine {
     }
 }
 
+/// How configuration mode was entered.
+enum EditMode {
+    /// A candidate of one's own.
+    Private,
+    /// A candidate of one's own, and commits of others are refused.
+    Exclusive(#[allow(dead_code, reason = "held until configuration mode is left")] ExclusiveLock),
+    /// The one candidate that all who came so edit together, and what it was when this session looked last.
+    Shared(DataTree),
+}
+
+impl EditMode {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Private => "private",
+            Self::Exclusive(_) => "exclusive",
+            Self::Shared(_) => "shared",
+        }
+    }
+}
+
 /// What configuration mode has.
 struct Editing {
+    mode: EditMode,
     candidate: Candidate,
     /// The edit level.
     at: DataPath,
@@ -89,8 +116,8 @@ struct Editing {
 }
 
 impl Editing {
-    fn new(candidate: Candidate) -> Self {
-        Self { candidate, at: DataPath::ROOT, levels: Vec::new() }
+    fn new(mode: EditMode, candidate: Candidate) -> Self {
+        Self { mode, candidate, at: DataPath::ROOT, levels: Vec::new() }
     }
 }
 
@@ -100,7 +127,8 @@ impl Engine {
     /// # Errors
     /// When there are too many.
     pub fn new(management: Management, session: EngineSession) -> Result<Self, SessionsExhausted> {
-        let EngineSession { user, node, via, notices } = session;
+        let EngineSession { user, node, via, notices, session: number } = session;
+        let names = SecretNames::of(management.datastore().plan().schema());
         Ok(Self {
             session: management.open_session(&user, &via)?,
             management,
@@ -108,6 +136,8 @@ impl Engine {
             node,
             via,
             notices,
+            number,
+            names,
             zone: TimeZone::system(),
             settings: Settings::default(),
             editing: None,
@@ -120,6 +150,23 @@ impl Engine {
         match Self::new(management, session) {
             Ok(engine) => Box::new(engine),
             Err(exhausted) => Box::new(refusal::Refusal(exhausted)),
+        }
+    }
+
+    /// Takes up what others made of a shared candidate.
+    fn take_shared(&mut self) {
+        let management = self.management.clone();
+        if let Some(Editing { mode: EditMode::Shared(taken), candidate, .. }) = &mut self.editing {
+            *candidate = management.shared().get(management.datastore());
+            *taken = candidate.tree.clone();
+        }
+    }
+
+    /// Shows others what this session made of a shared candidate.
+    fn give_shared(&mut self) {
+        if let Some(Editing { mode: EditMode::Shared(taken), candidate, .. }) = &mut self.editing {
+            self.management.shared().put(taken, candidate.clone());
+            *taken = candidate.tree.clone();
         }
     }
 
@@ -164,6 +211,9 @@ impl Engine {
         if faults.has_errors() {
             return Err(Fault::Syntax(faults));
         }
+        if tokens.is_empty() {
+            return Ok(Status::Done);
+        }
         let mut line = Line::new(self.mode());
         for token in &tokens {
             line.step(token, &call.source)?;
@@ -207,11 +257,17 @@ impl Interpreter for Engine {
                 if words.is_empty() { "\n[edit]".to_owned() } else { format!("\n[edit {words}]") }
             }
         };
-        Prompt { banner, text: self.prompt_text(), mode: self.mode().name().to_owned() }
+        let has_edits = self.editing.as_ref().is_some_and(|editing| editing.candidate.is_changed());
+        Prompt { banner, text: self.prompt_text(), mode: self.mode().name().to_owned(), has_edits }
     }
 
     fn line(&mut self, line: &str, terminal: &mut dyn Terminal) -> Status {
         let hello = terminal.hello();
+        // Understood or not, and be it a remark: what may be a secret stays out of history.
+        let hidden = self.names.stretches(line, Format::Set);
+        if hidden.iter().any(|stretch| !line.get(stretch.clone()).is_some_and(|text| text.starts_with('|'))) {
+            terminal.forget_line();
+        }
         let trimmed = line.trim();
         if trimmed.is_empty() || trimmed.starts_with(['#', '!']) {
             return Status::Done;
@@ -224,22 +280,30 @@ impl Interpreter for Engine {
         let result = if line.len() > LINE_BYTES_MAX {
             Err(Fault::failed(format!("the line is longer than the {LINE_BYTES_MAX} bytes allowed")))
         } else {
-            self.read_and_run(&mut call)
+            self.take_shared();
+            let result = self.read_and_run(&mut call);
+            self.give_shared();
+            result
         };
-        let secrets = std::mem::take(&mut call.secrets);
+        let (source, secrets) = (Arc::clone(&call.source), std::mem::take(&mut call.secrets));
         let (status, word) = match result {
             Ok(status) => (status, "ok"),
             Err(fault) => {
                 let schema = Arc::clone(self.management.datastore().plan().schema());
-                let telling = Telling { schema: &schema, prompt_width, secrets: &secrets };
+                self.names.conceal(&source, Format::Set);
+                for stretch in secrets {
+                    source.conceal(stretch);
+                }
+                let telling = Telling { schema: &schema, prompt_width };
                 telling.tell(fault, terminal, is_terminal);
                 (Status::Failed, "error")
             }
         };
         if is_terminal && status != Status::Closed {
             let now = self.local_time(self.management.clock().now());
-            // A terminal that is gone is noticed by whoever reads from it.
-            terminal.write(&format!("[{word}][{now}]\n")).ok();
+            // Not as output, of which the person may want to see no more. A terminal that is gone is noticed by whoever
+            // reads from it.
+            terminal.write_error(&format!("[{word}][{now}]\n")).ok();
         }
         status
     }

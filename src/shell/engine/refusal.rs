@@ -10,7 +10,7 @@ pub(super) struct Refusal(pub(super) SessionsExhausted);
 
 impl Interpreter for Refusal {
     fn prompt(&self) -> Prompt {
-        Prompt { banner: self.0.to_string(), text: "> ".to_owned(), mode: "operational".to_owned() }
+        Prompt { banner: self.0.to_string(), text: "> ".to_owned(), mode: "operational".to_owned(), has_edits: false }
     }
 
     fn line(&mut self, _line: &str, terminal: &mut dyn Terminal) -> Status {

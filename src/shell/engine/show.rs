@@ -110,10 +110,17 @@ pub(super) fn commits(engine: &mut Engine, _given: &Given, call: &mut Call<'_>) 
     if commits.is_empty() && call.pipes.is_empty() {
         return nothing(call);
     }
+    let unconfirmed = engine.management.datastore().unconfirmed();
     let mut lines = Vec::new();
     for (back, commit) in commits.iter().enumerate() {
         let time = engine.local_time(commit.time);
-        lines.push(format!("{back:<3} {time} by {} via {}", commit.user, commit.via));
+        let awaiting = match &unconfirmed {
+            Some(unconfirmed) if unconfirmed.revision == commit.number => {
+                format!(" commit confirmed, rollback at {}", engine.local_time(unconfirmed.deadline))
+            }
+            _ => String::new(),
+        };
+        lines.push(format!("{back:<3} {time} by {} via {}{awaiting}", commit.user, commit.via));
         for (name, said) in [("label", &commit.label), ("comment", &commit.comment)] {
             if let Some(said) = said {
                 lines.push(format!("    {name}: {said}"));

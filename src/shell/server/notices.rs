@@ -13,7 +13,15 @@ const NOTICE_CHARS_MAX: usize = 1000;
 
 /// Hands notices to every session that wants them; clones share it.
 #[derive(Debug, Clone)]
-pub struct Notices(broadcast::Sender<Arc<str>>);
+pub struct Notices(broadcast::Sender<Notice>);
+
+/// A notice on its way.
+#[derive(Debug, Clone)]
+struct Notice {
+    text: Arc<str>,
+    /// The session that did what is told, and knows.
+    origin: Option<u64>,
+}
 
 impl Default for Notices {
     fn default() -> Self {
@@ -30,27 +38,39 @@ impl Notices {
 
     /// Tells every interactive session that has not switched notices off; never waits.
     pub fn send(&self, text: &str) {
-        let text: String = printable(text).chars().take(NOTICE_CHARS_MAX).collect();
-        // The only error is that nobody listens.
-        drop(self.0.send(text.into()));
+        self.send_from(None, text);
     }
 
-    pub(crate) fn listen(&self) -> Listener {
-        Listener(self.0.subscribe())
+    /// Tells every such session but the one that did what is told.
+    pub fn send_from(&self, origin: Option<u64>, text: &str) {
+        let text: String = printable(text).chars().take(NOTICE_CHARS_MAX).collect();
+        // The only error is that nobody listens.
+        drop(self.0.send(Notice { text: text.into(), origin }));
+    }
+
+    /// Listens for the session of this number.
+    pub(crate) fn listen(&self, session: u64) -> Listener {
+        Listener { notices: self.0.subscribe(), session }
     }
 }
 
 /// One session's end of the hub.
 #[derive(Debug)]
-pub(crate) struct Listener(broadcast::Receiver<Arc<str>>);
+pub(crate) struct Listener {
+    notices: broadcast::Receiver<Notice>,
+    session: u64,
+}
 
 impl Listener {
-    /// Waits for the next notice; for ever when the hub is gone.
+    /// Waits for the next notice that is not of the session's own doing; for ever when the hub is gone.
     pub(crate) async fn next(&mut self) -> String {
-        match self.0.recv().await {
-            Ok(text) => text.to_string(),
-            Err(broadcast::error::RecvError::Lagged(missed)) => format!("({missed} notices were missed)"),
-            Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
+        loop {
+            match self.notices.recv().await {
+                Ok(Notice { origin, .. }) if origin == Some(self.session) => {}
+                Ok(Notice { text, .. }) => return text.to_string(),
+                Err(broadcast::error::RecvError::Lagged(missed)) => return format!("({missed} notices were missed)"),
+                Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
+            }
         }
     }
 }

@@ -154,9 +154,9 @@ async fn converse(
     slot: Slot,
 ) -> Ending {
     let notices = NoticeSwitch::default();
-    let mut listener = hello.is_terminal.then(|| sessions.notices().listen());
-    let (work, works) = mpsc::channel(WORK_MAX);
     let session = slot.session();
+    let mut listener = hello.is_terminal.then(|| sessions.notices().listen(session));
+    let (work, works) = mpsc::channel(WORK_MAX);
     let (inner, inner_wire, switch) = (sessions.clone(), Arc::clone(wire), notices.clone());
     let started = sessions.scope().spawn_thread(&format!("shell session {session}"), move || {
         let _slot = slot;

@@ -21,7 +21,7 @@ impl Drop for Parrot {
 
 impl Interpreter for Parrot {
     fn prompt(&self) -> Prompt {
-        Prompt { banner: String::new(), text: "parrot> ".to_owned(), mode: "operational".to_owned() }
+        Prompt { banner: String::new(), text: "parrot> ".to_owned(), mode: "operational".to_owned(), has_edits: false }
     }
 
     fn line(&mut self, line: &str, terminal: &mut dyn Terminal) -> Status {

@@ -99,10 +99,14 @@ impl Certificate {
             Validity::Expired => "has expired",
         };
         let (from, to) = (shown(self.not_before), shown(self.not_after));
-        Some(Diagnostic::warning(format!(
-            "the certificate `{}` {state}: it is valid from {from} to {to}",
-            self.subject
-        )))
+        let subject = &self.subject;
+        Some(Diagnostic::warning(format!("the certificate `{subject}` {state}: it is valid from {from} to {to}")))
+    }
+
+    /// Returns a sentence about when it is valid.
+    #[must_use]
+    pub fn dates(&self) -> String {
+        format!("`{}` is valid from {} to {}.", self.subject, shown(self.not_before), shown(self.not_after))
     }
 }
 
@@ -133,6 +137,6 @@ fn time(seconds: i64) -> Timestamp {
 }
 
 /// Writes a time as people compare it with others.
-pub(super) fn shown(time: Timestamp) -> String {
+pub(in crate::transport) fn shown(time: Timestamp) -> String {
     time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
 }

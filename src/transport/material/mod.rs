@@ -8,6 +8,7 @@ mod keystore;
 mod source;
 mod trust;
 
+pub(super) use certificate::shown;
 pub use certificate::{Certificate, Validity};
 pub use keystore::{KeyStore, KeyStoreMaterial, KeyStoreSpec};
 pub use source::{FILE_BYTES_MAX, SecretSource, TextSource};

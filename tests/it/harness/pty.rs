@@ -16,6 +16,8 @@ pub(crate) struct Pty {
     keys: Box<dyn Write + Send>,
     output: Receiver<Vec<u8>>,
     screen: vt100::Parser,
+    /// What the program wrote, as it wrote it.
+    written: Vec<u8>,
     clock: Clock,
 }
 
@@ -55,7 +57,7 @@ impl Pty {
         });
         let keys = pair.master.take_writer().expect("the terminal cannot be written");
         let screen = vt100::Parser::new(rows, columns, 1000);
-        Self { child, master: pair.master, keys, output, screen, clock: Clock::system() }
+        Self { child, master: pair.master, keys, output, screen, written: Vec::new(), clock: Clock::system() }
     }
 
     /// Types something: `\r` is Enter, `\t` Tab, `\x03` Ctrl-C.
@@ -70,10 +72,30 @@ impl Pty {
         self.screen.screen_mut().set_size(rows, columns);
     }
 
+    fn take(&mut self, bytes: &[u8]) {
+        self.screen.process(bytes);
+        self.written.extend_from_slice(bytes);
+    }
+
+    /// Waits until the program has written something since the last call, and returns it as it was written.
+    pub(crate) fn written(&mut self) -> String {
+        while self.written.is_empty() {
+            let bytes = self.output.recv_timeout(WITHIN).expect("nothing is written");
+            self.take(&bytes);
+        }
+        String::from_utf8_lossy(&std::mem::take(&mut self.written)).into_owned()
+    }
+
+    /// Forgets what was written so far.
+    pub(crate) fn forget_written(&mut self) {
+        self.screen();
+        self.written.clear();
+    }
+
     /// Returns what is on the screen now: rows without trailing blanks.
     pub(crate) fn screen(&mut self) -> String {
         while let Ok(bytes) = self.output.try_recv() {
-            self.screen.process(&bytes);
+            self.take(&bytes);
         }
         self.screen.screen().contents()
     }
@@ -89,7 +111,7 @@ impl Pty {
             let waited = self.clock.elapsed().saturating_sub(start);
             let received = timeout.checked_sub(waited).map(|left| self.output.recv_timeout(left));
             match received {
-                Some(Ok(bytes)) => self.screen.process(&bytes),
+                Some(Ok(bytes)) => self.take(&bytes),
                 _ => panic!("{what} did not come; the screen is\n{}", self.screen()),
             }
         }
@@ -112,7 +134,7 @@ impl Pty {
         // The output ends when the last process in the terminal does.
         while let Some(left) = WITHIN.checked_sub(self.clock.elapsed().saturating_sub(start)) {
             match self.output.recv_timeout(left) {
-                Ok(bytes) => self.screen.process(&bytes),
+                Ok(bytes) => self.take(&bytes),
                 Err(mpsc::RecvTimeoutError::Disconnected) => {
                     let status = self.child.wait().expect("the program cannot be waited for");
                     return (status, self.screen());

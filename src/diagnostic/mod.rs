@@ -3,10 +3,15 @@
 //! Diagnostics are collected, not returned at the first: whoever reads input pushes into a
 //! [`Diagnostics`] and goes on, so that all faults of a file are told in one go.
 
+mod nearest;
+mod source;
+mod text;
+
+pub use nearest::nearest;
+pub use source::{Source, Span};
+pub use text::{MESSAGE_CHARS_MAX, NAME_CHARS_MAX, printable, shortened};
+
 use std::fmt;
-use std::hash::{Hash, Hasher};
-use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError};
 
 /// How bad a diagnostic is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -15,129 +20,6 @@ pub enum Gravity {
     Warning,
     /// The input is refused.
     Error,
-}
-
-/// A text that diagnostics point into: a file, a command line, a schema module.
-pub struct Source {
-    name: String,
-    text: String,
-    /// Stretches that no excerpt shows.
-    concealed: Mutex<Vec<Range<usize>>>,
-}
-
-impl PartialEq for Source {
-    fn eq(&self, other: &Self) -> bool {
-        self.name == other.name && self.text == other.text
-    }
-}
-
-impl Eq for Source {}
-
-impl Hash for Source {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        (&self.name, &self.text).hash(state);
-    }
-}
-
-impl fmt::Debug for Source {
-    /// Names the source without its text, which may hold a secret.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Source({}, {} bytes)", self.name, self.text.len())
-    }
-}
-
-impl Source {
-    /// Builds a source from the name a person knows it by and its text.
-    #[must_use]
-    pub fn new(name: impl Into<String>, text: impl Into<String>) -> Arc<Self> {
-        Arc::new(Self { name: name.into(), text: text.into(), concealed: Mutex::default() })
-    }
-
-    /// Returns the name a person knows this text by (a file path, usually).
-    #[must_use]
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// Returns the whole text.
-    #[must_use]
-    pub fn text(&self) -> &str {
-        &self.text
-    }
-
-    /// Returns line and column of a byte offset, both from 1, the column in characters.
-    #[must_use]
-    pub fn line_column(&self, offset: usize) -> (usize, usize) {
-        let mut offset = offset.min(self.text.len());
-        while !self.text.is_char_boundary(offset) {
-            offset -= 1;
-        }
-        let before = &self.text[..offset];
-        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-        let line = before.bytes().filter(|b| *b == b'\n').count() + 1;
-        (line, before[line_start..].chars().count() + 1)
-    }
-
-    /// Keeps a stretch out of every excerpt, those of diagnostics made before included: it holds a secret in clear.
-    pub fn conceal(&self, stretch: Range<usize>) {
-        self.concealed.lock().unwrap_or_else(PoisonError::into_inner).push(stretch);
-    }
-
-    /// Returns a line as people may see it: without what steers a terminal, and with `*` for what is concealed.
-    fn shown_line(&self, line: usize) -> String {
-        let start = match line.saturating_sub(2) {
-            _ if line <= 1 => 0,
-            nth => self.text.match_indices('\n').nth(nth).map_or(self.text.len(), |(at, _)| at + 1),
-        };
-        let text = self.text.get(start..).and_then(|rest| rest.split('\n').next()).unwrap_or("");
-        let concealed = self.concealed.lock().unwrap_or_else(PoisonError::into_inner);
-        let here: Vec<&Range<usize>> =
-            concealed.iter().filter(|range| range.start < start + text.len() && start < range.end).collect();
-        let shown: String = text
-            .trim_end_matches('\r')
-            .char_indices()
-            .map(|(at, c)| if here.iter().any(|range| range.contains(&(start + at))) { '*' } else { c })
-            .collect();
-        printable(&shown)
-    }
-}
-
-/// A stretch of a [`Source`], in bytes.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Span {
-    /// The text pointed into.
-    pub source: Arc<Source>,
-    /// Offset of the first byte.
-    pub start: usize,
-    /// Offset behind the last byte.
-    pub end: usize,
-}
-
-impl Span {
-    /// Points at `start..end` of a source.
-    #[must_use]
-    pub fn new(source: &Arc<Source>, start: usize, end: usize) -> Self {
-        Self { source: Arc::clone(source), start, end }
-    }
-
-    /// Keeps the stretch out of every excerpt: see [`Source::conceal`].
-    pub fn conceal(&self) {
-        self.source.conceal(self.start..self.end);
-    }
-
-    /// Returns line and column of the start, both from 1.
-    #[must_use]
-    pub fn line_column(&self) -> (usize, usize) {
-        self.source.line_column(self.start)
-    }
-}
-
-impl fmt::Display for Span {
-    /// Writes `file:line:column`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (line, column) = self.line_column();
-        write!(f, "{}:{line}:{column}", self.source.name())
-    }
 }
 
 /// One thing that a person is told about their input.
@@ -159,7 +41,8 @@ impl Diagnostic {
     /// Builds an error.
     #[must_use]
     pub fn error(message: impl Into<String>) -> Self {
-        Self { gravity: Gravity::Error, message: message.into(), span: None, data_path: None, hint: None }
+        let message = text::bounded(message.into());
+        Self { gravity: Gravity::Error, message, span: None, data_path: None, hint: None }
     }
 
     /// Builds a warning.
@@ -192,8 +75,37 @@ impl Diagnostic {
     /// Says what to do about it.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+        self.hint = Some(text::bounded(hint.into()));
         self
+    }
+
+    /// Says what to do about it, when that is known.
+    #[must_use]
+    pub fn hint_maybe(self, hint: Option<String>) -> Self {
+        match hint {
+            Some(hint) => self.hint(hint),
+            None => self,
+        }
+    }
+
+    /// Returns the message as people may see it: without what steers a terminal, and with `*` where it quotes
+    /// something that its source conceals.
+    #[must_use]
+    pub fn shown_message(&self) -> String {
+        self.shown(&self.message)
+    }
+
+    /// Returns the hint as people may see it.
+    #[must_use]
+    pub fn shown_hint(&self) -> Option<String> {
+        self.hint.as_deref().map(|hint| self.shown(hint))
+    }
+
+    fn shown(&self, said: &str) -> String {
+        match self.span.as_ref().and_then(Span::concealed_text) {
+            Some(secret) => printable(&text::masked(said, secret)),
+            None => printable(said),
+        }
     }
 
     /// Adds a did-you-mean hint when one of `candidates` is close to what was written.
@@ -225,7 +137,7 @@ impl fmt::Display for Diagnostic {
             Gravity::Error => "error",
             Gravity::Warning => "warning",
         };
-        write!(f, "{word}: {}", printable(&self.message))?;
+        write!(f, "{word}: {}", self.shown_message())?;
         if let Some(span) = &self.span {
             let (line, column) = span.line_column();
             write!(f, "\n  --> {span}")?;
@@ -243,10 +155,10 @@ impl fmt::Display for Diagnostic {
             }
         }
         if let Some(path) = &self.data_path {
-            write!(f, "\n  path: {}", printable(path))?;
+            write!(f, "\n  path: {}", printable(&shortened(path, MESSAGE_CHARS_MAX)))?;
         }
-        if let Some(hint) = &self.hint {
-            write!(f, "\nhint: {}", printable(hint))?;
+        if let Some(hint) = self.shown_hint() {
+            write!(f, "\nhint: {hint}")?;
         }
         Ok(())
     }
@@ -258,14 +170,6 @@ fn excerpt(line: &str, skipped: usize) -> String {
     let shown = line.chars().skip(skipped).take(EXCERPT_CHARS_MAX).enumerate();
     let cut = |at: usize| (at == 0 && skipped > 0) || (at + 1 == EXCERPT_CHARS_MAX && goes_on);
     shown.map(|(at, c)| if cut(at) { '…' } else { c }).collect()
-}
-
-/// Returns the text with control characters replaced one for one, so that input cannot steer the reader's terminal.
-#[must_use]
-pub fn printable(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() && c != '\n' { if c == '\t' { ' ' } else { '\u{fffd}' } } else { c })
-        .collect()
 }
 
 /// Faults kept for one piece of input: more than a person reads, and a bound on memory for hostile input.
@@ -293,6 +197,30 @@ impl Diagnostics {
             self.list.push(diagnostic);
         } else {
             self.dropped += 1;
+        }
+    }
+
+    /// Adds all of another collection, those that it only counted included.
+    pub fn append(&mut self, other: Self) {
+        self.count_dropped(&other);
+        self.extend(other);
+    }
+
+    /// Counts what another collection has counted and not kept.
+    pub fn count_dropped(&mut self, other: &Self) {
+        let kept = other.list.iter().filter(|diagnostic| diagnostic.is_error()).count();
+        self.errors += other.errors.saturating_sub(kept);
+        self.dropped += other.dropped;
+    }
+
+    /// Returns how many there are, for a last line: `3 errors`.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let plural = |count: usize| if count == 1 { "" } else { "s" };
+        let errors = format!("{} error{}", self.errors, plural(self.errors));
+        match self.dropped {
+            0 => errors,
+            dropped => format!("{errors}; {dropped} of all that is told are not shown: mend those above first"),
         }
     }
 
@@ -376,55 +304,10 @@ impl fmt::Display for Diagnostics {
             write!(f, "{diagnostic}")?;
         }
         if self.dropped > 0 {
-            write!(f, "\n\n… and {} more", self.dropped)?;
+            write!(f, "\n\n… and {} more that are not shown", self.dropped)?;
         }
         Ok(())
     }
-}
-
-/// Longest word for which a neighbour is looked for: edit distance is quadratic.
-const NEAREST_CHARS_MAX: usize = 64;
-
-/// Returns the candidate that is a likely misspelling of `written`.
-#[must_use]
-pub fn nearest<'a>(written: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let length = written.chars().count();
-    if length == 0 || length > NEAREST_CHARS_MAX {
-        return None;
-    }
-    let allowed = match length {
-        1..=3 => 1,
-        4..=7 => 2,
-        _ => 3,
-    };
-    candidates
-        .into_iter()
-        .filter(|c| c.chars().count().abs_diff(length) <= allowed)
-        .map(|c| (edit_distance(written, c), c))
-        .filter(|(distance, _)| *distance <= allowed && *distance < length)
-        .min()
-        .map(|(_, c)| c)
-}
-
-fn edit_distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut before: Vec<usize> = Vec::new();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    let mut previous = None;
-    for (i, ca) in a.chars().enumerate() {
-        let mut next = vec![i + 1];
-        for (j, cb) in b.iter().enumerate() {
-            let mut cost = (row[j] + usize::from(ca != *cb)).min(row[j + 1] + 1).min(next[j] + 1);
-            if j > 0 && Some(*cb) == previous && ca == b[j - 1] {
-                cost = cost.min(before[j - 1] + 1);
-            }
-            next.push(cost);
-        }
-        before = row;
-        row = next;
-        previous = Some(ca);
-    }
-    row[b.len()]
 }
 
 #[cfg(test)]
@@ -470,8 +353,26 @@ mod tests {
     }
 
     #[test]
-    fn a_swapped_pair_is_one_edit() {
-        assert_eq!(edit_distance("prot", "port"), 1);
-        assert_eq!(nearest("x", ["port"]), None);
+    fn what_is_only_counted_stays_counted() {
+        let mut many = Diagnostics::new();
+        (0..10_000).for_each(|_| many.push(Diagnostic::error("no")));
+        let mut all = Diagnostics::from(Diagnostic::warning("yes"));
+        all.append(many);
+        assert_eq!((all.error_count(), all.iter().count(), all.dropped()), (10_000, DIAGNOSTICS_MAX, 9_801));
+        assert_eq!(all.summary(), "10000 errors; 9801 of all that is told are not shown: mend those above first");
+        assert_eq!(Diagnostics::from(Diagnostic::error("no")).summary(), "1 error");
+    }
+
+    #[test]
+    fn a_message_does_not_quote_what_is_concealed() {
+        let source = Source::new("a.conf", "password \"a b\" c;");
+        source.conceal(9..17);
+        let diagnostic =
+            Diagnostic::error("unexpected `a b`: expected `;`").at(Span::new(&source, 9, 14)).hint("not `a`");
+        assert_eq!(
+            diagnostic.to_string(),
+            "error: unexpected `*****`: expected `;`\n  --> a.conf:1:10\n   | password ********\n   |          ^^^^^\n\
+             hint: not `*****`"
+        );
     }
 }
