@@ -190,7 +190,7 @@ const CAUSES_MAX: usize = 32;
 
 /// What the connector says when a proxy answers CONNECT with 407: its error has no type of its own to ask for, so that this
 /// is its text. Were it another one, the reason would be that the proxy refused.
-const PROXY_AUTHENTICATION: &str = "proxy authorization required";
+const PROXY_AUTHENTICATION: &str = "tunnel error: proxy authorization required";
 
 /// Puts a client's error under a reason. `tunnels` says whether the request went through the tunnel of a proxy.
 pub(super) fn reason_of(error: &reqwest::Error, tunnels: bool) -> FailureReason {

@@ -68,8 +68,19 @@ pub(crate) struct Answer {
     action: Action,
 }
 
+/// Decides an answer by the request.
+#[derive(Clone)]
+struct Decide(Arc<dyn Fn(&Recorded) -> Answer + Send + Sync>);
+
+impl std::fmt::Debug for Decide {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Decide")
+    }
+}
+
 #[derive(Debug, Clone)]
 enum Action {
+    Decide(Decide),
     Respond { status: u16, headers: Vec<(String, String)>, body: Vec<u8> },
     Raw(Vec<u8>),
     Close,
@@ -104,6 +115,11 @@ impl Answer {
             *body = content.into();
         }
         self
+    }
+
+    /// Answers as is decided when the request is there.
+    pub(crate) fn decided(decide: impl Fn(&Recorded) -> Self + Send + Sync + 'static) -> Self {
+        Self::of(Action::Decide(Decide(Arc::new(decide))))
     }
 
     /// Writes bytes that need not be HTTP, then closes.
@@ -282,6 +298,10 @@ fn exchange(stream: &mut TcpStream, connection: usize, shared: &Shared) -> io::R
     }
     recorded.body = vec![0; length];
     stream.read_exact(&mut recorded.body)?;
+    let answer = match &answer.action {
+        Action::Decide(decide) => (decide.0)(&recorded),
+        _ => answer,
+    };
     record(shared, recorded);
     if let Some(gate) = &answer.gate {
         gate.wait();
@@ -314,6 +334,8 @@ fn read_head(stream: &mut TcpStream) -> io::Result<String> {
 
 fn perform(stream: &mut TcpStream, action: Action) -> io::Result<bool> {
     match action {
+        // One that was decided on is performed in its place.
+        Action::Decide(_) => Ok(false),
         Action::Respond { status, headers, body } => {
             let mut head = format!("HTTP/1.1 {status} Scripted\r\n");
             for (name, value) in headers {
