@@ -17,6 +17,7 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 
 /// Where the store keeps what the configuration files were when they were loaded.
@@ -51,6 +52,8 @@ pub struct BootInput<'a> {
     pub sources: &'a [Arc<Source>],
     /// Reads one file into the tree being built.
     pub read: &'a dyn Fn(&mut Builder<'_>, &Arc<Source>),
+    /// What was named and could not be read, by its name, and why: refused where files are loaded, else a warning.
+    pub unreadable: &'a BTreeMap<String, Diagnostic>,
     /// Whether they take the place of what is stored.
     pub is_override: bool,
 }
@@ -59,6 +62,7 @@ impl fmt::Debug for BootInput<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("BootInput")
             .field("sources", &self.sources)
+            .field("unreadable", &self.unreadable)
             .field("is_override", &self.is_override)
             .finish_non_exhaustive()
     }
@@ -92,6 +96,7 @@ pub fn boot(options: BootOptions, input: BootInput<'_>) -> Result<Booted, BootEr
         participants: participants.clone(),
         running: Arc::new(running),
         digests: digests(input.sources),
+        unreadable: input.unreadable.clone(),
     };
     let datastore = Datastore::new(Parts {
         store,
@@ -105,7 +110,13 @@ pub fn boot(options: BootOptions, input: BootInput<'_>) -> Result<Booted, BootEr
         let said = Diagnostic::error("there is no configuration file to load in the place of the stored configuration");
         return Err(BootError::Input(said.into()));
     }
-    let (warnings, refusals) = if input.is_override || (is_first && !input.sources.is_empty()) {
+    let is_loading = input.is_override || is_first;
+    if is_loading && !input.unreadable.is_empty() {
+        let mut faults = Diagnostics::new();
+        faults.extend(input.unreadable.values().cloned());
+        return Err(BootError::Input(faults));
+    }
+    let (warnings, refusals) = if is_loading && !input.sources.is_empty() {
         starting.with_files(&datastore, input)?
     } else {
         starting.go_on(&datastore)?
@@ -119,6 +130,7 @@ struct Starting {
     participants: Vec<Arc<dyn Participant>>,
     running: Arc<Snapshot>,
     digests: BTreeMap<String, String>,
+    unreadable: BTreeMap<String, Diagnostic>,
 }
 
 impl Starting {
@@ -196,6 +208,11 @@ impl Starting {
     /// Tells which files are not as they were when they were loaded: what is stored counts, not they.
     fn changed_files(&self) -> Result<Diagnostics, StoreError> {
         let mut found = Diagnostics::new();
+        found.extend(self.unreadable.values().map(|fault| Diagnostic {
+            gravity: Gravity::Warning,
+            hint: Some("the stored configuration is used".to_owned()),
+            ..fault.clone()
+        }));
         let loaded: BTreeMap<String, String> = match self.store.meta(FILES_KEY)? {
             // None were there when the store was new.
             None => BTreeMap::new(),
@@ -220,7 +237,9 @@ impl Starting {
                 Some(_) => {}
             }
         }
-        for name in loaded.keys().filter(|name| !self.digests.contains_key(*name)) {
+        // A file, or its folder, that cannot be read is told already.
+        let is_told = |name: &String| self.unreadable.keys().any(|told| Path::new(name).starts_with(told));
+        for name in loaded.keys().filter(|name| !self.digests.contains_key(*name) && !is_told(name)) {
             tell(name, "was removed");
         }
         Ok(found)

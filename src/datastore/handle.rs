@@ -6,6 +6,7 @@ use super::conflict::attribute;
 use super::gate::{ExclusiveLock, Gate, Holder, Unconfirmed};
 use super::rebase::rebase;
 use super::revision::{self, RevisionRecord};
+use super::secrets::{self, RotateError, Rotated};
 use super::transaction::{Ready, Rebased, Written};
 use super::{
     Candidate, CommitContext, CommitError, CommitOutcome, CommitRequest, Committed, Conflict, Participant, Prepared,
@@ -265,6 +266,26 @@ impl Datastore {
             }
             Err(clashes) => Err(UndoError::Conflict(attribute(&self.0.store, &self.running(), revision, clashes)?)),
         }
+    }
+
+    /// Makes a new key and commits running with all of its secrets sealed by it. Revisions before keep what older keys
+    /// sealed, so these stay. Blocks.
+    ///
+    /// # Errors
+    /// When the key cannot be kept, or the commit is refused: the key is in use then, and what is stored stays as it was.
+    pub fn rotate_secrets(&self, request: &CommitRequest) -> Result<Rotated, RotateError> {
+        // A commit would confirm what awaits confirmation.
+        if self.unconfirmed().is_some() {
+            return Err(RotateError::Unconfirmed);
+        }
+        self.0.sealer.rotate()?;
+        let mut candidate = self.candidate();
+        let mut tree = candidate.tree.clone();
+        let (sealed, lost) = secrets::reseal(&*self.0.sealer, &mut tree);
+        candidate.replace(tree);
+        self.commit(&mut candidate, request)?;
+        let schema = self.0.plan.schema();
+        Ok(Rotated { sealed, lost: lost.iter().map(|path| path.display(schema).to_string()).collect() })
     }
 
     /// Lets every participant look again at what is running. Blocks; no commit is under way meanwhile.

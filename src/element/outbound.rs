@@ -6,6 +6,7 @@ use super::client_alarms::retire_unreached;
 use super::clients::{ChangedClients, HttpClients};
 use super::crypto::{Building, Crypto, CryptoChange};
 use super::handlers::{ChangedHandlers, Handlers, keeping_lanes};
+use super::inventory::{CryptoEntry, inventory, targets};
 use super::registry::Occasion;
 use super::supervision::{ALARM_HANDLER, HTTP_CLIENT, Supervisor};
 use crate::datastore::{CommitContext, Participant, Prepared};
@@ -13,7 +14,8 @@ use crate::delivery::{Deliveries, LaneChange};
 use crate::diagnostic::Diagnostics;
 use crate::secret::Sealer;
 use crate::settings::{self, CertificateAlarms, Places};
-use crate::transport::Transport;
+use crate::transport::material::{KeyStore, TrustStore};
+use crate::transport::{HttpClient, Supplies, Transport, Url};
 use crate::tree::DataTree;
 use jiff::Timestamp;
 use std::collections::BTreeSet;
@@ -89,6 +91,33 @@ impl Outbound {
         }
     }
 
+    /// Tells of the certificates in use and of those that could not be loaded. `running` is the configuration in force.
+    #[must_use]
+    pub fn inventory(&self, running: &DataTree) -> Vec<CryptoEntry> {
+        inventory(running, &self.places, &self.crypto, &self.clients)
+    }
+
+    /// Returns the addresses that handlers reach through a client.
+    #[must_use]
+    pub fn targets(&self, client: &str) -> Vec<Url> {
+        targets(client, &self.clients, &self.handlers)
+    }
+
+    /// Builds a client like one in use, that remembers nothing of earlier connections and whose trouble alarms nobody;
+    /// `None` where there is none of that name.
+    ///
+    /// # Errors
+    /// Why there is none that can be used.
+    pub fn client_to_try(&self, id: &str) -> Result<Option<HttpClient>, Diagnostics> {
+        let Some(client) = self.clients.get(id) else {
+            let failed = self.clients.failed().into_iter().find(|(name, _)| name == id);
+            return failed.map_or(Ok(None), |(_, why)| Err(Diagnostics::clone(&why)));
+        };
+        self.transport
+            .unobserved_client(client.spec(), &InUse { crypto: &self.crypto, clients: &self.clients })
+            .map(Some)
+    }
+
     /// Returns the certificates and keys in use.
     #[must_use]
     pub fn crypto(&self) -> &Crypto {
@@ -142,6 +171,26 @@ impl Participant for Outbound {
             tracing::debug!(%diagnostic, "what could not be built before still cannot, or cannot be read again");
         }
         (!built.is_empty()).then(|| self.taking(running, built))
+    }
+}
+
+/// What is in use, for a client that is built beside it.
+struct InUse<'a> {
+    crypto: &'a Crypto,
+    clients: &'a HttpClients,
+}
+
+impl Supplies for InUse<'_> {
+    fn truststore(&self) -> Option<Arc<TrustStore>> {
+        Some(self.crypto.truststore())
+    }
+
+    fn keystore(&self, id: &str) -> Option<Arc<KeyStore>> {
+        self.crypto.keystores.get(id).map(|loaded| Arc::clone(&loaded.keystore))
+    }
+
+    fn client(&self, id: &str) -> Option<Arc<HttpClient>> {
+        self.clients.get(id)
     }
 }
 

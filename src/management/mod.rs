@@ -3,10 +3,12 @@
 //! **Invariants**: faces decide nothing: whatever two of them do is here or below. A session that is dropped is gone.
 
 mod alarms;
+mod facilities;
 mod sessions;
 mod shared;
 
 pub use alarms::{AlarmError, AlarmName, HandlerStatuses};
+pub use facilities::{Trial, TryError};
 pub use sessions::{SESSIONS_MAX, Session, SessionHandle, SessionMode, SessionsExhausted};
 pub use shared::SharedCandidate;
 
@@ -15,6 +17,7 @@ use crate::datastore::{Candidate, Datastore, RevisionRecord, RollbackError, Snap
 use crate::store::StoreError;
 use crate::tree::DataTree;
 use alarms::AlarmSide;
+use facilities::OutboundSide;
 use sessions::Sessions;
 use std::fmt;
 use std::sync::Arc;
@@ -27,6 +30,7 @@ pub struct Management {
     sessions: Sessions,
     shared: SharedCandidate,
     alarm_side: Option<Arc<AlarmSide>>,
+    outbound_side: Option<Arc<OutboundSide>>,
 }
 
 impl fmt::Debug for Management {
@@ -53,7 +57,14 @@ impl Management {
     /// Builds it over the configuration; [`Management::with_alarms`] adds the alarms.
     #[must_use]
     pub fn new(datastore: Datastore, clock: Clock) -> Self {
-        Self { datastore, clock, sessions: Sessions::default(), shared: SharedCandidate::default(), alarm_side: None }
+        Self {
+            datastore,
+            clock,
+            sessions: Sessions::default(),
+            shared: SharedCandidate::default(),
+            alarm_side: None,
+            outbound_side: None,
+        }
     }
 
     /// Returns the datastore.

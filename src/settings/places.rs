@@ -19,6 +19,8 @@ pub struct Places {
     pub alarm_handler: SchemaId,
     /// The HTTP server.
     pub http_server: SchemaId,
+    /// The address of the HTTP server.
+    pub http_server_address: SchemaId,
     /// The port of the HTTP server.
     pub http_server_port: SchemaId,
     /// The environment.
@@ -43,6 +45,7 @@ impl Places {
             certificate_alarms: schema.find(["facilities", "crypto", "certificate-alarms"])?,
             alarm_handler: schema.find(["environments", "environment", "alarms", "alarm-handlers", "alarm-handler"])?,
             http_server: schema.find(["system", "http-server"])?,
+            http_server_address: schema.find(["system", "http-server", "address"])?,
             http_server_port: schema.find(["system", "http-server", "port"])?,
             environment: schema.find(["environments", "environment"])?,
         })

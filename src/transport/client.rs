@@ -118,7 +118,7 @@ impl HttpClient {
             spec.scheme == Scheme::Https || spec.proxy.as_ref().is_some_and(|proxy| proxy.scheme == Scheme::Https);
         let tls = transport.tls(&spec.tls, spec.http2, is_encrypted, supplies);
         let tls = tls.map_err(|all| faults.extend(all)).ok();
-        let identity = Identity::build(spec, transport, supplies).map_err(|all| faults.extend(all)).ok();
+        let identity = Identity::build(spec, transport, supplies, &observer).map_err(|all| faults.extend(all)).ok();
         let client = tls.and_then(|tls| {
             let built = build_inner(spec, tls.clone());
             built.map_err(|all| faults.extend(all)).ok().map(|client| (client, tls))

@@ -2,7 +2,7 @@
 
 use super::assertion::Signer;
 use super::client::HttpClient;
-use super::observe::{End, Observation};
+use super::observe::{End, Observation, Observer};
 use super::spec::{Authentication, ClientProof, OAuthSpec, Scheme, TokenRoute};
 use super::tls::{Supplies, Transport};
 use super::token::{Parts, Proof, TokenSource, Watch};
@@ -26,13 +26,14 @@ impl Identity {
         spec: &HttpClientSpec,
         transport: &Transport,
         supplies: &dyn Supplies,
+        observer: &Observer,
     ) -> Result<Self, Diagnostics> {
         match &spec.authentication {
             Authentication::None => Ok(Self::Nobody),
             Authentication::Basic { username, password } => basic(username, password.as_ref()).map(Self::Fixed),
             Authentication::Bearer(token) => Ok(Self::Fixed(bearer(token)?)),
             Authentication::OAuth(oauth) => {
-                tokens(spec, oauth, transport, supplies).map(|source| Self::Tokens(Box::new(source)))
+                tokens(spec, oauth, transport, supplies, observer).map(|source| Self::Tokens(Box::new(source)))
             }
         }
     }
@@ -80,10 +81,11 @@ fn tokens(
     oauth: &OAuthSpec,
     transport: &Transport,
     supplies: &dyn Supplies,
+    observer: &Observer,
 ) -> Result<TokenSource, Diagnostics> {
     let mut faults = Diagnostics::new();
     let proof = proof(oauth, supplies).map_err(|fault| faults.push(fault)).ok();
-    let sender = sender(spec, oauth, transport, supplies).map_err(|all| faults.extend(all)).ok();
+    let sender = sender(spec, oauth, transport, supplies, observer).map_err(|all| faults.extend(all)).ok();
     let (Some(proof), Some(sender), false) = (proof, sender, faults.has_errors()) else { return Err(faults) };
     let endpoint = oauth.token_endpoint.clone();
     let refused = sender.spec().egress.check_literal(endpoint.host_str().unwrap_or_default());
@@ -95,11 +97,7 @@ fn tokens(
         endpoint,
         sender,
         clock: transport.clock().clone(),
-        watch: Watch {
-            client: spec.id.clone(),
-            alarms: spec.alarms.clone(),
-            observer: Arc::clone(transport.observer()),
-        },
+        watch: Watch { client: spec.id.clone(), alarms: spec.alarms.clone(), observer: Arc::clone(observer) },
     }))
 }
 
@@ -125,6 +123,7 @@ fn sender(
     oauth: &OAuthSpec,
     transport: &Transport,
     supplies: &dyn Supplies,
+    observer: &Observer,
 ) -> Result<Arc<HttpClient>, Diagnostics> {
     let tls = match &oauth.through {
         TokenRoute::Client(id) => {
@@ -138,7 +137,7 @@ fn sender(
     let scheme = if oauth.token_endpoint.scheme() == "https" { Scheme::Https } else { Scheme::Http };
     let own = HttpClientSpec { scheme, authentication: Authentication::None, tls, retries: None, ..spec.clone() };
     // How the endpoint answers is told by who asks; that it is not reached, by the client that reaches it.
-    let observer = Arc::clone(transport.observer());
+    let observer = Arc::clone(observer);
     let only_failures = Arc::new(move |seen: &Observation<'_>| {
         if matches!(seen.end, End::Failed { .. }) {
             observer(seen);

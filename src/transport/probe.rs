@@ -89,7 +89,7 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Wire for T {}
 impl HttpClient {
     /// Tries the way to an address; `tell` is told of each step when it ends. Stops at the first that fails, and returns
     /// whether none did.
-    pub async fn probe(&self, url: &Url, mut tell: impl FnMut(Step) + Send) -> bool {
+    pub async fn probe(&self, url: &Url, mut tell: impl FnMut(Step)) -> bool {
         let mut probe = Probe { client: self, url, tell: &mut tell };
         probe.run().await.is_some()
     }
@@ -101,7 +101,7 @@ struct Probe<'a, F> {
     tell: &'a mut F,
 }
 
-impl<F: FnMut(Step) + Send> Probe<'_, F> {
+impl<F: FnMut(Step)> Probe<'_, F> {
     async fn run(&mut self) -> Option<()> {
         let client = self.client;
         let proxy = client.proxy_for(self.url).cloned();

@@ -115,6 +115,14 @@ impl Transport {
         HttpClient::build(spec, self, supplies)
     }
 
+    /// Builds a client whose trouble nobody is told of: for trying it out.
+    ///
+    /// # Errors
+    /// As [`Transport::client`].
+    pub fn unobserved_client(&self, spec: &HttpClientSpec, supplies: &dyn Supplies) -> Result<HttpClient, Diagnostics> {
+        HttpClient::build_observed(spec, self, supplies, Arc::new(|_| {}))
+    }
+
     /// Returns the time by which certificates are judged.
     #[must_use]
     pub fn now(&self) -> Timestamp {

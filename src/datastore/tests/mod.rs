@@ -143,7 +143,15 @@ impl World {
             scope: self.scope.clone(),
             revisions_kept: self.kept,
         };
-        boot(options, BootInput { sources: &sources, read: &|b, s| read_json(b, s), is_override })
+        boot(
+            options,
+            BootInput {
+                sources: &sources,
+                read: &|b, s| read_json(b, s),
+                unreadable: &std::collections::BTreeMap::new(),
+                is_override,
+            },
+        )
     }
 
     fn open(&self) -> Datastore {

@@ -49,6 +49,10 @@ pub(super) enum Values {
     Resources,
     /// Types of alarms in the list.
     AlarmTypes,
+    /// HTTP clients of running.
+    HttpClients,
+    /// Keystores, and entries of the truststore.
+    Certificates,
 }
 
 /// One thing that may follow a command's words.

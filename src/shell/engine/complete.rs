@@ -13,6 +13,9 @@ use crate::yang::SchemaId;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+/// Commits offered at most: half a screen; `show system commit` lists them all.
+const COMMITS_OFFERED: usize = 12;
+
 /// The line up to the place, as tokens and the word being typed.
 struct Typed {
     source: Arc<Source>,
@@ -180,6 +183,9 @@ impl Engine {
                 Argument::Choice { words } => words.iter().for_each(|(word, help)| found.word(&typed.word, word, help)),
                 Argument::Number { name, help, .. } | Argument::Text { name, help } => {
                     found.remark(&format!("<{name}>"), help);
+                    if line.command().is_some_and(|command| command.words == ["rollback"]) {
+                        self.commits_back(&typed.word, found);
+                    }
                 }
                 Argument::AlarmId { help } => {
                     found.remark("<ALARM_ID>", help);
@@ -213,6 +219,7 @@ impl Engine {
         let keys = list.iter().take(SCANNED_MAX).map(|record| &record.key);
         let (words, help): (BTreeSet<&str>, _) = match values {
             Values::Any => return,
+            Values::HttpClients | Values::Certificates => return self.facility_words(values, prefix, found),
             Values::Severities => {
                 return Severity::ALL.iter().rev().for_each(|s| found.word(prefix, s.as_str(), severity_help(*s)));
             }
@@ -227,6 +234,33 @@ impl Engine {
         };
         for word in words {
             found.word(prefix, word, help);
+        }
+    }
+
+    /// Offers the commits that can be gone back to, as `show system commit` numbers them.
+    fn commits_back(&self, prefix: &str, found: &mut Collected) {
+        // A store that cannot be read is told when the command runs.
+        for (back, commit) in self.management.commits(COMMITS_OFFERED).unwrap_or_default().iter().enumerate() {
+            let comment = commit.comment.as_deref().map(|comment| format!(": {comment}")).unwrap_or_default();
+            let when = self.local_time(commit.time);
+            found.word(
+                prefix,
+                &back.to_string(),
+                &printable(&format!("{when} by {} via {}{comment}", commit.user, commit.via)),
+            );
+        }
+    }
+
+    /// Offers the names of HTTP clients, or of what has certificates.
+    fn facility_words(&self, values: Values, prefix: &str, found: &mut Collected) {
+        if values == Values::HttpClients {
+            for id in self.management.http_clients().iter().take(SCANNED_MAX) {
+                found.word(prefix, id, "An HTTP client");
+            }
+            return;
+        }
+        for entry in self.management.crypto().iter().take(SCANNED_MAX) {
+            found.word(prefix, &entry.id, entry.kind);
         }
     }
 

@@ -455,7 +455,7 @@ fn find_word(
 
 fn hint_words(said: Diagnostic, word: &str, known: &[(&'static str, &'static str)]) -> Diagnostic {
     /// Words listed in a hint at most; `?` shows all with what they are for.
-    const LISTED_MAX: usize = 8;
+    const LISTED_MAX: usize = 12;
     let near = said.clone().did_you_mean(word, known.iter().map(|(name, _)| *name));
     if near.hint.is_some() || known.is_empty() {
         return near;

@@ -13,6 +13,7 @@ mod command;
 mod commit;
 mod complete;
 mod edit;
+mod facilities;
 mod fault;
 mod file;
 mod line;
@@ -222,6 +223,19 @@ impl Engine {
         line.finish(Span::new(&call.source, end, end))?;
         self.execute(line, call)
     }
+}
+
+/// Returns whether a line is a command of either mode, as far as the grammar says.
+#[must_use]
+pub fn is_command(line: &str) -> bool {
+    let source = Source::new("command", line);
+    let (tokens, faults) = lex(&source, 0, line.len());
+    let reads = |mode: Mode| {
+        let mut read = Line::new(mode);
+        tokens.iter().all(|token| read.step(token, &source).is_ok())
+            && read.finish(Span::new(&source, line.len(), line.len())).is_ok()
+    };
+    !faults.has_errors() && (reads(Mode::Operational) || reads(Mode::Configuration))
 }
 
 impl Call<'_> {

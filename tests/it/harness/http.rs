@@ -334,8 +334,6 @@ fn read_head(stream: &mut TcpStream) -> io::Result<String> {
 
 fn perform(stream: &mut TcpStream, action: Action) -> io::Result<bool> {
     match action {
-        // One that was decided on is performed in its place.
-        Action::Decide(_) => Ok(false),
         Action::Respond { status, headers, body } => {
             let mut head = format!("HTTP/1.1 {status} Scripted\r\n");
             for (name, value) in headers {
@@ -350,7 +348,8 @@ fn perform(stream: &mut TcpStream, action: Action) -> io::Result<bool> {
             Ok(true)
         }
         Action::Raw(bytes) => stream.write_all(&bytes).map(|()| false),
-        Action::Close | Action::Reset => Ok(false),
+        // What was decided on is performed in the place of the deciding.
+        Action::Close | Action::Reset | Action::Decide(_) => Ok(false),
         Action::Silence => wait_for_end(stream),
         Action::Truncate { status } => {
             let answer = format!("HTTP/1.1 {status} Scripted\r\ncontent-length: 1000\r\n\r\nhalf a bo");

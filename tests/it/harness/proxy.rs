@@ -72,7 +72,7 @@ fn serve(mut client: TcpStream, wants: Option<&str>, seen: &Mutex<Vec<String>>) 
             .lines()
             .skip(1)
             .filter(|line| !line.is_empty() && !line.to_ascii_lowercase().starts_with("proxy-"))
-            .map(|line| format!("{line}\r\n"))
+            .flat_map(|line| [line, "\r\n"])
             .collect();
         server.write_all(format!("{method} /{path} HTTP/1.1\r\n{headers}connection: close\r\n\r\n").as_bytes())?;
         server.write_all(&body)?;

@@ -110,9 +110,10 @@ impl SecureFront {
 }
 
 async fn serve(listener: TcpListener, acceptor: TlsAcceptor, behind: SocketAddr, seen: Arc<Mutex<Handshakes>>) {
+    let mut connections = tokio::task::JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
         let (acceptor, seen) = (acceptor.clone(), Arc::clone(&seen));
-        tokio::task::spawn(async move {
+        connections.spawn(async move {
             let Ok(mut stream) = acceptor.accept(stream).await else {
                 seen.lock().unwrap().failed += 1;
                 return;
