@@ -2,7 +2,7 @@
 
 use super::crypto::{Building, Crypto, CryptoChange};
 use super::placed;
-use super::registry::{Changed, Occasion, Registry, entry_name};
+use super::registry::{Changed, Fate, Occasion, Registry, entry_name};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::handler::Clients;
 use crate::settings;
@@ -88,6 +88,11 @@ impl ChangedClients {
         self.0.gone()
     }
 
+    /// Returns whether a client could not be built.
+    pub(super) fn has_failed(&self, id: &str) -> bool {
+        matches!(self.0.fate(id), Fate::Fails)
+    }
+
     /// Shows the clients as they will be.
     pub(super) fn upon<'a>(&'a self, in_use: &'a HttpClients) -> Upon<'a> {
         Upon { changed: &self.0, in_use }
@@ -131,8 +136,10 @@ impl Workshop<'_> {
         let Some(path) = self.waiting.get(id).cloned() else { return };
         let spec = self.building.node(&path).and_then(|node| settings::http_client(node, &path, self.building.sealer));
         for_whom.push(id.to_owned());
+        let mut is_consequence = false;
         let built = spec.and_then(|spec| {
             self.build_token_client(&spec, for_whom)?;
+            is_consequence = self.lacks_what_failed(&spec);
             self.client_of(&spec, &path)
         });
         for_whom.pop();
@@ -142,10 +149,19 @@ impl Workshop<'_> {
             Ok(None) => {}
             Err(found) => {
                 let found = placed(found, self.building.change.after, &path);
-                self.told.extend(found.clone());
+                if !is_consequence {
+                    self.told.extend(found.clone());
+                }
                 self.changed.fail(id.to_owned(), found, self.building.occasion, self.in_use);
             }
         }
+    }
+
+    /// Returns whether something that a client refers to could not be built, which has been told.
+    fn lacks_what_failed(&self, spec: &HttpClientSpec) -> bool {
+        let keystores = &self.crypto_change.keystores;
+        let lacks_keystore = spec.keystores().into_iter().any(|id| matches!(keystores.fate(id), Fate::Fails));
+        lacks_keystore || spec.token_client().is_some_and(|id| matches!(self.changed.fate(id), Fate::Fails))
     }
 
     fn build_token_client(&mut self, spec: &HttpClientSpec, for_whom: &mut Vec<String>) -> Result<(), Diagnostics> {

@@ -36,7 +36,9 @@ impl ChangedHandlers {
                 changed.remove(id);
                 continue;
             }
+            let mut is_consequence = false;
             let built = building.node(&path).and_then(|node| settings::handler(node, &path)).and_then(|spec| {
+                is_consequence = spec.notifier.http_client().is_some_and(|id| clients.has_failed(id));
                 let notifier = spec.notifier.build(&all)?;
                 Ok(Handler { spec, notifier })
             });
@@ -44,7 +46,9 @@ impl ChangedHandlers {
                 Ok(handler) => changed.put(id, Arc::new(handler)),
                 Err(found) => {
                     let found = placed(found, building.change.after, &path);
-                    told.extend(found.clone());
+                    if !is_consequence {
+                        told.extend(found.clone());
+                    }
                     changed.fail(id, found, building.occasion, in_use);
                 }
             }

@@ -9,6 +9,7 @@
 mod alertmanager_clients;
 mod boot;
 mod check;
+mod clients;
 mod commit;
 mod crash;
 mod crash_delivery;
@@ -27,6 +28,7 @@ mod receive;
 mod restart;
 mod script;
 mod script_manners;
+mod secrets;
 mod session;
 mod session_manners;
 mod shell_client;

@@ -4,8 +4,10 @@ use crate::diagnostic::Diagnostic;
 use jiff::{SignedDuration, Timestamp};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
+use rustls::sign::SigningKey;
 use sha2::{Digest, Sha256};
 use std::fmt::{self, Write as _};
+use std::sync::Arc;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer;
 
@@ -76,6 +78,13 @@ impl Certificate {
     #[must_use]
     pub fn der(&self) -> &CertificateDer<'static> {
         &self.der
+    }
+
+    /// Returns whether a key is the one that it is about.
+    pub(super) fn has_key_of(&self, key: &Arc<dyn SigningKey>) -> bool {
+        // Compared here and not by rustls, which reads no certificates of version 1; those can be shown all the same.
+        let Some(public) = key.public_key() else { return false };
+        X509Certificate::from_der(&self.der).is_ok_and(|(_, parsed)| parsed.public_key().raw == &*public)
     }
 
     /// Returns whether it is valid.

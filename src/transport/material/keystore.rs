@@ -7,7 +7,6 @@ use crate::secret::Secret;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use p12_keystore::Pkcs12Archive;
-use rustls::InconsistentKeys;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -99,14 +98,14 @@ impl KeyStore {
             let said = format!("the chain has {} certificates, at most {CHAIN_MAX} are sent", chain.len());
             return Err(Diagnostic::error(said).into());
         }
-        let certified = certify(&chain, key);
-        if certified.keys_match().is_err() {
+        if !chain.first().is_some_and(|certificate| certificate.has_key_of(&key)) {
             let subject = chain.first().map_or("", |certificate| &certificate.subject);
             return Err(Diagnostic::error(format!("the key is not that of the certificate `{subject}`"))
                 .hint("the certificate that the key belongs to must be the first one of the chain")
                 .into());
         }
-        Ok(Self { id: spec.id.clone(), chain, certified: Arc::new(certified) })
+        let certified = Arc::new(CertifiedKey::new(chain.iter().map(|c| c.der().clone()).collect(), key));
+        Ok(Self { id: spec.id.clone(), chain, certified })
     }
 
     /// Returns what TLS shows to a server.
@@ -118,10 +117,6 @@ impl KeyStore {
     pub(in crate::transport) fn signing_key(&self) -> &Arc<dyn SigningKey> {
         &self.certified.key
     }
-}
-
-fn certify(chain: &[Certificate], key: Arc<dyn SigningKey>) -> CertifiedKey {
-    CertifiedKey::new(chain.iter().map(|certificate| certificate.der().clone()).collect(), key)
 }
 
 fn from_pem(
@@ -220,10 +215,7 @@ fn has_mac(bytes: &[u8]) -> Result<bool, Diagnostic> {
 
 /// Puts the certificate of the key first and its issuers behind; others are left out.
 fn chain_of(mut found: Vec<Certificate>, key: &Arc<dyn SigningKey>) -> Vec<Certificate> {
-    let fits = |certificate: &Certificate| {
-        let certified = certify(std::slice::from_ref(certificate), Arc::clone(key));
-        !matches!(certified.keys_match(), Err(rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch)))
-    };
+    let fits = |certificate: &Certificate| certificate.has_key_of(key);
     let Some(first) = found.iter().position(fits) else { return found };
     let mut chain = vec![found.swap_remove(first)];
     while let Some(last) = chain.last()
