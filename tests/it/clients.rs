@@ -14,30 +14,30 @@ fn word(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n"))
 }
 
-fn trust(authority: &Authority) -> String {
+pub(crate) fn trust(authority: &Authority) -> String {
     format!("set facilities crypto ssl server-truststore server-certificate ca certificate {}", word(authority.pem()))
 }
 
-fn keystore(id: &str, identity: &Identity) -> String {
+pub(crate) fn keystore(id: &str, identity: &Identity) -> String {
     let (chain, key) = (word(&identity.certificate_pem), word(&identity.key_pem));
     format!(
         "set facilities crypto ssl client-keystores client-keystore {id} certificate-chain {chain} private-key {key}"
     )
 }
 
-fn client(id: &str, rest: &str) -> String {
+pub(crate) fn client(id: &str, rest: &str) -> String {
     format!("set facilities http client {id} {rest}")
 }
 
-fn handler(id: &str, host: &str, port: u16, client: &str) -> String {
+pub(crate) fn handler(id: &str, host: &str, port: u16, client: &str) -> String {
     format!("set {HANDLER} {id} webhook-notifier web-service hostname {host} port {port} http-client {client}")
 }
 
-fn commit(home: &Home, lines: &[String]) {
+pub(crate) fn commit(home: &Home, lines: &[String]) {
     home.commit(&lines.iter().map(String::as_str).collect::<Vec<_>>());
 }
 
-fn raise(home: &Home, resource: &str) {
+pub(crate) fn raise(home: &Home, resource: &str) {
     let said = home.told(&[&format!(
         "request alarms raise resource-type database resource {resource} alarm-type slow severity major"
     )]);
@@ -57,7 +57,7 @@ fn wait_for_alarms(home: &Home, is_it: impl Fn(&str) -> bool) -> String {
 }
 
 /// Waits until so many deliveries have arrived, their answers included.
-fn wait_for_deliveries(home: &Home, handler: &str, count: u64) {
+pub(crate) fn wait_for_deliveries(home: &Home, handler: &str, count: u64) {
     let clock = annunciator::clock::Clock::system();
     loop {
         let said = home.told(&["show handlers"]);

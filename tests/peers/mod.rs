@@ -1,6 +1,8 @@
 //! Independent programs from package registries against the real binary and its modules. Without the program a test says
 //! that it skipped.
 
+mod nginx;
+mod openssl;
 mod prometheus;
 mod schema;
 
