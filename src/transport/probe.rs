@@ -255,7 +255,10 @@ async fn tunnel(client: &HttpClient, url: &Url, proxy: ProxySpec, mut wire: Box<
     let status = line.split(' ').nth(1).and_then(|status| status.parse::<u16>().ok());
     match status {
         Some(200..=299) => Ok((wire, format!("{}:{} connected to {target}", proxy.hostname, proxy.port))),
-        Some(407) => Err(Fault::new(FailureReason::ProxyAuthentication, "the proxy answered 407")),
+        // 401 is what tinyproxy says where it means 407.
+        Some(status @ (401 | 407)) => {
+            Err(Fault::new(FailureReason::ProxyAuthentication, format!("the proxy answered {status}")))
+        }
         Some(status) => Err(Fault::new(FailureReason::ProxyRefused, format!("the proxy answered {status}"))),
         None => Err(Fault::new(FailureReason::ProxyRefused, "what the proxy answered is not HTTP")),
     }

@@ -198,7 +198,7 @@ fn a_client_whose_material_is_gone_is_alarmed_at_the_restart_and_the_rest_runs()
     commit(
         &home,
         &[
-            format!("delete facilities crypto ssl client-keystores client-keystore panel private-key-file"),
+            "delete facilities crypto ssl client-keystores client-keystore panel private-key-file".to_owned(),
             format!(
                 "set facilities crypto ssl client-keystores client-keystore panel private-key {}",
                 word(&panel.key_pem)
