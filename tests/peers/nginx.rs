@@ -17,7 +17,7 @@ fn start_nginx(home: &Home, address: SocketAddr) -> Process {
     home.write(
         "nginx.conf",
         &format!(
-            "daemon off; error_log stderr notice; pid nginx.pid; worker_processes 1; events {{}}\n\
+            "daemon off; master_process off; error_log stderr notice; pid nginx.pid; events {{}}\n\
              http {{\n\
              log_format seen '$ssl_client_verify $ssl_client_s_dn $server_protocol $ssl_protocol $request_method $status $ssl_session_reused';\n\
              access_log access.log seen;\n\
@@ -28,7 +28,8 @@ fn start_nginx(home: &Home, address: SocketAddr) -> Process {
     );
     let folder = home.path().display().to_string();
     let mut nginx = Process::start_program("nginx", &["-p", &folder, "-c", "nginx.conf"], home.path());
-    nginx.wait_for_line("start worker process");
+    // Said once the socket is open; without workers there is one process to end.
+    nginx.wait_for_line("getrlimit");
     nginx
 }
 

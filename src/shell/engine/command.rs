@@ -53,6 +53,8 @@ pub(super) enum Values {
     HttpClients,
     /// Keystores, and entries of the truststore.
     Certificates,
+    /// Some words, each with its help, and no other text may stand there.
+    Words(&'static [(&'static str, &'static str)]),
 }
 
 /// One thing that may follow a command's words.
