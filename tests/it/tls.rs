@@ -158,3 +158,13 @@ async fn faults_behind_tls_have_the_reasons_that_they_have_without() {
         assert_eq!(end(&attempt), expected, "{attempt:?}");
     }
 }
+
+#[tokio::test]
+async fn a_server_that_is_silent_in_the_handshake_ends_with_the_time_to_connect() {
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut spec = trusting();
+    spec.connect_timeout = Some(Duration::from_millis(200));
+    let client = Given::trusting(Authority::new("ours").pem()).build(&spec);
+    let attempt = post(&client, &format!("https://{}/", silent.local_addr().unwrap())).await;
+    assert_eq!(end(&attempt), Err(FailureReason::ConnectTimeout), "{attempt:?}");
+}
