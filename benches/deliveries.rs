@@ -22,7 +22,7 @@ use annunciator::ledger::{Ledger, LedgerOptions, Report};
 use annunciator::secret::Secret;
 use annunciator::store::Store;
 use annunciator::task::Scope;
-use annunciator::transport::{HttpClient, HttpClientSpec, HttpServer, Scheme, ServerLimits, Transport};
+use annunciator::transport::{HttpClient, HttpClientSpec, HttpServer, NoSupplies, Scheme, ServerLimits, Transport};
 use axum::Router;
 use axum::body::Bytes;
 use axum::http::StatusCode;
@@ -164,7 +164,7 @@ impl Element {
 
     fn handlers(&self, name: &str, count: usize, receiver: SocketAddr) -> Vec<Handler> {
         let spec = HttpClientSpec { scheme: Scheme::Http, ..HttpClientSpec::new("c1") };
-        let client = Arc::new(Transport::new(&self.clock).client(&spec).unwrap());
+        let client = Arc::new(Transport::new(&self.clock).client(&spec, &NoSupplies).unwrap());
         (0..count).map(|number| handler(&format!("{name}{number}"), receiver, &client)).collect()
     }
 

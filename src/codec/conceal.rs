@@ -32,6 +32,14 @@ impl SecretNames {
         Self { others: others.filter(|name| !secret.contains(name)).collect(), secret }
     }
 
+    /// Takes words that are no names of the schema and mean something else, as those of commands do.
+    #[must_use]
+    pub fn knowing(mut self, words: impl IntoIterator<Item = &'static str>) -> Self {
+        let others = words.into_iter().map(Arc::from).filter(|word| !self.secret.contains(word));
+        self.others.extend(others.collect::<Vec<Arc<str>>>());
+        self
+    }
+
     /// Returns whether a word is the name of a secret leaf, an abbreviation or a misspelling of one.
     pub(super) fn is_near(&self, word: &str) -> bool {
         if self.others.contains(word) {

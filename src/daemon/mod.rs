@@ -10,6 +10,7 @@ mod files;
 mod folder;
 mod intake;
 mod log;
+mod look_again;
 mod pages;
 mod receive;
 mod reference;

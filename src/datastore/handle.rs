@@ -6,15 +6,17 @@ use super::conflict::attribute;
 use super::gate::{ExclusiveLock, Gate, Holder, Unconfirmed};
 use super::rebase::rebase;
 use super::revision::{self, RevisionRecord};
+use super::secrets::{self, RotateError, Rotated};
 use super::transaction::{Ready, Rebased, Written};
 use super::{
-    Candidate, CommitError, CommitOutcome, CommitRequest, Committed, Conflict, Participant, RollbackError, Snapshot,
+    Candidate, CommitContext, CommitError, CommitOutcome, CommitRequest, Committed, Conflict, Participant, Prepared,
+    RollbackError, Snapshot,
 };
 use crate::clock::Clock;
 use crate::diagnostic::Diagnostics;
 use crate::secret::Sealer;
 use crate::store::{FaultPoint, RowWrite, Store, StoreError};
-use crate::tree::{DataTree, Plan};
+use crate::tree::{DataTree, Delta, Plan};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
@@ -264,6 +266,45 @@ impl Datastore {
             }
             Err(clashes) => Err(UndoError::Conflict(attribute(&self.0.store, &self.running(), revision, clashes)?)),
         }
+    }
+
+    /// Makes a new key and commits running with all of its secrets sealed by it. Revisions before keep what older keys
+    /// sealed, so these stay. Blocks.
+    ///
+    /// # Errors
+    /// When the key cannot be kept, or the commit is refused: the key is in use then, and what is stored stays as it was.
+    pub fn rotate_secrets(&self, request: &CommitRequest) -> Result<Rotated, RotateError> {
+        // A commit would confirm what awaits confirmation.
+        if self.unconfirmed().is_some() {
+            return Err(RotateError::Unconfirmed);
+        }
+        self.0.sealer.rotate()?;
+        let mut candidate = self.candidate();
+        let mut tree = candidate.tree.clone();
+        let (sealed, lost) = secrets::reseal(&*self.0.sealer, &mut tree);
+        candidate.replace(tree);
+        self.commit(&mut candidate, request)?;
+        let schema = self.0.plan.schema();
+        Ok(Rotated { sealed, lost: lost.iter().map(|path| path.display(schema).to_string()).collect() })
+    }
+
+    /// Lets every participant look again at what is running. Blocks; no commit is under way meanwhile.
+    ///
+    /// # Errors
+    /// Those of the store: what was built is then not in use.
+    pub fn refresh(&self) -> Result<(), StoreError> {
+        let _one_at_a_time = self.one_at_a_time();
+        let running = self.running();
+        let delta = Delta::default();
+        let context = CommitContext { before: &running.tree, after: &running.tree, delta: &delta, boot: false };
+        for participant in &self.0.participants {
+            let Some(Prepared { rows, apply, .. }) = participant.refresh(&context) else { continue };
+            if !rows.is_empty() {
+                self.0.store.write(move |tx| rows.into_iter().try_for_each(|row| row(tx)))?;
+            }
+            apply();
+        }
+        Ok(())
     }
 
     fn rebased(&self, candidate: &Candidate) -> Result<Rebased, CommitError> {

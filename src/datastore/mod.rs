@@ -37,4 +37,4 @@ pub use gate::{ExclusiveLock, Holder, Unconfirmed};
 pub use handle::{Checked, Datastore, UndoError};
 pub use participant::{CommitContext, Participant, Prepared};
 pub use revision::RevisionRecord;
-pub use secrets::stored_secrets;
+pub use secrets::{RotateError, Rotated, stored_secrets};

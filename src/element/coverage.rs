@@ -1,6 +1,6 @@
 //! What a commit leaves without a way to be told.
 
-use super::clients::entry_name;
+use super::registry::entry_name;
 use crate::alarm::AlarmRecord;
 use crate::datastore::CommitContext;
 use crate::delivery::HandlerSpec;

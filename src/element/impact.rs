@@ -233,7 +233,7 @@ impl Search<'_> {
 }
 
 /// Returns the path of the entry that a resource's name means; `None` where it can be none of that list.
-fn entry_named(schema: &SchemaTree, list: SchemaId, name: &str) -> Option<DataPath> {
+pub(super) fn entry_named(schema: &SchemaTree, list: SchemaId, name: &str) -> Option<DataPath> {
     let [key] = schema.node(list).as_list()?.keys[..] else { return None };
     let value = Value::parse(schema, schema.node(key).ty()?, name).ok()?;
     Some(DataPath::new(list, vec![Key::new(vec![value])]))

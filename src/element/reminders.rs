@@ -25,7 +25,7 @@ pub async fn remind(ledger: &Ledger, handlers: &Handlers, clock: &Clock, scope: 
             () = clock.sleep(LOOK_EVERY) => {}
         }
         let now = clock.now();
-        let specs: Vec<HandlerSpec> = handlers.all().iter().map(|handler| handler.spec.clone()).collect();
+        let specs: Vec<HandlerSpec> = handlers.all().iter().map(|(_, handler)| handler.spec.clone()).collect();
         let mut due = due(&ledger.alarms(), &specs, looked, now);
         looked = now;
         while !due.is_empty() {

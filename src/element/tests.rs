@@ -105,6 +105,10 @@ impl Running {
     }
 }
 
+fn clients_failed(running: &Running) -> Vec<String> {
+    running.outbound.clients().failed().into_iter().map(|(id, _)| id).collect()
+}
+
 fn local() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 0))
 }
@@ -133,7 +137,7 @@ fn what_a_commit_does_not_concern_stays_as_it_is() {
     let gone = [(&*format!("{HANDLERS}[id='h2']"), None), (&*format!("{CLIENTS}[id='c2']"), None)];
     running.commit(&gone).unwrap();
     assert!(handlers.get("h2").is_none() && clients.http_client("c2").is_none());
-    let names: Vec<_> = handlers.all().iter().map(|h| h.spec.id.clone()).collect();
+    let names: Vec<_> = handlers.all().into_iter().map(|(id, _)| id).collect();
     assert_eq!(names, ["h1"]);
 }
 
@@ -189,7 +193,12 @@ fn a_stored_configuration_boots_without_the_parts_that_cannot_be_built() {
     let running = element.boot(None);
     assert_eq!(running.datastore.running().revision, 3);
     let told: Vec<_> = running.booted.iter().map(|(name, found)| (*name, found.error_count())).collect();
-    assert_eq!(told, [("alarm handlers", 2), ("http server", 1)], "the client, its handler, and the port");
+    assert_eq!(
+        told,
+        [("alarm handlers", 1), ("http server", 1)],
+        "the client, without what follows for its handler, and the port"
+    );
+    assert!(running.outbound.handlers().get("h1").is_none() && clients_failed(&running) == ["c1"]);
     assert!(running.outbound.handlers().get("h2").is_some());
     assert_eq!(running.listener.local_addr(), None);
 }

@@ -5,7 +5,9 @@ use super::*;
 use crate::alarm::{AlarmKey, AlarmState, AlarmText, ImpactGroup, JournalPosition, Severity, Standing};
 use crate::clock::Clock;
 use crate::secret::Secret;
-use crate::transport::{Answer, Authentication, FailureReason, HttpClient, HttpClientSpec, Scheme, Transport};
+use crate::transport::{
+    Answer, Authentication, FailureReason, HttpClient, HttpClientSpec, NoSupplies, Scheme, Transport,
+};
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
@@ -72,7 +74,7 @@ fn clients() -> Named {
         authentication: Authentication::Basic { username: "u".to_owned(), password: Some(Secret::new(PASSWORD)) },
         ..HttpClientSpec::new("c1")
     };
-    let client = Transport::new(&Clock::system()).client(&spec).unwrap();
+    let client = Transport::new(&Clock::system()).client(&spec, &NoSupplies).unwrap();
     Named(BTreeMap::from([("c1".to_owned(), Arc::new(client))]))
 }
 

@@ -16,6 +16,7 @@ mod commit;
 mod complete;
 mod deliveries;
 mod edit;
+mod facilities;
 mod fault;
 mod file;
 mod line;
@@ -132,6 +133,7 @@ impl Engine {
     pub fn new(management: Management, session: EngineSession) -> Result<Self, SessionsExhausted> {
         let EngineSession { user, node, via, notices, session: number } = session;
         let names = SecretNames::of(management.datastore().plan().schema());
+        let names = names.knowing(table::COMMANDS.iter().flat_map(|command| command.words).copied());
         Ok(Self {
             session: management.open_session(&user, &via)?,
             management,

@@ -1,7 +1,7 @@
 //! The one table of commands: running, abbreviation, completion, `?`, `help` and the reference are read from it.
 
 use super::command::{Argument, Command, Mode, Piped, Purpose, Tree, Values};
-use super::{alarm_actions, alarm_follow, alarms, commit, deliveries, edit, file, session, show};
+use super::{alarm_actions, alarm_follow, alarms, commit, deliveries, edit, facilities, file, session, show};
 use Argument::{AlarmId, Choice, CommandName, Counted, Keyword, Line, Number, Option, Path, Statement, Text};
 use Mode::{Configuration, Operational};
 
@@ -294,6 +294,31 @@ pub(super) static COMMANDS: &[Command] = &[
         run: deliveries::handler,
     },
     Command {
+        words: &["request", "facilities", "http"],
+        mode: Operational,
+        help: "Tries an HTTP client out",
+        about: "Each step with the time that it takes: resolve, connect, TLS handshake, authenticate, request. Without `url` \
+                the way to each address that alarm handlers reach through the client. The request asks for the head only \
+                (HEAD), so that nobody is told of an alarm.",
+        arguments: &[
+            part("client", "ID", Values::HttpClients, "The HTTP client"),
+            Keyword { word: "test", help: "Makes each step of a connection and tells of it" },
+            text("url", "An address to reach through the client"),
+        ],
+        piped: Piped::No,
+        run: facilities::try_client,
+    },
+    Command {
+        words: &["request", "system", "secrets", "rotate"],
+        mode: Operational,
+        help: "Seals all secrets with a new key",
+        about: "A new key comes into the key file, in front of the old ones, and running is committed with its secrets sealed \
+                by it. Old keys stay: revisions before need them.",
+        arguments: &[],
+        piped: Piped::No,
+        run: facilities::rotate_secrets,
+    },
+    Command {
         words: &["set", "cli", "alarms"],
         mode: Operational,
         help: "Shows alarms above the line being typed, or does not",
@@ -378,6 +403,21 @@ pub(super) static COMMANDS: &[Command] = &[
         arguments: &[Path { purpose: Purpose::Existing, tree: Tree::Running, help: "A place in the configuration" }],
         piped: Piped::Configuration,
         run: show::running,
+    },
+    Command {
+        words: &["show", "crypto"],
+        mode: Operational,
+        help: "Shows the certificates",
+        about: "Of keystores and of the truststore: whom each is about, who issued it, when it is valid, its fingerprint, and \
+                who uses it.",
+        arguments: &[only(
+            "name",
+            "ID",
+            Values::Certificates,
+            "Shows those of one keystore or entry of the truststore",
+        )],
+        piped: Piped::Entries,
+        run: facilities::show_crypto,
     },
     Command {
         words: &["show", "deliveries"],
