@@ -145,6 +145,9 @@ pub async fn start(options: &StartOptions, signals: Option<&Signals>) -> Result<
     scope.spawn("alarm deadlines", async move { deadlines.run_deadlines(&stopping).await });
     let sessions = sessions(&scope, &clock, &node, &notices, &management);
     announce_commits(&scope, &management, &notices);
+    let (listening, datastore) = (Arc::clone(&http), management.datastore().clone());
+    let (reports, stopping) = (supervisor.clone(), scope.clone());
+    scope.spawn("http listener", async move { listening.keep(&datastore, &reports, &stopping).await });
     let (confirmations, stopping) = (management.datastore().clone(), scope.clone());
     scope.spawn("confirmations", async move { confirmations.run_confirmations(&stopping).await });
     shell.serve(sessions.clone());
@@ -190,7 +193,7 @@ fn first_keys(options: &StartOptions) -> Result<Option<KeyRing>, Stopped> {
 
 /// Looks at the files before anything is created: faulty ones leave no trace. `None` where there are none.
 fn load<'k>(found: &Found, plan: &Arc<Plan>, keys: &'k KeyRing) -> Result<Option<Loaded<'k>>, Diagnostics> {
-    let files = found.all()?;
+    let files = found.all(plan, keys)?;
     if files.is_empty() { Ok(None) } else { Loaded::from_files(files, plan, keys).map(Some) }
 }
 

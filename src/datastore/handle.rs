@@ -3,7 +3,7 @@
 use super::checkpoint::Checkpoints;
 use super::confirmation;
 use super::conflict::attribute;
-use super::gate::{ExclusiveLock, Gate, Holder, Unconfirmed};
+use super::gate::{Confirms, ExclusiveLock, Gate, Holder, Unconfirmed};
 use super::rebase::rebase;
 use super::revision::{self, RevisionRecord};
 use super::transaction::{Ready, Rebased, Written};
@@ -184,7 +184,8 @@ impl Datastore {
     }
 
     /// Commits a candidate; it is durable and in force when this returns. The candidate then stands on the new running;
-    /// when refused, it is as it was. A commit without [`CommitRequest::confirm_within`] confirms the one that awaits it.
+    /// when refused, it is as it was. A commit without [`CommitRequest::confirm_within`] confirms the one that awaits it,
+    /// where it comes from the session that made that, or [`CommitRequest::confirms`].
     /// Blocks.
     ///
     /// # Errors
@@ -192,8 +193,8 @@ impl Datastore {
     pub fn commit(&self, candidate: &mut Candidate, request: &CommitRequest) -> Result<CommitOutcome, CommitError> {
         let _one_at_a_time = self.one_at_a_time();
         let change = self.rebased(candidate)?;
-        self.0.gate.admit(request, !change.is_empty())?;
-        let awaited = self.unconfirmed();
+        let confirms = self.0.gate.admit(request, !change.is_empty())?;
+        let awaited = self.unconfirmed().filter(|_| confirms == Confirms::Yes);
         if change.is_empty() {
             candidate.stand_on(self.running());
             return self.commit_nothing(awaited, request.confirm_within);
@@ -263,6 +264,23 @@ impl Datastore {
                 Ok(())
             }
             Err(clashes) => Err(UndoError::Conflict(attribute(&self.0.store, &self.running(), revision, clashes)?)),
+        }
+    }
+
+    /// Returns running, and what it would be with the edits of a candidate.
+    ///
+    /// # Errors
+    /// What both the candidate and others changed since it was taken.
+    pub fn preview(&self, candidate: &Candidate) -> Result<(Arc<Snapshot>, DataTree), CommitError> {
+        let change = self.rebased(candidate)?;
+        Ok((Arc::clone(change.before()), change.tree().clone()))
+    }
+
+    /// Lets a candidate in which nothing is edited follow running.
+    pub fn follow(&self, candidate: &mut Candidate) {
+        let running = self.running();
+        if running.revision != candidate.base().revision && !candidate.is_changed() {
+            candidate.stand_on(running);
         }
     }
 

@@ -54,17 +54,32 @@ async fn what_nobody_confirms_is_taken_back_at_the_deadline_and_not_before() {
 }
 
 #[test]
-fn a_commit_without_changes_confirms_from_any_session_of_who_made_it() {
+fn a_commit_without_changes_confirms_only_from_the_session_that_made_it_or_when_it_says_so() {
     let world = World::new();
     let datastore = armed(&world);
-    let other = CommitRequest { editor: 9, ..request("bob") };
+    let other = CommitRequest { editor: 9, confirms: true, ..request("bob") };
     let refused = datastore.commit(&mut datastore.candidate(), &other).unwrap_err();
     assert!(matches!(refused, CommitError::Unconfirmed(_)), "{refused:?}");
-    assert!(matches!(datastore.commit(&mut datastore.candidate(), &by(7)).unwrap(), CommitOutcome::Confirmed(_)));
+    for request in [by(7), CommitRequest { confirms: false, ..other }] {
+        let plain = datastore.commit(&mut datastore.candidate(), &request).unwrap();
+        assert!(matches!(plain, CommitOutcome::Nothing), "{plain:?}");
+    }
+    assert!(datastore.unconfirmed().is_some());
+    let prolonging = datastore.commit(&mut datastore.candidate(), &confirmed(7)).unwrap_err();
+    assert!(matches!(prolonging, CommitError::Unconfirmed(_)), "{prolonging:?}");
+    let said = CommitRequest { confirms: true, ..by(7) };
+    assert!(matches!(datastore.commit(&mut datastore.candidate(), &said).unwrap(), CommitOutcome::Confirmed(_)));
     assert!(matches!(datastore.take_back(), Err(TakeBackError::Nothing)));
     drop(datastore);
     world.clock.advance(20 * MINUTE);
     assert_eq!(running(&world.open(), "c/a"), "2");
+}
+
+#[test]
+fn a_commit_without_changes_confirms_from_the_session_that_made_it() {
+    let world = World::new();
+    let datastore = armed(&world);
+    assert!(matches!(datastore.commit(&mut datastore.candidate(), &by(1)).unwrap(), CommitOutcome::Confirmed(_)));
 }
 
 #[test]
