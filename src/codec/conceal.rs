@@ -4,7 +4,7 @@
 //! that is faulty: whatever stands behind the name of a secret leaf, or behind something close to one, may be a secret.
 
 use super::Format;
-use crate::diagnostic::{Source, nearest};
+use crate::diagnostic::{Source, Span, nearest};
 use crate::yang::SchemaTree;
 use std::collections::HashSet;
 use std::ops::Range;
@@ -60,6 +60,17 @@ impl SecretNames {
             }
         }
         found
+    }
+
+    /// Keeps what stands behind the name of a secret in one word of a text out of what is told; returns whether anything
+    /// does.
+    pub(super) fn conceal_in(&self, word: &Span) -> bool {
+        let text = word.source.text().get(word.start..word.end).unwrap_or("");
+        let text = text.trim_end_matches(['"', '\'']);
+        let stretches = self.stretches(text, Format::Json);
+        let has_any = !stretches.is_empty();
+        stretches.into_iter().for_each(|found| word.source.conceal(word.start + found.start..word.start + found.end));
+        has_any
     }
 
     /// Keeps what may be a secret out of what is told about a text that could not be read.

@@ -3,10 +3,11 @@
 use super::gate::{UNCONFIRMED_KEY, Unconfirmed};
 use super::handle::Datastore;
 use super::transaction::Rebased;
-use super::{CommitRequest, Committed, RollbackError};
+use super::{CommitRequest, Committed, RevisionRecord, RollbackError};
 use crate::store::{RowWrite, Store, StoreError};
 use crate::task::Scope;
 use jiff::Timestamp;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -52,15 +53,27 @@ pub(super) fn row(unconfirmed: Option<&Unconfirmed>) -> Result<RowWrite, StoreEr
     Ok(Box::new(move |tx| tx.set_meta(UNCONFIRMED_KEY, &text)))
 }
 
+/// How a revision came that takes others back: no session comes so.
+const TAKEN_BACK_VIA: &str = "rollback";
+
 /// Returns who takes a commit back, and what is said of it.
 pub(super) fn request(unconfirmed: &Unconfirmed) -> CommitRequest {
     let Unconfirmed { revision, back_to, user, .. } = unconfirmed;
     CommitRequest {
         user: "system".to_owned(),
-        via: "rollback".to_owned(),
+        via: TAKEN_BACK_VIA.to_owned(),
         comment: Some(format!("revision {revision} by {user} was not confirmed; back to revision {back_to}")),
         ..CommitRequest::default()
     }
+}
+
+/// Returns the revisions that a revision took back, when it is one that took something back.
+#[must_use]
+pub fn taken_back(record: &RevisionRecord) -> Option<RangeInclusive<u64>> {
+    let said = record.comment.as_deref().filter(|_| record.via == TAKEN_BACK_VIA)?;
+    let newest = said.strip_prefix("revision ")?.split(' ').next()?.parse().ok()?;
+    let back_to: u64 = said.rsplit(' ').next()?.parse().ok()?;
+    Some(back_to.checked_add(1)?..=newest)
 }
 
 impl Datastore {

@@ -11,7 +11,7 @@ use super::{
     Candidate, CommitError, CommitOutcome, CommitRequest, Committed, Conflict, Participant, RollbackError, Snapshot,
 };
 use crate::clock::Clock;
-use crate::diagnostic::Diagnostics;
+use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::secret::Sealer;
 use crate::store::{FaultPoint, RowWrite, Store, StoreError};
 use crate::tree::{DataTree, Plan};
@@ -177,8 +177,15 @@ impl Datastore {
         let mut checked =
             Checked { before: self.running(), after: change.tree().clone(), warnings: Diagnostics::new() };
         if !change.is_empty() {
-            self.0.gate.admit(request, true)?;
+            let locked = match self.0.gate.admit(request, true) {
+                // It keeps others from committing, not from knowing whether what they have is valid.
+                Err(CommitError::Locked(holder)) => Some(holder),
+                admitted => admitted.map(|_| None)?,
+            };
             checked.warnings = self.ready(change)?.into_warnings();
+            checked.warnings.extend(locked.map(|holder| {
+                Diagnostic::warning(format!("the configuration is locked by {holder}: it cannot be committed now"))
+            }));
         }
         Ok(checked)
     }
@@ -333,12 +340,14 @@ impl Datastore {
         Ok(committed)
     }
 
-    /// Returns the newest revisions, newest first, at most `newest`.
+    /// Returns the newest revisions, newest first, at most `newest`, and of those only as many as the configuration keeps:
+    /// that some more may still be stored is nobody's business.
     ///
     /// # Errors
     /// Those of the store.
     pub fn revisions(&self, newest: usize) -> Result<Vec<RevisionRecord>, StoreError> {
-        Ok(self.0.store.revision_heads(newest)?.into_iter().map(RevisionRecord::from).collect())
+        let kept = self.0.checkpoints.kept(&self.running().tree);
+        Ok(self.0.store.revision_heads(newest.min(kept.max(1)))?.into_iter().map(RevisionRecord::from).collect())
     }
 
     /// Returns the tree of a kept revision.

@@ -163,6 +163,18 @@ fn what_may_come_back_is_kept_however_few_revisions_are() {
 }
 
 #[test]
+fn exactly_as_many_revisions_are_seen_as_are_kept() {
+    let mut world = World::new();
+    world.kept = |_| 3;
+    let datastore = world.open();
+    for value in 0..8 {
+        world.commit(&datastore, &[&format!("/m:c/a = {value}")]);
+    }
+    let seen: Vec<u64> = datastore.revisions(100).unwrap().iter().map(|record| record.number).collect();
+    assert_eq!(seen, [8, 7, 6]);
+}
+
+#[test]
 fn an_exclusive_lock_refuses_others_until_it_is_dropped() {
     let world = World::new();
     let datastore = world.open();
@@ -171,6 +183,8 @@ fn an_exclusive_lock_refuses_others_until_it_is_dropped() {
     assert_eq!(datastore.lock(holder(2)).unwrap_err().session, 1);
     let mut foreign = edited(&world, &datastore, &["/m:c/a = 1"]);
     assert!(matches!(datastore.commit(&mut foreign, &by(2)), Err(CommitError::Locked(_))));
+    let checked = datastore.check(&foreign, &by(2)).unwrap();
+    assert!(checked.warnings.to_string().contains("locked by session 1"), "{}", checked.warnings);
     assert!(datastore.commit(&mut edited(&world, &datastore, &["/m:c/b = x"]), &by(1)).is_ok());
     drop(lock);
     assert!(datastore.commit(&mut foreign, &by(2)).unwrap().committed().is_some());

@@ -8,7 +8,7 @@ use super::output::Output;
 use super::pipe::Effect;
 use super::table::COMMANDS;
 use crate::codec::{JsonLayout, resolve, write_compare, write_curly, write_json, write_set, write_yaml};
-use crate::datastore::{Candidate, CommitError};
+use crate::datastore::{Candidate, CommitError, RevisionRecord as Commit, taken_back};
 use crate::diagnostic::{Diagnostic, Diagnostics, printable};
 use crate::shell::Status;
 use crate::tree::{DataPath, DataTree, diff};
@@ -150,6 +150,7 @@ pub(super) fn commits(engine: &mut Engine, _given: &Given, call: &mut Call<'_>) 
         return nothing(call);
     }
     let unconfirmed = engine.management.datastore().unconfirmed();
+    let undone: Vec<_> = commits.iter().filter_map(taken_back).collect();
     let mut lines = Vec::new();
     for (back, commit) in commits.iter().enumerate() {
         let time = engine.local_time(commit.time);
@@ -159,7 +160,9 @@ pub(super) fn commits(engine: &mut Engine, _given: &Given, call: &mut Call<'_>) 
             }
             _ => String::new(),
         };
-        lines.push(format!("{back:<3} {time} by {} via {}{awaiting}", commit.user, commit.via));
+        let gone = if undone.iter().any(|gone| gone.contains(&commit.number)) { ", taken back" } else { "" };
+        let Commit { number, user, via, .. } = commit;
+        lines.push(format!("{back:<3} {time} by {user} via {via}{awaiting} (revision {number}{gone})"));
         for (name, said) in [("label", &commit.label), ("comment", &commit.comment)] {
             if let Some(said) = said {
                 // Not every face refuses line breaks; one must not look like another commit.
