@@ -1,5 +1,6 @@
 //! Confirmed commits: arming, confirming, and taking back what nobody confirmed.
 
+use super::candidate::TAKEN_BACK_VIA;
 use super::gate::{UNCONFIRMED_KEY, Unconfirmed};
 use super::handle::Datastore;
 use super::transaction::Rebased;
@@ -52,9 +53,6 @@ pub(super) fn row(unconfirmed: Option<&Unconfirmed>) -> Result<RowWrite, StoreEr
         .map_err(|source| StoreError::Encode { what: "the unconfirmed commit", source: Arc::new(source) })?;
     Ok(Box::new(move |tx| tx.set_meta(UNCONFIRMED_KEY, &text)))
 }
-
-/// How a revision came that takes others back: no session comes so.
-const TAKEN_BACK_VIA: &str = "rollback";
 
 /// Returns who takes a commit back, and what is said of it.
 pub(super) fn request(unconfirmed: &Unconfirmed) -> CommitRequest {

@@ -150,7 +150,7 @@ impl Listener {
                 failures += 1;
                 schedule.wait(failures, 0.5)
             });
-            self.tell(supervisor, fault.as_ref(), said.as_deref());
+            tell(supervisor, fault.as_ref(), said.as_deref());
             if fault.is_none() {
                 failures = 0;
             }
@@ -166,24 +166,6 @@ impl Listener {
                 // Missed ones are no matter: running is looked at.
                 _ = commits.recv() => {}
                 () = again => {}
-            }
-        }
-    }
-
-    fn tell(&self, supervisor: &Supervisor, fault: Option<&Diagnostic>, before: Option<&str>) {
-        let subject = Subject::new(OwnType::ConfigurationNotBuilt, RESOURCE_TYPE, RESOURCE);
-        match fault {
-            Some(fault) => {
-                if before != Some(fault.message.as_str()) {
-                    tracing::warn!("{}; it is tried again until it can be had", fault.message);
-                }
-                supervisor.raise(&subject, Severity::Major, Words::detail(fault.message.clone()));
-            }
-            None => {
-                if before.is_some() {
-                    tracing::info!("the HTTP server listens again where it is configured to");
-                }
-                supervisor.clear(&subject);
             }
         }
     }
@@ -293,6 +275,21 @@ impl Listener {
             }
         }
     }
+}
+
+/// Says what became of the address; `before` is what was said last.
+fn tell(supervisor: &Supervisor, fault: Option<&Diagnostic>, before: Option<&str>) {
+    let subject = Subject::new(OwnType::ConfigurationNotBuilt, RESOURCE_TYPE, RESOURCE);
+    let Some(fault) = fault else {
+        if before.is_some() {
+            tracing::info!("the HTTP server listens again where it is configured to");
+        }
+        return supervisor.clear(&subject);
+    };
+    if before != Some(fault.message.as_str()) {
+        tracing::warn!("{}; it is tried again until it can be had", fault.message);
+    }
+    supervisor.raise(&subject, Severity::Major, Words::detail(fault.message.clone()));
 }
 
 /// Lets a bound server answer.

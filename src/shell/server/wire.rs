@@ -47,6 +47,7 @@ struct Waiting {
 }
 
 #[derive(Debug, Default)]
+#[allow(clippy::struct_excessive_bools, reason = "each is set by another side, and none excludes another")]
 struct State {
     queue: VecDeque<FromDaemon>,
     queued_bytes: usize,
