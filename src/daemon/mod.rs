@@ -25,7 +25,7 @@ pub use check::{builtin_plan, check};
 pub use demo::demo;
 pub use files::{ConfigFile, Found, discover, load};
 pub use intake::Intake;
-pub use log::{LogForm, Voice, start_log};
+pub use log::{LogForm, Voice, lost_log_writes, start_log};
 pub use pages::Pages;
 pub use receive::receive;
 pub use reference::configuration_reference;

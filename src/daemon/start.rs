@@ -148,6 +148,9 @@ pub async fn start(options: &StartOptions, signals: Option<&Signals>) -> Result<
         Arc::new(deliveries.clone()),
     );
     let management = management.with_deliveries(deliveries.clone());
+    let (listening, datastore) = (Arc::clone(&http), management.datastore().clone());
+    let (reports, stopping) = (supervisor.clone(), scope.clone());
+    scope.spawn("http listener", async move { listening.keep(&datastore, &reports, &stopping).await });
     let watched = Watched { supervisor, ledger: ledger.clone(), deliveries, handlers: told_handlers, findings };
     supervise(&scope, watched, &management, &options.data_dir);
     look_again(&scope, &management, Arc::clone(&outbound));
@@ -239,7 +242,7 @@ fn first_keys(options: &StartOptions) -> Result<Option<KeyRing>, Stopped> {
 
 /// Looks at the files before anything is created: faulty ones leave no trace. `None` where there are none.
 fn load<'k>(found: &Found, plan: &Arc<Plan>, keys: &'k KeyRing) -> Result<Option<Loaded<'k>>, Diagnostics> {
-    let files = found.all()?;
+    let files = found.all(plan, keys)?;
     if files.is_empty() { Ok(None) } else { Loaded::from_files(files, plan, keys).map(Some) }
 }
 

@@ -3,7 +3,7 @@
 use super::checkpoint::Checkpoints;
 use super::confirmation;
 use super::conflict::attribute;
-use super::gate::{ExclusiveLock, Gate, Holder, Unconfirmed};
+use super::gate::{Confirms, ExclusiveLock, Gate, Holder, Unconfirmed};
 use super::rebase::rebase;
 use super::revision::{self, RevisionRecord};
 use super::secrets::{self, RotateError, Rotated};
@@ -13,7 +13,7 @@ use super::{
     RollbackError, Snapshot,
 };
 use crate::clock::Clock;
-use crate::diagnostic::Diagnostics;
+use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::secret::Sealer;
 use crate::store::{FaultPoint, RowWrite, Store, StoreError};
 use crate::tree::{DataTree, Delta, Plan};
@@ -179,14 +179,22 @@ impl Datastore {
         let mut checked =
             Checked { before: self.running(), after: change.tree().clone(), warnings: Diagnostics::new() };
         if !change.is_empty() {
-            self.0.gate.admit(request, true)?;
+            let locked = match self.0.gate.admit(request, true) {
+                // It keeps others from committing, not from knowing whether what they have is valid.
+                Err(CommitError::Locked(holder)) => Some(holder),
+                admitted => admitted.map(|_| None)?,
+            };
             checked.warnings = self.ready(change)?.into_warnings();
+            checked.warnings.extend(locked.map(|holder| {
+                Diagnostic::warning(format!("the configuration is locked by {holder}: it cannot be committed now"))
+            }));
         }
         Ok(checked)
     }
 
     /// Commits a candidate; it is durable and in force when this returns. The candidate then stands on the new running;
-    /// when refused, it is as it was. A commit without [`CommitRequest::confirm_within`] confirms the one that awaits it.
+    /// when refused, it is as it was. A commit without [`CommitRequest::confirm_within`] confirms the one that awaits it,
+    /// where it comes from the session that made that, or [`CommitRequest::confirms`].
     /// Blocks.
     ///
     /// # Errors
@@ -194,8 +202,8 @@ impl Datastore {
     pub fn commit(&self, candidate: &mut Candidate, request: &CommitRequest) -> Result<CommitOutcome, CommitError> {
         let _one_at_a_time = self.one_at_a_time();
         let change = self.rebased(candidate)?;
-        self.0.gate.admit(request, !change.is_empty())?;
-        let awaited = self.unconfirmed();
+        let confirms = self.0.gate.admit(request, !change.is_empty())?;
+        let awaited = self.unconfirmed().filter(|_| confirms == Confirms::Yes);
         if change.is_empty() {
             candidate.stand_on(self.running());
             return self.commit_nothing(awaited, request.confirm_within);
@@ -307,6 +315,23 @@ impl Datastore {
         Ok(())
     }
 
+    /// Returns running, and what it would be with the edits of a candidate.
+    ///
+    /// # Errors
+    /// What both the candidate and others changed since it was taken.
+    pub fn preview(&self, candidate: &Candidate) -> Result<(Arc<Snapshot>, DataTree), CommitError> {
+        let change = self.rebased(candidate)?;
+        Ok((Arc::clone(change.before()), change.tree().clone()))
+    }
+
+    /// Lets a candidate in which nothing is edited follow running.
+    pub fn follow(&self, candidate: &mut Candidate) {
+        let running = self.running();
+        if running.revision != candidate.base().revision && !candidate.is_changed() {
+            candidate.stand_on(running);
+        }
+    }
+
     fn rebased(&self, candidate: &Candidate) -> Result<Rebased, CommitError> {
         let running = self.running();
         match rebase(candidate, &running.tree, &*self.0.sealer) {
@@ -356,12 +381,14 @@ impl Datastore {
         Ok(committed)
     }
 
-    /// Returns the newest revisions, newest first, at most `newest`.
+    /// Returns the newest revisions, newest first, at most `newest`, and of those only as many as the configuration keeps:
+    /// that some more may still be stored is nobody's business.
     ///
     /// # Errors
     /// Those of the store.
     pub fn revisions(&self, newest: usize) -> Result<Vec<RevisionRecord>, StoreError> {
-        Ok(self.0.store.revision_heads(newest)?.into_iter().map(RevisionRecord::from).collect())
+        let kept = self.0.checkpoints.kept(&self.running().tree);
+        Ok(self.0.store.revision_heads(newest.min(kept.max(1)))?.into_iter().map(RevisionRecord::from).collect())
     }
 
     /// Returns the tree of a kept revision.

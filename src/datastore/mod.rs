@@ -30,7 +30,7 @@ mod tests;
 
 pub use boot::{BootInput, BootOptions, Booted, boot};
 pub use candidate::{Candidate, CommitOutcome, CommitRequest, Committed, Snapshot};
-pub use confirmation::TakeBackError;
+pub use confirmation::{TakeBackError, taken_back};
 pub use conflict::Conflict;
 pub use error::{BootError, CommitError, RollbackError};
 pub use gate::{ExclusiveLock, Holder, Unconfirmed};

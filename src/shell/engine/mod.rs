@@ -158,12 +158,14 @@ impl Engine {
         }
     }
 
-    /// Takes up what others made of a shared candidate.
+    /// Takes up what others made of a shared candidate, and of running where nothing is edited here.
     fn take_shared(&mut self) {
         let management = self.management.clone();
         if let Some(Editing { mode: EditMode::Shared(taken), candidate, .. }) = &mut self.editing {
             *candidate = management.shared().get(management.datastore());
             *taken = candidate.tree.clone();
+        } else if let Some(Editing { candidate, .. }) = &mut self.editing {
+            management.datastore().follow(candidate);
         }
     }
 

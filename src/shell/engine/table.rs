@@ -484,7 +484,7 @@ pub(super) static COMMANDS: &[Command] = &[
         help: "Puts the candidate into force",
         about: "Either all of it is in force and stored when the command returns, or nothing has changed. A confirmed commit \
                 is taken back at its deadline, also when the session is lost or the element restarts, unless a further \
-                `commit` confirms it.",
+                `commit` in the same session, or `run commit confirm` in any of the same user's, confirms it.",
         arguments: &[
             Keyword { word: "check", help: "Only checks whether a commit would be refused" },
             Keyword { word: "dry-run", help: "Only shows what a commit would change" },
