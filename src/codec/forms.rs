@@ -118,7 +118,9 @@ impl Loader<'_, '_> {
     /// Says that a scalar's form is not one that values of the type have, and what to write instead.
     fn misfit(&self, leaf: &SchemaNode, ty: &Type, node: &Node<'_>, text: &str, style: Style) -> Diagnostic {
         let (name, ty_name, found) = (&leaf.name, ty.shown_name(), node.described(self.notation));
-        let fault = Diagnostic::error(format!("`{name}` is a {ty_name}: expected a value of it, found {found}"));
+        let article = if ty_name.starts_with(['a', 'e', 'i', 'o']) { "an" } else { "a" };
+        let fault =
+            Diagnostic::error(format!("`{name}` is {article} {ty_name}: expected a value of it, found {found}"));
         // A secret is not quoted back.
         let quotable = !leaf.is_secret();
         match style {

@@ -56,14 +56,19 @@ fn read(
 fn conceal_secrets(names: &SecretNames, source: &Arc<Source>, node: &Node<'_>) {
     match &node.kind {
         Kind::Map(members) => members.iter().for_each(|(name, member)| {
-            if names.is_near(&name.text) {
+            // A name that goes on behind that of a secret, as `password=…` does, has the secret in itself.
+            let is_joined = names.conceal_in(&name.place.span(source));
+            if is_joined || names.is_near(&name.text) {
                 member.place.span(source).conceal();
             } else {
                 conceal_secrets(names, source, member);
             }
         }),
         Kind::Sequence(items) => items.iter().for_each(|item| conceal_secrets(names, source, item)),
-        Kind::Scalar { .. } | Kind::Value(_) | Kind::Wrong(_) => {}
+        Kind::Scalar { .. } => {
+            names.conceal_in(&node.place.span(source));
+        }
+        Kind::Value(_) | Kind::Wrong(_) => {}
     }
 }
 

@@ -43,6 +43,11 @@ impl Rebased {
         &self.after
     }
 
+    /// Returns running, which it is made on.
+    pub(super) fn before(&self) -> &Arc<Snapshot> {
+        &self.before
+    }
+
     /// Returns the revision that it is made on.
     pub(super) fn before_revision(&self) -> u64 {
         self.before.revision

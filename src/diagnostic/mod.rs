@@ -27,13 +27,14 @@ pub enum Gravity {
 pub struct Diagnostic {
     /// Whether the input is refused because of it.
     pub gravity: Gravity,
-    /// What is wrong and what was expected: lower case, no full stop, names in backticks.
+    /// What is wrong and what was expected: lower case, no full stop, names in backticks. It may quote what the source
+    /// conceals: whoever tells people takes [`Diagnostic::shown_message`].
     pub message: String,
     /// Where in the input, when the input is a text.
     pub span: Option<Span>,
     /// Where in the data tree, as a data path.
     pub data_path: Option<String>,
-    /// What to do about it.
+    /// What to do about it; people are told [`Diagnostic::shown_hint`].
     pub hint: Option<String>,
     /// The machine's name for the fault: the `error-app-tag` of RFC 7950 §15 or of the schema. Not among what
     /// people are shown.
@@ -113,7 +114,7 @@ impl Diagnostic {
 
     fn shown(&self, said: &str) -> String {
         match self.span.as_ref().and_then(Span::concealed_text) {
-            Some(secret) => printable(&text::masked(said, secret)),
+            Some((open, secret)) => printable(&text::masked(said, open, secret)),
             None => printable(said),
         }
     }

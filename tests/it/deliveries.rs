@@ -3,14 +3,14 @@
 use crate::harness::http::{Answer, Gate, HttpReceiver, Recorded};
 use annunciator::alarm::{AlarmKey, AlarmText, ContributionKey, Notify, Severity, Transition};
 use annunciator::clock::Clock;
-use annunciator::delivery::{Deliveries, DeliverySpec, Handler, HandlerSpec, HandlerState, LaneChange};
+use annunciator::delivery::{Deliveries, DeliverySpec, Filter, Handler, HandlerSpec, HandlerState, LaneChange};
 use annunciator::handler::webhook::{MessageFormat, WebhookSpec};
 use annunciator::handler::{Clients, DeliveryId, NotifierSpec, WEBHOOK_ID, WebService};
 use annunciator::ledger::{Ledger, LedgerOptions, Outcome, Report};
 use annunciator::retry::Schedule;
 use annunciator::store::Store;
 use annunciator::task::Scope;
-use annunciator::transport::{HttpClient, HttpClientSpec, Scheme, Transport};
+use annunciator::transport::{HttpClient, HttpClientSpec, NoSupplies, Scheme, Transport};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{SocketAddr, TcpListener};
@@ -53,14 +53,19 @@ impl World {
 
     fn handler(&self, id: &str, receiver: SocketAddr, retries: &[Duration]) -> Handler {
         let spec = HttpClientSpec { scheme: Scheme::Http, ..HttpClientSpec::new("c1") };
-        let client = Transport::new(&self.clock).client(&spec).unwrap();
+        let client = Transport::new(&self.clock).client(&spec, &NoSupplies).unwrap();
         let web_service = WebService {
             hostname: "127.0.0.1".to_owned(),
             port: receiver.port(),
             context: "/".to_owned(),
             http_client: "c1".to_owned(),
         };
-        let notifier = NotifierSpec::Webhook(WebhookSpec { web_service, message_format: MessageFormat::Flat });
+        let notifier = NotifierSpec::Webhook(WebhookSpec {
+            web_service,
+            message_format: MessageFormat::Flat,
+            signing_secrets: Vec::new(),
+            headers: Vec::new(),
+        });
         let delivery = DeliverySpec { retries: Schedule::new(retries.iter().copied()), ..DeliverySpec::default() };
         Handler {
             notifier: notifier.build(&One(Arc::new(client))).unwrap(),
@@ -71,6 +76,7 @@ impl World {
                 notify: Notify::default(),
                 reminder_interval: None,
                 notifier,
+                filter: Filter::default(),
                 delivery,
             },
         }

@@ -5,7 +5,7 @@ use annunciator::receive::{Credentials, Event, Receiver, ReceiverOptions, Verdic
 use annunciator::secret::Secret;
 use annunciator::task::Scope;
 use annunciator::transport::{
-    Authentication, HeaderMap, HeaderValue, HttpClient, HttpClientSpec, Request, Scheme, Transport, Url,
+    Authentication, HeaderMap, HeaderValue, HttpClient, HttpClientSpec, NoSupplies, Request, Scheme, Transport, Url,
 };
 use std::net::SocketAddr;
 use std::num::NonZeroU64;
@@ -28,7 +28,8 @@ impl World {
     async fn start(credentials: Option<Credentials>, fail_every: Option<u64>) -> Self {
         let (scope, clock) = (Scope::new(), Clock::system());
         let listen = "127.0.0.1:0".parse().unwrap();
-        let options = ReceiverOptions { listen, credentials, fail_every: fail_every.and_then(NonZeroU64::new) };
+        let fail_every = fail_every.and_then(NonZeroU64::new);
+        let options = ReceiverOptions { listen, credentials, secrets: Vec::new(), fail_every };
         let (receiver, events) = Receiver::bind(options, &clock).await.unwrap();
         let (address, table) = (receiver.local_addr(), receiver.table());
         scope.spawn("receiver", receiver.serve(scope.clone()));
@@ -37,7 +38,7 @@ impl World {
 
     fn client(&self, authentication: Authentication) -> HttpClient {
         let spec = HttpClientSpec { scheme: Scheme::Http, authentication, ..HttpClientSpec::new("c1") };
-        Transport::new(&self.clock).client(&spec).unwrap()
+        Transport::new(&self.clock).client(&spec, &NoSupplies).unwrap()
     }
 
     async fn post(&self, client: &HttpClient, id: &str, body: &'static str) -> (u16, String) {

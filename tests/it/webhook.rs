@@ -5,7 +5,7 @@ use annunciator::alarm::{AlarmKey, AlarmState, AlarmText, JournalPosition, Sever
 use annunciator::clock::Clock;
 use annunciator::handler::webhook::{MessageFormat, WebhookSpec};
 use annunciator::handler::{Clients, DeliveryId, NotifierSpec, Outcome, RenderContext, WebService};
-use annunciator::transport::{FailureReason, HttpClient, HttpClientSpec, Scheme, Transport};
+use annunciator::transport::{FailureReason, HttpClient, HttpClientSpec, NoSupplies, Scheme, Transport};
 use jiff::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,6 +36,7 @@ fn transition() -> Transition {
         last_updated: Timestamp::UNIX_EPOCH,
         revision: 1,
         reminds: Vec::new(),
+        base_url: None,
     }
 }
 
@@ -44,14 +45,19 @@ async fn a_message_is_the_same_on_every_attempt_and_each_answer_has_its_outcome(
     let receiver = HttpReceiver::start();
     receiver.then(Answer::status(503).header("Retry-After", "7")).then(Answer::status(422)).then(Answer::status(410));
     let spec = HttpClientSpec { scheme: Scheme::Http, ..HttpClientSpec::new("c1") };
-    let clients = One(Arc::new(Transport::new(&Clock::system()).client(&spec).unwrap()));
+    let clients = One(Arc::new(Transport::new(&Clock::system()).client(&spec, &NoSupplies).unwrap()));
     let web_service = WebService {
         hostname: "localhost".to_owned(),
         port: receiver.address().port(),
         context: "/postme?key=1".to_owned(),
         http_client: "c1".to_owned(),
     };
-    let notifier = NotifierSpec::Webhook(WebhookSpec { web_service, message_format: MessageFormat::Flat });
+    let notifier = NotifierSpec::Webhook(WebhookSpec {
+        web_service,
+        message_format: MessageFormat::Flat,
+        signing_secrets: Vec::new(),
+        headers: Vec::new(),
+    });
     let notifier = notifier.build(&clients).unwrap();
     let delivery = DeliveryId::new(uuid::Uuid::from_u128(1), JournalPosition(9));
     let message = notifier.render(&transition(), &RenderContext { base_url: None, delivery }).unwrap();

@@ -2,6 +2,8 @@
 //! that it skipped.
 
 pub(crate) mod amtool;
+mod nginx;
+mod openssl;
 mod prometheus;
 mod schema;
 

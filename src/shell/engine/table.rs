@@ -1,7 +1,7 @@
 //! The one table of commands: running, abbreviation, completion, `?`, `help` and the reference are read from it.
 
 use super::command::{Argument, Command, Mode, Piped, Purpose, Tree, Values};
-use super::{alarm_actions, alarm_follow, alarms, commit, edit, file, session, show};
+use super::{alarm_actions, alarm_follow, alarms, commit, deliveries, edit, facilities, file, session, show};
 use Argument::{AlarmId, Choice, CommandName, Counted, Keyword, Line, Number, Option, Path, Statement, Text};
 use Mode::{Configuration, Operational};
 
@@ -71,6 +71,15 @@ const PURGED: &str = "All that is given must hold. Nobody is told; an alarm that
 
 const COMPRESSED: &str = "All that is given must hold; without anything it is all of them. It is stored when the command \
                           returns.";
+
+const HANDLER_ARGUMENTS: &[Argument] = &[
+    part("alarm-handler", "HANDLER", Values::Handlers, "Which alarm handler"),
+    Keyword { word: "test", help: "Sends a self-test alarm to it, and says what came of it" },
+    Keyword { word: "resume", help: "Tries at once what waits for it, suspended or not" },
+];
+
+const HANDLER_ABOUT: &str = "The test goes the way of every alarm, to this handler only, and is cleared again; the command \
+                             fails when it did not arrive at the first attempt.";
 
 const ON_OFF: &[Argument] = &[Choice { words: &[("on", "Switches it on"), ("off", "Switches it off")] }];
 
@@ -166,6 +175,15 @@ pub(super) static COMMANDS: &[Command] = &[
         run: session::close,
     },
     Command {
+        words: &["request", "alarm-handlers"],
+        mode: Operational,
+        help: "Tests or resumes an alarm handler",
+        about: HANDLER_ABOUT,
+        arguments: HANDLER_ARGUMENTS,
+        piped: Piped::No,
+        run: deliveries::handler,
+    },
+    Command {
         words: &["request", "alarms", "clear"],
         mode: Operational,
         help: "Says that an alarm of this node is gone",
@@ -247,6 +265,60 @@ pub(super) static COMMANDS: &[Command] = &[
         run: alarm_actions::set_operator_state,
     },
     Command {
+        words: &["request", "deliveries", "resend"],
+        mode: Operational,
+        help: "Sends deliveries again",
+        about: "One by its number, those that failed, or those of a handler since a time. Each goes under the identifier that \
+                it had, so that a receiver that has it already sees that.",
+        arguments: &[
+            Keyword { word: "failed", help: "Sends those again that expired or are dead" },
+            only("handler", "HANDLER", Values::Handlers, "Sends those of one handler again"),
+            only(
+                "since",
+                "TIME",
+                Values::Any,
+                "Sends those again that were settled since: a time, or `2h` for so long ago",
+            ),
+            Number { name: "DELIVERY", required: false, help: "Number of a delivery" },
+        ],
+        piped: Piped::No,
+        run: deliveries::resend,
+    },
+    Command {
+        words: &["request", "environments", "environment", "alarms", "alarm-handlers"],
+        mode: Operational,
+        help: "Tests or resumes an alarm handler",
+        about: HANDLER_ABOUT,
+        arguments: HANDLER_ARGUMENTS,
+        piped: Piped::No,
+        run: deliveries::handler,
+    },
+    Command {
+        words: &["request", "facilities", "http"],
+        mode: Operational,
+        help: "Tries an HTTP client out",
+        about: "Each step with the time that it takes: resolve, connect, TLS handshake, authenticate, request. Without `url` \
+                the way to each address that alarm handlers reach through the client. The request asks for the head only \
+                (HEAD), so that nobody is told of an alarm.",
+        arguments: &[
+            part("client", "ID", Values::HttpClients, "The HTTP client"),
+            Keyword { word: "test", help: "Makes each step of a connection and tells of it" },
+            text("url", "An address to reach through the client"),
+        ],
+        piped: Piped::No,
+        run: facilities::try_client,
+    },
+    Command {
+        words: &["request", "system", "secrets", "rotate"],
+        mode: Operational,
+        help: "Seals all secrets with a new key",
+        about: "A new key comes into the key file, in front of the old ones, and running is committed with its secrets sealed \
+                by it. Old keys stay: revisions before need them.",
+        arguments: &[],
+        piped: Piped::No,
+        run: facilities::rotate_secrets,
+    },
+    Command {
         words: &["set", "cli", "alarms"],
         mode: Operational,
         help: "Shows alarms above the line being typed, or does not",
@@ -306,6 +378,10 @@ pub(super) static COMMANDS: &[Command] = &[
             only("operator-state", "STATE", OPERATOR_STATES, "Shows those of one operator state"),
             only("shelf", "NAME", Values::Any, "Shows those on one shelf"),
             ALARM_ID,
+            Keyword {
+                word: "explain",
+                help: "Shows which handlers were told of one alarm, and why the others were not",
+            },
         ],
         piped: Piped::Entries,
         run: alarms::show,
@@ -327,6 +403,39 @@ pub(super) static COMMANDS: &[Command] = &[
         arguments: &[Path { purpose: Purpose::Existing, tree: Tree::Running, help: "A place in the configuration" }],
         piped: Piped::Configuration,
         run: show::running,
+    },
+    Command {
+        words: &["show", "crypto"],
+        mode: Operational,
+        help: "Shows the certificates",
+        about: "Of keystores and of the truststore: whom each is about, who issued it, when it is valid, its fingerprint, and \
+                who uses it.",
+        arguments: &[only(
+            "name",
+            "ID",
+            Values::Certificates,
+            "Shows those of one keystore or entry of the truststore",
+        )],
+        piped: Piped::Entries,
+        run: facilities::show_crypto,
+    },
+    Command {
+        words: &["show", "deliveries"],
+        mode: Operational,
+        help: "Shows what became of deliveries",
+        about: "Those that wait first, then the newest. With a number all that is kept of that delivery, its requests and \
+                answers.",
+        arguments: &[
+            Keyword { word: "failed", help: "Shows those that failed, at last or so far" },
+            only("handler", "HANDLER", Values::Handlers, "Shows those of one handler"),
+            only("alarm", "ALARM_ID", Values::Any, "Shows those of one alarm: its identifier, or how it begins"),
+            only("since", "TIME", Values::Any, "Shows those settled since: a time, or `2h` for so long ago"),
+            only("last", "N", Values::Any, "Shows so many at most"),
+            Number { name: "DELIVERY", required: false, help: "Number of a delivery" },
+            Keyword { word: "detail", help: "Shows all that is kept of one delivery" },
+        ],
+        piped: Piped::Entries,
+        run: deliveries::show,
     },
     Command {
         words: &["show", "handlers"],
@@ -375,7 +484,7 @@ pub(super) static COMMANDS: &[Command] = &[
         help: "Puts the candidate into force",
         about: "Either all of it is in force and stored when the command returns, or nothing has changed. A confirmed commit \
                 is taken back at its deadline, also when the session is lost or the element restarts, unless a further \
-                `commit` confirms it.",
+                `commit` in the same session, or `run commit confirm` in any of the same user's, confirms it.",
         arguments: &[
             Keyword { word: "check", help: "Only checks whether a commit would be refused" },
             Keyword { word: "dry-run", help: "Only shows what a commit would change" },
