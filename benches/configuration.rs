@@ -4,7 +4,7 @@
 
 #![allow(clippy::print_stdout, clippy::disallowed_methods, reason = "a benchmark reads the clock and prints")]
 
-use annunciator::codec::{Builder, read_json};
+use annunciator::codec::{self, Builder, Format, JsonLayout, XmlFrame, write_json, write_xml, write_yaml};
 use annunciator::diagnostic::Source;
 use annunciator::secret::KeyRing;
 use annunciator::tree::{DataPath, DataTree, Key, Plan, Value, diff, validate, validate_change};
@@ -47,11 +47,69 @@ fn document(handlers: usize) -> String {
     text
 }
 
-fn load(plan: &Arc<Plan>, source: &Arc<Source>, keys: &KeyRing) -> DataTree {
+fn load(plan: &Arc<Plan>, format: Format, source: &Arc<Source>, keys: &KeyRing) -> DataTree {
     let mut builder = Builder::new(DataTree::new(Arc::clone(plan)), keys);
-    read_json(&mut builder, source);
+    codec::read(&mut builder, format, source);
     assert!(!builder.diagnostics.has_errors(), "{}", builder.diagnostics);
     builder.tree
+}
+
+fn written(tree: &DataTree, format: Format) -> String {
+    let mut text = String::new();
+    let done = match format {
+        Format::Xml => write_xml(&mut text, tree, &DataPath::ROOT, XmlFrame::Config),
+        Format::Yaml => write_yaml(&mut text, tree, &DataPath::ROOT),
+        _ => write_json(&mut text, tree, &DataPath::ROOT, JsonLayout::PRETTY),
+    };
+    assert!(done.is_ok());
+    text
+}
+
+/// Reads a text with the crate that reads its notation alone, into nothing or, of JSON, into its own tree.
+fn read_bare(format: Format, text: &str) -> bool {
+    match format {
+        Format::Xml => {
+            let mut reader = quick_xml::Reader::from_str(text);
+            loop {
+                match reader.read_event() {
+                    Ok(quick_xml::events::Event::Eof) => return true,
+                    Ok(event) => drop(black_box(event)),
+                    Err(_) => return false,
+                }
+            }
+        }
+        Format::Yaml => saphyr_parser::Parser::new_from_str(text).all(|event| black_box(event).is_ok()),
+        _ => serde_json::from_str::<serde_json::Value>(text).is_ok(),
+    }
+}
+
+/// Bytes that the process holds, where the system tells.
+fn resident() -> Option<usize> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
+    line.split_whitespace().nth(1)?.parse::<usize>().ok().map(|kilobytes| kilobytes * 1024)
+}
+
+/// Loading and printing in each notation, and what a loaded tree takes.
+fn notations(plan: &Arc<Plan>, keys: &KeyRing, handlers: usize) {
+    let source = Source::new("bench.json", document(handlers));
+    let before = resident();
+    let tree = load(plan, Format::Json, &source, keys);
+    if let (Some(before), Some(after)) = (before, resident()) {
+        let each = after.saturating_sub(before) / handlers;
+        println!(
+            "{handlers:>7} handlers: memory            {each:>12}   bytes each, what reading left behind included"
+        );
+    }
+    for format in [Format::Json, Format::Xml, Format::Yaml] {
+        let source = Source::new(format!("bench.{format}"), written(&tree, format));
+        let name = format.name();
+        let bare = median(|| timed(|| read_bare(format, source.text())));
+        let read = median(|| timed(|| load(plan, format, &source, keys)));
+        let print = median(|| timed(|| written(&tree, format)));
+        println!("{handlers:>7} handlers: {name:<5} load        {read:>12.1?}   (parsed bare {bare:.1?})");
+        println!("{handlers:>7} handlers: {name:<5} print       {print:>12.1?}");
+    }
 }
 
 /// One leaf of one entry in the middle: edit, diff, validation of the change, inverse.
@@ -81,14 +139,13 @@ fn main() {
     let plan = Plan::new(schema);
     let mut edits = Vec::new();
     for handlers in [1_000, 10_000, 100_000] {
+        notations(&plan, &keys, handlers);
         let source = Source::new("bench.json", document(handlers));
-        let read = median(|| timed(|| load(&plan, &source, &keys)));
-        let tree = load(&plan, &source, &keys);
+        let tree = load(&plan, Format::Json, &source, &keys);
         let full = median(|| timed(|| validate(&tree)));
         let key = Key::One(Value::Text(format!("h{:06}", handlers / 2).into()));
         let path = DataPath::new(leaf, vec![key]);
         let edit = median(|| one_leaf(&tree, &path));
-        println!("{handlers:>7} handlers: load JSON         {read:>12.1?}");
         println!("{handlers:>7} handlers: full validation   {full:>12.1?}");
         println!("{handlers:>7} handlers: one leaf edited   {edit:>12.1?}   (edit, diff, validate, inverse)");
         edits.push(edit);
