@@ -2,7 +2,7 @@
 
 use super::folder;
 use crate::peers::ask;
-use annunciator::codec::{self, Builder, Format, JsonLayout, Rules, XmlFrame, write_json, write_xml};
+use annunciator::codec::{self, Builder, Format, JsonLayout, Rules, XmlFrame, write_json, write_xml, write_yaml};
 use annunciator::diagnostic::{Diagnostics, Source};
 use annunciator::secret::KeyRing;
 use annunciator::tree::{Contents, DataPath, DataTree, Plan, validate_as};
@@ -86,6 +86,30 @@ fn written_documents_get_the_verdict_beside_them_and_yanglint_s() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+fn printed(tree: &DataTree, format: Format) -> String {
+    let mut text = String::new();
+    let done = match format {
+        Format::Xml => write_xml(&mut text, tree, &DataPath::ROOT, XmlFrame::Bare),
+        Format::Yaml => write_yaml(&mut text, tree, &DataPath::ROOT),
+        _ => write_json(&mut text, tree, &DataPath::ROOT, JsonLayout::PRETTY),
+    };
+    done.unwrap();
+    text
+}
+
+#[test]
+fn what_a_document_says_it_says_in_every_notation() {
+    let plan = plan();
+    for Document { text, .. } in written().into_iter().filter(|document| document.is_valid) {
+        let tree = ours(&plan, format_of(&text), &text).unwrap_or_else(|told| panic!("{text}\n{told}"));
+        for format in [Format::Json, Format::Xml, Format::Yaml] {
+            let again = printed(&tree, format);
+            let same = ours(&plan, format, &again).unwrap_or_else(|told| panic!("{text}\n{again}\n{told}"));
+            assert_eq!(same, tree, "{text}\n{again}");
+        }
+    }
 }
 
 #[test]
@@ -180,13 +204,11 @@ fn generated_documents_get_the_verdict_of_yanglint_and_mean_the_same_in_xml() {
         }
         let Ok(tree) = judged else { continue };
         valid += 1;
-        let (mut xml, mut json) = (String::new(), String::new());
-        write_xml(&mut xml, &tree, &DataPath::ROOT, XmlFrame::Bare).unwrap();
-        write_json(&mut json, &tree, &DataPath::ROOT, JsonLayout::Compact).unwrap();
+        let xml = printed(&tree, Format::Xml);
         let Some(peer) = theirs(folder.path(), Format::Xml, &xml) else { return };
         match ours(&plan, Format::Json, &peer.said) {
             Ok(again) if again == tree => {}
-            again => wrong.push(format!("{json}\n{xml}\nyanglint: {}\nwe: {again:?}", peer.said)),
+            again => wrong.push(format!("{text}\n{xml}\nyanglint: {}\nwe: {again:?}", peer.said)),
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
