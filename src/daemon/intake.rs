@@ -1,14 +1,17 @@
 //! Alerts of Alertmanager's clients, taken into the alarm list and given back from it.
 
 use crate::alarm::{AlarmId, Contribution as Said, ContributionKey, qualifier};
-use crate::ingest::{AlarmIntake, Alert, AlertState, Contribution, IntakeError, LabelSet, Mapping, ServerStatus};
+use crate::ingest::{
+    AlarmIntake, Alert, AlertState, Alerts, Contribution, Fingerprint, IntakeError, LabelSet, Mapping, ServerStatus,
+    fingerprint,
+};
 use crate::ledger::{AlarmList, Ledger, Report, ReportError};
 use crate::management::Management;
 use crate::settings;
 use crate::task::Scope;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 /// What an alert has beside what the alarm list knows; it is kept with the alert's contribution.
@@ -46,28 +49,30 @@ impl AlarmIntake for Intake {
             return Err(IntakeError::Unavailable(reason));
         }
         let (list, now) = (self.ledger.alarms(), self.now());
-        let names: Vec<String> = contributions.iter().map(told_as).collect();
         let reports = contributions.into_iter().map(|contribution| report(contribution, &list, now)).collect();
         let verdicts = self.ledger.report(reports).await.map_err(|error| {
             tracing::warn!(error = &error as &dyn std::error::Error, "alerts could not be taken");
             IntakeError::Unavailable(error.to_string())
         })?;
         let mut refused = Vec::new();
-        for (name, verdict) in names.iter().zip(verdicts) {
+        for (index, verdict) in verdicts.into_iter().enumerate() {
             match verdict {
                 Ok(_) => {}
                 Err(error @ ReportError::ListFull { .. }) => return Err(IntakeError::Unavailable(error.to_string())),
-                Err(error) => refused.push(format!("{name}: {error}")),
+                Err(error) => refused.push((index, error.to_string())),
             }
         }
         if refused.is_empty() { Ok(()) } else { Err(IntakeError::Refused(refused)) }
     }
 
-    async fn alerts(&self) -> Result<Vec<Alert>, IntakeError> {
-        let (list, receivers) = (self.ledger.alarms(), self.receivers());
-        // Very many take a while to read, and others wait for this thread.
-        let read = tokio::task::spawn_blocking(move || alerts(&list, &receivers));
-        read.await.map_err(|error| IntakeError::Unavailable(error.to_string()))
+    async fn alerts(&self) -> Result<Alerts, IntakeError> {
+        let (list, receivers, now) = (self.ledger.alarms(), self.receivers().into(), self.now());
+        // Very many take a while to sort, and others wait for this thread.
+        let sorted = tokio::task::spawn_blocking(move || {
+            let standing = Standing::sorted(&list, now);
+            Box::new(standing.into_iter().filter_map(move |one| alert(one.said(&list)?, &receivers))) as Alerts
+        });
+        sorted.await.map_err(|error| IntakeError::Unavailable(error.to_string()))
     }
 
     fn receivers(&self) -> Vec<String> {
@@ -95,14 +100,6 @@ impl AlarmIntake for Intake {
 
 fn contribution_key(labels: &LabelSet) -> ContributionKey {
     ContributionKey(qualifier::from_labels(labels.iter().map(|(name, value)| (name.as_str(), value.as_str()))))
-}
-
-/// Returns how a refusal names an alert.
-fn told_as(contribution: &Contribution) -> String {
-    /// Characters of a name told: enough to find the alert.
-    const NAME_CHARS_MAX: usize = 80;
-    let cut = |text: &str| text.chars().take(NAME_CHARS_MAX).collect::<String>();
-    format!("alert `{}` of `{}`", cut(&contribution.key.alarm_type), cut(&contribution.key.resource))
 }
 
 fn report(contribution: Contribution, list: &AlarmList, now: Timestamp) -> Report {
@@ -133,31 +130,65 @@ fn note(said: &Said) -> Option<Note> {
     serde_json::from_str(said.note.as_deref()?).ok()
 }
 
-/// Reads back the alerts that stand, by their labels. Where the mapping of labels changed meanwhile, the same alert may
-/// stand for two alarms until the older one ends; the newer is shown.
-fn alerts(list: &AlarmList, receivers: &[String]) -> Vec<Alert> {
-    let mut found: BTreeMap<LabelSet, Alert> = BTreeMap::new();
-    let all = list.iter().filter_map(|record| list.contributions(&record.id));
-    for alert in all.flatten().filter_map(|said| alert(said, receivers)) {
-        let newest = found.get(&alert.labels).is_none_or(|known| known.updated_at < alert.updated_at);
-        if newest {
-            found.insert(alert.labels.clone(), alert);
+/// Where in the alarm list an alert stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Standing {
+    fingerprint: Fingerprint,
+    alarm: AlarmId,
+    /// Its place among the contributions of the alarm.
+    place: usize,
+}
+
+impl Standing {
+    /// Finds the alerts that stand at `now`, sorted by fingerprint as Alertmanager shows them. Where the mapping of labels changed
+    /// meanwhile, the same alert may stand for two alarms until the older one ends; the newer is shown.
+    fn sorted(list: &AlarmList, now: Timestamp) -> Vec<Self> {
+        let mut all = Vec::new();
+        for record in list.iter() {
+            for (place, said) in list.contributions(&record.id).into_iter().flatten().enumerate() {
+                // What is past its end stands for the time after a start in which its source may say it again.
+                let is_over = said.ends_at.is_none_or(|ends_at| ends_at <= now);
+                if said.note.is_some() && !is_over && let Some(labels) = labels(said) {
+                    all.push(Self { fingerprint: fingerprint(&labels), alarm: record.id, place });
+                }
+            }
         }
+        all.sort_unstable();
+        for run in all.chunk_by_mut(|a, b| a.fingerprint == b.fingerprint).filter(|run| run.len() > 1) {
+            run.sort_by_cached_key(|one| (one.key(list).cloned(), Reverse(one.updated_at(list))));
+        }
+        all.dedup_by(|later, one| later.fingerprint == one.fingerprint && later.key(list) == one.key(list));
+        all
     }
-    found.into_values().collect()
+
+    fn said<'a>(&self, list: &'a AlarmList) -> Option<&'a Said> {
+        list.contributions(&self.alarm)?.iter().nth(self.place)
+    }
+
+    fn key<'a>(&self, list: &'a AlarmList) -> Option<&'a ContributionKey> {
+        self.said(list).map(|said| &said.key)
+    }
+
+    fn updated_at(&self, list: &AlarmList) -> Option<Timestamp> {
+        self.said(list).and_then(note).map(|note| note.updated_at)
+    }
+}
+
+fn labels(said: &Said) -> Option<LabelSet> {
+    Some(qualifier::to_labels(&said.key.0)?.into_iter().collect())
 }
 
 /// Reads back an alert; `None` for what other kinds of source said.
-fn alert(said: &Said, receivers: &[String]) -> Option<Alert> {
+fn alert(said: &Said, receivers: &Arc<[String]>) -> Option<Alert> {
     let Note { annotations, starts_at, updated_at, generator_url } = note(said)?;
     Some(Alert {
-        labels: qualifier::to_labels(&said.key.0)?.into_iter().collect(),
+        labels: labels(said)?,
         annotations,
         starts_at,
         ends_at: said.ends_at?,
         updated_at,
         generator_url,
-        receivers: receivers.to_vec(),
+        receivers: Arc::clone(receivers),
         state: AlertState::Active,
     })
 }

@@ -54,18 +54,23 @@ pub fn run(options: RunOptions) -> Result<u8, Stopped> {
         tracing::info!("{said}");
         // Whoever started the element may have closed its output; it runs all the same.
         drop(writeln!(std::io::stdout(), "{said}"));
-        match shell {
+        let code = match shell {
             None => {
                 let name = signals.next().await;
                 tracing::info!("{name}: draining");
+                0
             }
             Some(shell) => tokio::select! {
-                outcome = shell_on(&running, shell)? => tracing::debug!(?outcome, "the shell was left"),
-                name = signals.next() => tracing::info!("{name}: draining"),
+                // As `annunciator shell` ends; one without an outcome met a fault of its own.
+                outcome = shell_on(&running, shell)? => outcome.map_or(1, client::Outcome::exit_code),
+                name = signals.next() => {
+                    tracing::info!("{name}: draining");
+                    0
+                }
             },
-        }
+        };
         match running.drain(DRAIN_DEADLINE).await {
-            Ok(()) => Ok(0),
+            Ok(()) => Ok(code),
             Err(late) => Err(Stopped::failed("stop in time", format!("still running: {}", late.join(", ")))),
         }
     });

@@ -50,10 +50,13 @@ pub struct Alert {
     /// Where the client shows the cause; may be empty.
     pub generator_url: String,
     /// Names of the handlers that are told of it.
-    pub receivers: Vec<String>,
+    pub receivers: Arc<[String]>,
     /// Whether handlers are told of it.
     pub state: AlertState,
 }
+
+/// Alerts as they stood at one moment, made while they are asked for.
+pub type Alerts = Box<dyn Iterator<Item = Alert> + Send>;
 
 /// Whether handlers are told of an alert.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,9 +85,9 @@ pub enum IntakeError {
     /// Not now: the disk is full, the element drains, too much waits. The client tries again.
     #[error("reports are not taken now: {0}")]
     Unavailable(String),
-    /// Some were not taken, and would not be later either; the others were.
-    #[error("{}", .0.join("\n"))]
-    Refused(Vec<String>),
+    /// Some were not taken, and would not be later either; the others were. Each by its place in the report, from 0.
+    #[error("{} of the reports are refused", .0.len())]
+    Refused(Vec<(usize, String)>),
 }
 
 /// Takes contributions and shows what stands.
@@ -92,8 +95,8 @@ pub trait AlarmIntake: Send + Sync + 'static {
     /// Takes contributions; returns when they are durable.
     fn report(&self, contributions: Vec<Contribution>) -> impl Future<Output = Result<(), IntakeError>> + Send;
 
-    /// Returns the alerts that stand.
-    fn alerts(&self) -> impl Future<Output = Result<Vec<Alert>, IntakeError>> + Send;
+    /// Returns the alerts that stand, sorted by fingerprint.
+    fn alerts(&self) -> impl Future<Output = Result<Alerts, IntakeError>> + Send;
 
     /// Returns the names of the handlers.
     fn receivers(&self) -> Vec<String>;

@@ -11,11 +11,14 @@
 mod alertmanager;
 mod fingerprint;
 mod intake;
+mod listing;
 mod mapping;
 mod matcher;
 mod postable;
+mod query;
+mod time;
 
 pub use alertmanager::{BODY_BYTES_MAX, router};
-pub use fingerprint::fingerprint;
-pub use intake::{AlarmIntake, Alert, AlertState, Contribution, IntakeError, LabelSet, ServerStatus};
+pub use fingerprint::{Fingerprint, fingerprint};
+pub use intake::{AlarmIntake, Alert, AlertState, Alerts, Contribution, IntakeError, LabelSet, ServerStatus};
 pub use mapping::{AlertParts, Mapping, MappingFault, RESOLVE_TIMEOUT};

@@ -73,6 +73,8 @@ struct Inner {
     store: Store,
     clock: Clock,
     opened_at: Duration,
+    /// Time from then on in which no deadline is over.
+    grace: Duration,
     alarms_max: usize,
     status_changes_max: AtomicUsize,
     impact: Arc<dyn ImpactSource>,
@@ -108,6 +110,8 @@ impl Ledger {
         recorder.put(list.clone());
         Ok(Self(Arc::new(Inner {
             opened_at: clock.elapsed(),
+            // Who starts with nothing that could end has nobody to wait for.
+            grace: if list.next_deadline().is_some() { BOOT_GRACE } else { Duration::ZERO },
             alarms_max: options.alarms_max.max(1),
             status_changes_max: AtomicUsize::new(options.status_changes_max),
             impact: options.impact,
@@ -244,7 +248,7 @@ impl Ledger {
     }
 
     pub(super) fn grace_left(&self) -> Duration {
-        BOOT_GRACE.saturating_sub(self.0.clock.elapsed().saturating_sub(self.0.opened_at))
+        self.0.grace.saturating_sub(self.0.clock.elapsed().saturating_sub(self.0.opened_at))
     }
 
     pub(super) async fn expire_now(&self) -> Result<usize, LedgerError> {

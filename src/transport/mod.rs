@@ -11,8 +11,11 @@
 mod attempt;
 mod client;
 mod connecting;
+mod crowd;
 mod egress;
 mod failure;
+mod lent;
+mod patience;
 mod server;
 mod spec;
 mod tls;

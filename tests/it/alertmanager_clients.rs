@@ -2,7 +2,7 @@
 
 use annunciator::clock::Clock;
 use annunciator::ingest::{
-    self, AlarmIntake, Alert, AlertState, Contribution, IntakeError, LabelSet, Mapping, ServerStatus,
+    self, AlarmIntake, Alert, AlertState, Alerts, Contribution, IntakeError, LabelSet, Mapping, ServerStatus,
 };
 use annunciator::task::Scope;
 use annunciator::transport::{HttpServer, ServerLimits};
@@ -30,7 +30,7 @@ impl AlarmIntake for Memory {
         Ok(())
     }
 
-    async fn alerts(&self) -> Result<Vec<Alert>, IntakeError> {
+    async fn alerts(&self) -> Result<Alerts, IntakeError> {
         let alert = |c: &Contribution| Alert {
             labels: c.labels.clone(),
             annotations: c.annotations.clone(),
@@ -38,10 +38,11 @@ impl AlarmIntake for Memory {
             ends_at: c.ends_at,
             updated_at: c.starts_at,
             generator_url: c.generator_url.clone(),
-            receivers: self.receivers(),
+            receivers: self.receivers().into(),
             state: AlertState::Active,
         };
-        Ok(self.standing.lock().unwrap().values().map(alert).collect())
+        let all: Vec<Alert> = self.standing.lock().unwrap().values().map(alert).collect();
+        Ok(Box::new(all.into_iter()))
     }
 
     fn receivers(&self) -> Vec<String> {
