@@ -67,6 +67,9 @@ pub(crate) struct RunArgs {
     /// Address of the HTTP listener; wins over the configuration.
     #[arg(long, value_name = "ADDR:PORT")]
     pub(crate) http_listen: Option<SocketAddr>,
+    /// Make a new key though stored secrets were encrypted with one that is lost; they must then be set again.
+    #[arg(long)]
+    pub(crate) new_key: bool,
     /// Form of the log on standard error.
     #[arg(long, value_enum, default_value_t = LogFormat::Text)]
     pub(crate) log_format: LogFormat,

@@ -4,14 +4,14 @@
 
 mod args;
 
-use annunciator::daemon::{self, LogForm, RunOptions, Stopped};
+use annunciator::daemon::{self, LogForm, RunOptions, Stopped, Voice};
 use annunciator::receive::{Credentials, ReceiverOptions};
 use annunciator::secret::Secret;
 use annunciator::shell::client;
 use args::{CheckArgs, Cli, DemoArgs, LogFormat, ReceiveArgs, Reference, RunArgs, ShellArgs, Verb};
 use clap::Parser;
 use clap::error::ErrorKind;
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -60,21 +60,23 @@ fn run(args: RunArgs) -> u8 {
         data_dir: args.data_dir,
         http_listen: args.http_listen,
         shell: args.shell.then(|| client_options(client::Input::Standard, true)),
+        new_key: args.new_key,
+        log: form,
         crash_at: args.crash_at,
     };
-    ended(daemon::run(options))
+    ended_as(Voice::Log(form), daemon::run(options))
 }
 
-/// Tells how a verb ended that can refuse its input, and returns the exit code.
+/// Tells whoever typed the verb how it ended, and returns the exit code.
 fn ended(stopped: Result<u8, Stopped>) -> u8 {
-    match stopped {
-        Ok(code) => code,
-        Err(stopped) => {
-            // Where standard error is closed there is nobody to tell.
-            drop(writeln!(std::io::stderr(), "{stopped}"));
-            stopped.exit_code()
-        }
-    }
+    ended_as(Voice::Person, stopped)
+}
+
+fn ended_as(voice: Voice, stopped: Result<u8, Stopped>) -> u8 {
+    stopped.unwrap_or_else(|stopped| {
+        voice.tell(&stopped);
+        stopped.exit_code()
+    })
 }
 
 fn client_options(input: client::Input, pager: bool) -> client::Options {

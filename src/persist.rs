@@ -29,10 +29,42 @@ pub fn mode(path: &Path) -> io::Result<u32> {
     Ok(std::fs::metadata(path)?.permissions().mode() & 0o7777)
 }
 
+/// Creates a folder that only its owner may enter, but not its parents; returns whether it was not there before.
+///
+/// # Errors
+/// Those of the file system: `NotFound` when the folder that it would be in does not exist, `NotADirectory` when
+/// something else has the name.
+pub fn create_private_leaf(path: &Path) -> io::Result<bool> {
+    match std::fs::DirBuilder::new().mode(0o700).create(path) {
+        Ok(()) => Ok(true),
+        Err(_) if path.is_dir() => Ok(false),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(io::ErrorKind::NotADirectory.into()),
+        Err(error) => Err(error),
+    }
+}
+
 /// Creates a folder, with its parents, that only its owner may enter; an existing one is left as it is.
 ///
 /// # Errors
 /// Those of the file system.
 pub fn create_private_folder(path: &Path) -> io::Result<()> {
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_made_private_and_its_parents_are_not_made() {
+        let folder = tempfile::tempdir().unwrap();
+        let (near, far) = (folder.path().join("near"), folder.path().join("absent/far"));
+        assert!(create_private_leaf(&near).unwrap());
+        assert_eq!(mode(&near).unwrap(), 0o700);
+        assert!(!create_private_leaf(&near).unwrap());
+        assert_eq!(create_private_leaf(&far).unwrap_err().kind(), io::ErrorKind::NotFound);
+        let file = folder.path().join("file");
+        write_atomically(&file, b"", 0o600).unwrap();
+        assert_eq!(create_private_leaf(&file).unwrap_err().kind(), io::ErrorKind::NotADirectory);
+    }
 }

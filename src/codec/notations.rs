@@ -204,6 +204,20 @@ mod built_in {
     }
 
     #[test]
+    fn a_json_number_or_boolean_is_hinted_into_quotes_only_where_that_makes_it_a_value() {
+        let client = |member: &str| {
+            let text = format!("{{\"facilities\": {{\"http\": {{\"client\": [{{\"id\": {member}}}]}}}}}}");
+            all_told(&text, crate::codec::Format::Json)
+        };
+        assert!(client("7").contains("hint: write `\"7\"`"), "{}", client("7"));
+        for word in ["true", "7"] {
+            let told = client(&format!("\"c\", \"scheme\": {word}"));
+            assert!(told.contains(&format!("`{word}` is not a valid value: expected `http` or `https`")), "{told}");
+            assert!(!told.contains("hint: write"), "{told}");
+        }
+    }
+
+    #[test]
     fn a_byte_order_mark_is_no_word() {
         assert_eq!(read("\u{feff}set facilities http client b", read_set).1, Vec::<String>::new());
         assert_eq!(read("\u{feff}facilities { http { client b; } }", read_curly).1, Vec::<String>::new());

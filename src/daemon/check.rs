@@ -1,7 +1,6 @@
 //! `annunciator check`: what a start with these files would say, without an element.
 
-use super::{Stopped, discover, load};
-use crate::diagnostic::Diagnostics;
+use super::{Stopped, Voice, discover, load};
 use crate::secret::KeyRing;
 use crate::tree::Plan;
 use crate::yang::builtin_schema;
@@ -14,12 +13,11 @@ use std::sync::Arc;
 /// # Errors
 /// All faults, or that the schema or the key cannot be had.
 pub fn check(files: &[PathBuf], data_dir: Option<&Path>, out: &mut dyn Write) -> Result<u8, Stopped> {
-    let files = discover(files).map_err(Stopped::Refused)?;
+    let found = discover(files);
+    let files = found.all().map_err(Stopped::Refused)?;
     let plan = builtin_plan()?;
     let keys = match data_dir {
-        Some(folder) if folder.join(super::KEY_FILE_NAME).exists() => {
-            KeyRing::load_or_create(&folder.join(super::KEY_FILE_NAME))
-        }
+        Some(folder) if folder.join(super::KEY_FILE_NAME).exists() => KeyRing::load(&folder.join(super::KEY_FILE_NAME)),
         Some(folder) => {
             return Err(Stopped::failed(
                 "read the key",
@@ -29,9 +27,9 @@ pub fn check(files: &[PathBuf], data_dir: Option<&Path>, out: &mut dyn Write) ->
         None => KeyRing::ephemeral(),
     };
     let keys = keys.map_err(|e| Stopped::failed("read the key", e))?;
-    let (_tree, warnings) = load(&files, &plan, &keys).map_err(Stopped::Refused)?;
-    tell_warnings(&warnings);
-    for file in &files {
+    let (_tree, warnings) = load(files, &plan, &keys).map_err(Stopped::Refused)?;
+    Voice::Person.warn(&warnings);
+    for file in files {
         // Nobody reads any more: the exit code still says it.
         drop(writeln!(out, "{}: ok", file.source.name()));
     }
@@ -47,12 +45,4 @@ pub fn check(files: &[PathBuf], data_dir: Option<&Path>, out: &mut dyn Write) ->
 /// When they are faulty, which the tests exclude.
 pub fn builtin_plan() -> Result<Arc<Plan>, Stopped> {
     builtin_schema().map(Plan::new).map_err(Stopped::Refused)
-}
-
-/// Tells warnings on standard error.
-pub(super) fn tell_warnings(warnings: &Diagnostics) {
-    if !warnings.is_empty() {
-        // Where standard error is closed there is nobody to tell.
-        drop(writeln!(std::io::stderr(), "{warnings}\n"));
-    }
 }

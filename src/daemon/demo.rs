@@ -1,7 +1,7 @@
 //! `annunciator demo`: the element at work in a temporary folder, its commands typed through the real shell engine.
 
 use super::run::{runtime, shell_on};
-use super::{Running, StartOptions, Stopped, start};
+use super::{Running, StartOptions, Stopped, Voice, start};
 use crate::clock::Clock;
 use crate::diagnostic::printable;
 use crate::receive::{Event, Receiver, ReceiverOptions};
@@ -167,10 +167,12 @@ pub fn demo(stay: Option<client::Options>, colour: bool) -> Result<u8, Stopped> 
             data_dir: folder.path().join("data"),
             socket: folder.path().join("data").join(super::SOCKET_NAME),
             http_listen: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
+            new_key: false,
+            voice: Voice::Person,
             crash_at: None,
         };
-        let running = start(&options).await?;
-        let mut screen = Screen { colour, failed: false };
+        let running = start(&options, None).await?;
+        let mut screen = Screen { colour, failed: false, ends_blank: true };
         screen.say(&running.ready_line(&options));
         let went_well = tokio::task::block_in_place(|| tour(&running, &clock, &mut receivers, &mut screen));
         if let (true, Some(shell)) = (went_well, stay) {
@@ -273,10 +275,17 @@ fn arrived(expected: &str, clock: &Clock, receivers: &mut [Receiving], screen: &
 struct Screen {
     colour: bool,
     failed: bool,
+    /// Whether the last line is empty: another one would be a gap too many.
+    ends_blank: bool,
 }
 
 impl Screen {
     fn print(&mut self, text: &str) -> Result<(), TerminalError> {
+        if text.is_empty() {
+            return Ok(());
+        }
+        let text = if self.ends_blank { text.strip_prefix('\n').unwrap_or(text) } else { text };
+        self.ends_blank = text.ends_with("\n\n") || (self.ends_blank && text == "\n");
         let mut out = std::io::stdout().lock();
         out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|_| {
             self.failed = true;

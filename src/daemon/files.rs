@@ -4,6 +4,7 @@ use crate::codec::{self, Builder, Format};
 use crate::diagnostic::{Diagnostic, Diagnostics, Source};
 use crate::secret::Sealer;
 use crate::tree::{DataTree, Plan, validate};
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -21,21 +22,50 @@ pub struct ConfigFile {
     pub format: Format,
 }
 
+/// What was found where people said configuration files are.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// The files, in the order in which they are merged.
+    pub files: Vec<ConfigFile>,
+    /// What cannot be read or has no known extension, by its name, and why.
+    pub unreadable: BTreeMap<String, Diagnostic>,
+}
+
+impl Found {
+    /// Returns the files, where all that was named can be read.
+    ///
+    /// # Errors
+    /// Every path that cannot be read or has no known extension.
+    pub fn all(&self) -> Result<&[ConfigFile], Diagnostics> {
+        if self.unreadable.is_empty() {
+            return Ok(&self.files);
+        }
+        let mut faults = Diagnostics::new();
+        faults.extend(self.unreadable.values().cloned());
+        Err(faults)
+    }
+}
+
 /// Finds and reads the files that paths stand for: a file is itself, a folder its files with a known extension, by name.
-///
-/// # Errors
-/// Every path that cannot be read or has no known extension.
-pub fn discover(paths: &[PathBuf]) -> Result<Vec<ConfigFile>, Diagnostics> {
-    let mut faults = Diagnostics::new();
-    let mut files = Vec::new();
+#[must_use]
+pub fn discover(paths: &[PathBuf]) -> Found {
+    let mut found = Found::default();
     for path in paths {
-        let found = if path.is_dir() { folder(path) } else { Ok(vec![path.clone()]) };
-        match found {
-            Ok(found) => files.extend(found.iter().filter_map(|file| read(file).map_err(|d| faults.push(d)).ok())),
-            Err(fault) => faults.push(fault),
+        let files = if path.is_dir() { folder(path) } else { Ok(vec![path.clone()]) };
+        let files = files.unwrap_or_else(|fault| {
+            found.unreadable.insert(path.display().to_string(), fault);
+            Vec::new()
+        });
+        for file in files {
+            match read(&file) {
+                Ok(read) => found.files.push(read),
+                Err(fault) => {
+                    found.unreadable.insert(file.display().to_string(), fault);
+                }
+            }
         }
     }
-    if faults.has_errors() { Err(faults) } else { Ok(files) }
+    found
 }
 
 fn folder(path: &Path) -> Result<Vec<PathBuf>, Diagnostic> {
@@ -54,10 +84,15 @@ fn folder(path: &Path) -> Result<Vec<PathBuf>, Diagnostic> {
 
 fn read(path: &Path) -> Result<ConfigFile, Diagnostic> {
     let name = path.display();
-    if let Err(error) = fs::metadata(path) {
-        // Before its name is judged: what is not there has no notation either.
-        let said = Diagnostic::error(format!("cannot read `{name}`: {error}"));
-        return Err(said.hint("name a configuration file, or a folder of them, that is there"));
+    match fs::metadata(path) {
+        // Anything else may never end, and keep a start from being ended, too.
+        Ok(about) if !about.is_file() => return Err(Diagnostic::error(format!("`{name}` is not a regular file"))),
+        Ok(_) => {}
+        Err(error) => {
+            // Before its name is judged: what is not there has no notation either.
+            let said = Diagnostic::error(format!("cannot read `{name}`: {error}"));
+            return Err(said.hint("name a configuration file, or a folder of them, that is there"));
+        }
     }
     let format = Format::from_path(path).ok_or_else(|| {
         Diagnostic::error(format!("`{name}` has no extension of a known notation"))
@@ -87,12 +122,38 @@ pub fn load(
     plan: &Arc<Plan>,
     sealer: &dyn Sealer,
 ) -> Result<(DataTree, Diagnostics), Diagnostics> {
-    let mut builder = Builder::new(DataTree::new(Arc::clone(plan)), sealer);
-    for file in files {
-        codec::read(&mut builder, file.format, &file.source);
+    let Loaded(Builder { tree, diagnostics, .. }) = Loaded::from_files(files, plan, sealer)?;
+    Ok((tree, diagnostics))
+}
+
+/// A valid tree that knows where in the files its nodes came from.
+pub(super) struct Loaded<'s>(Builder<'s>);
+
+impl<'s> Loaded<'s> {
+    /// Merges files into one valid tree.
+    pub(super) fn from_files(
+        files: &[ConfigFile],
+        plan: &Arc<Plan>,
+        sealer: &'s dyn Sealer,
+    ) -> Result<Self, Diagnostics> {
+        let mut builder = Builder::new(DataTree::new(Arc::clone(plan)), sealer);
+        for file in files {
+            codec::read(&mut builder, file.format, &file.source);
+        }
+        let found = validate(&builder.tree);
+        builder.validated(found);
+        if builder.diagnostics.has_errors() { Err(builder.diagnostics) } else { Ok(Self(builder)) }
     }
-    let found = validate(&builder.tree);
-    builder.validated(found);
-    let Builder { tree, diagnostics, .. } = builder;
-    diagnostics.into_result(tree)
+
+    /// Returns the tree.
+    pub(super) fn tree(&self) -> &DataTree {
+        &self.0.tree
+    }
+
+    /// Gives faults that were found later their places in the files.
+    pub(super) fn placed(mut self, faults: Diagnostics) -> Diagnostics {
+        self.0.diagnostics = Diagnostics::new();
+        self.0.validated(faults);
+        self.0.diagnostics
+    }
 }

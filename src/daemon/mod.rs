@@ -1,30 +1,34 @@
 //! The process's life: configuration files in, parts built, run until told to stop, drained with a deadline.
 //!
-//! **Invariants**: faulty input leaves the store untouched; whoever is late at the end is named.
+//! **Invariants**: faulty input, and an address or socket that cannot be had, leave the store untouched; whoever is late at the end is named.
 
 mod alarm_notices;
 mod check;
 mod demo;
+mod faces;
 mod files;
+mod folder;
 mod intake;
 mod log;
 mod pages;
 mod receive;
 mod reference;
 mod run;
+mod signals;
 mod start;
 mod stopped;
 
 pub use alarm_notices::announce_alarms;
 pub use check::{builtin_plan, check};
 pub use demo::demo;
-pub use files::{ConfigFile, discover, load};
+pub use files::{ConfigFile, Found, discover, load};
 pub use intake::Intake;
-pub use log::{LogForm, start_log};
+pub use log::{LogForm, Voice, start_log};
 pub use pages::Pages;
 pub use receive::receive;
 pub use reference::configuration_reference;
 pub use run::{RunOptions, run};
+pub use signals::Signals;
 pub use start::{Running, StartOptions, start};
 pub use stopped::Stopped;
 

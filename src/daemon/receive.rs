@@ -1,7 +1,7 @@
 //! `annunciator receive`: a small downstream receiver, a line for each notification and the table when it ends.
 
-use super::Stopped;
-use super::run::{Signals, runtime};
+use super::run::runtime;
+use super::{Signals, Stopped};
 use crate::clock::Clock;
 use crate::receive::{Receiver, ReceiverOptions};
 use crate::task::Scope;
@@ -19,7 +19,7 @@ pub fn receive(options: ReceiverOptions) -> Result<u8, Stopped> {
     let runtime = runtime()?;
     runtime.block_on(async {
         let (clock, scope) = (Clock::system(), Scope::new());
-        let mut signals = Signals::new()?;
+        let mut signals = Signals::catch()?;
         let wanted = options.listen;
         let (receiver, mut events) = Receiver::bind(options, &clock)
             .await
@@ -33,7 +33,7 @@ pub fn receive(options: ReceiverOptions) -> Result<u8, Stopped> {
                     Some(event) => print(&event.to_string()),
                     None => break,
                 },
-                _ = signals.next() => break,
+                _ = signals.wait() => break,
             }
         }
         // What is told after the last line belongs to nobody; senders must not wait for it.

@@ -1,13 +1,15 @@
 //! `annunciator run`: start, say so, run until told to stop, drain.
 
-use super::{Running, StartOptions, Stopped, start};
+use super::{LogForm, Running, Signals, StartOptions, Stopped, Voice, start};
 use crate::shell::client;
+use std::fs::File;
 use std::io::Write;
 use std::net::SocketAddr;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::net::UnixStream;
-use tokio::signal::unix::{SignalKind, signal};
 
 /// How long draining may take: a request under way has a deadline of a minute, and people wait for a restart.
 const DRAIN_DEADLINE: Duration = Duration::from_secs(20);
@@ -27,6 +29,10 @@ pub struct RunOptions {
     pub http_listen: Option<SocketAddr>,
     /// A shell in this terminal; leaving it stops the element.
     pub shell: Option<client::Options>,
+    /// Whether a key is made though stored secrets were encrypted with one that is lost.
+    pub new_key: bool,
+    /// Form of the log.
+    pub log: LogForm,
     /// Fault point at which the process ends itself.
     pub crash_at: Option<String>,
 }
@@ -44,26 +50,26 @@ pub fn run(options: RunOptions) -> Result<u8, Stopped> {
         data_dir: options.data_dir,
         socket: options.socket,
         http_listen: options.http_listen,
+        new_key: options.new_key,
+        voice: Voice::Log(options.log),
         crash_at: options.crash_at,
     };
     let code = runtime.block_on(async {
-        // Signals are caught from the start: one that comes early is obeyed when there is something to drain.
-        let mut signals = Signals::new()?;
-        let running = start(&options).await?;
-        let said = running.ready_line(&options);
-        tracing::info!("{said}");
-        // Whoever started the element may have closed its output; it runs all the same.
-        drop(writeln!(std::io::stdout(), "{said}"));
+        let mut signals = Signals::catch()?;
+        let running = start(&options, Some(&signals)).await?;
+        if signals.received().is_none() {
+            say_ready(&running.ready_line(&options));
+        }
         let code = match shell {
             None => {
-                let name = signals.next().await;
+                let name = signals.wait().await;
                 tracing::info!("{name}: draining");
                 0
             }
             Some(shell) => tokio::select! {
                 // As `annunciator shell` ends; one without an outcome met a fault of its own.
                 outcome = shell_on(&running, shell)? => outcome.map_or(1, client::Outcome::exit_code),
-                name = signals.next() => {
+                name = signals.wait() => {
                     tracing::info!("{name}: draining");
                     0
                 }
@@ -77,6 +83,24 @@ pub fn run(options: RunOptions) -> Result<u8, Stopped> {
     // A thread that waits for a key in a terminal has nothing to finish.
     runtime.shutdown_background();
     code
+}
+
+/// Says on standard output that the element is ready, and in the log, unless both are the same place.
+fn say_ready(said: &str) {
+    let mut out = std::io::stdout();
+    if !is_same_file(out.as_fd(), std::io::stderr().as_fd()) {
+        tracing::info!("{said}");
+    }
+    // Whoever started the element may have closed its output; it runs all the same.
+    drop(writeln!(out, "{said}").and_then(|()| out.flush()));
+}
+
+fn is_same_file(one: BorrowedFd<'_>, other: BorrowedFd<'_>) -> bool {
+    let identity = |file: BorrowedFd<'_>| {
+        let about = File::from(file.try_clone_to_owned().ok()?).metadata().ok()?;
+        Some((about.dev(), about.ino()))
+    };
+    matches!((identity(one), identity(other)), (Some(one), Some(other)) if one == other)
 }
 
 /// Builds the runtime of faces and tasks: as many workers as a small machine has cores.
@@ -110,27 +134,4 @@ pub(super) fn shell_on(
     };
     std::thread::Builder::new().name("shell client".to_owned()).spawn(client).map_err(failed)?;
     Ok(async move { leaving.await.ok() })
-}
-
-/// The signals that ask for a drain.
-pub(super) struct Signals {
-    terminate: tokio::signal::unix::Signal,
-    interrupt: tokio::signal::unix::Signal,
-}
-
-impl Signals {
-    pub(super) fn new() -> Result<Self, Stopped> {
-        let failed = |e: std::io::Error| Stopped::failed("catch signals", e);
-        Ok(Self {
-            terminate: signal(SignalKind::terminate()).map_err(failed)?,
-            interrupt: signal(SignalKind::interrupt()).map_err(failed)?,
-        })
-    }
-
-    pub(super) async fn next(&mut self) -> &'static str {
-        tokio::select! {
-            _ = self.terminate.recv() => "SIGTERM",
-            _ = self.interrupt.recv() => "SIGINT",
-        }
-    }
 }

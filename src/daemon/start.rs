@@ -1,10 +1,12 @@
 //! Builds the element from its folder and its files: everything that can fail before it is ready, fails here.
 
-use super::{Intake, Pages, announce_alarms};
-use super::{KEY_FILE_NAME, Stopped, builtin_plan, check::tell_warnings, discover, load};
+use super::faces::{Faces, announce_commits, sessions};
+use super::files::Loaded;
+use super::folder::{DataFolder, say_created, socket_folder};
+use super::{Found, Intake, KEY_FILE_NAME, Pages, Signals, Stopped, Voice, announce_alarms, builtin_plan, discover};
 use crate::clock::Clock;
 use crate::codec::{self, Builder, Format};
-use crate::datastore::{BootInput, BootOptions, Booted, Participant, boot};
+use crate::datastore::{BootInput, BootOptions, Booted, Datastore, Participant, boot};
 use crate::delivery::Deliveries;
 use crate::diagnostic::{Diagnostic, Diagnostics, Source};
 use crate::element::supervision::{NodeName, Supervisor, watch_handlers};
@@ -12,27 +14,18 @@ use crate::element::{Listener, ListenerOptions, Outbound, OwnUrl, RunningImpact}
 use crate::ingest;
 use crate::ledger::{ImpactSource, Ledger, LedgerOptions};
 use crate::management::Management;
-use crate::persist;
 use crate::secret::{KeyRing, Sealer};
 use crate::settings::{self, Places};
-use crate::shell::engine::{Engine, EngineSession};
 use crate::shell::server::{Notices, Sessions, ShellServer};
-use crate::shell::{Candidates, Interpreter, Prompt, Status, Terminal};
-use crate::store::{AbortAt, FaultPoint, JOURNAL_NAME, Store, StoreOptions};
+use crate::store::{AbortAt, FaultPoint, FolderLock, JOURNAL_NAME, Store, StoreOptions};
 use crate::task::Scope;
 use crate::transport::Transport;
-use crate::tree::Plan;
+use crate::tree::{DataTree, Plan};
 use crate::web;
-use axum::Router;
-use axum::body::Body;
-use axum::http::{Request, StatusCode};
-use axum::response::IntoResponse;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::OnceLock;
 use tokio::runtime::Handle;
-use tower_service::Service as _;
 
 /// Where an element is built from.
 #[derive(Debug, Clone)]
@@ -47,6 +40,10 @@ pub struct StartOptions {
     pub socket: PathBuf,
     /// Address of the HTTP listener, in place of the configured one.
     pub http_listen: Option<SocketAddr>,
+    /// Whether a key is made though stored secrets were encrypted with one that is lost.
+    pub new_key: bool,
+    /// How warnings are told.
+    pub voice: Voice,
     /// Fault point at which the process ends itself.
     pub crash_at: Option<String>,
 }
@@ -72,34 +69,15 @@ pub struct Running {
 /// The folder that is looked into when none is named.
 const DEFAULT_CONFIG: &str = "config";
 
-/// Builds an element and lets it run. Blocks for the disk; must be called on a runtime.
+/// Builds an element and lets it run. Blocks for the disk; must be called on a runtime with several threads.
 ///
 /// # Errors
-/// Faulty files (2), or what the system refuses (1). The store is then as it was.
-pub async fn start(options: &StartOptions) -> Result<Running, Stopped> {
+/// Faulty files (2), what the system refuses (1), or a signal that came early. The store is then as it was.
+pub async fn start(options: &StartOptions, signals: Option<&Signals>) -> Result<Running, Stopped> {
     let (clock, scope) = (Clock::system(), Scope::new());
-    let files = config_files(options)?;
     let plan = builtin_plan()?;
-    if !options.data_dir.join(JOURNAL_NAME).exists() {
-        first_look(options, &files, &plan)?;
-    }
-    let folder =
-        |e: std::io::Error| Stopped::failed("create the data folder", format!("`{}`: {e}", options.data_dir.display()));
-    persist::create_private_folder(&options.data_dir).map_err(folder)?;
-    let store = open_store(options, &clock)?;
-    let keys = KeyRing::load_or_create(&options.data_dir.join(KEY_FILE_NAME));
-    let sealer: Arc<dyn Sealer> = Arc::new(keys.map_err(|e| Stopped::failed("use the key", chain(&e)))?);
     let places =
         Places::of(plan.schema()).ok_or_else(|| Stopped::failed("start", "the schema is not the product's"))?;
-    let impact = Arc::new(RunningImpact::default());
-    let ledger_options =
-        LedgerOptions { impact: Arc::clone(&impact) as Arc<dyn ImpactSource>, ..LedgerOptions::default() };
-    let ledger = Ledger::open(store.clone(), clock.clone(), ledger_options)
-        .map_err(|e| Stopped::failed("read the alarm list", chain(&e)))?;
-    let supervisor = Supervisor::new(clock.clone());
-    supervisor.adopt(&ledger);
-    let deliveries = Deliveries::start(&scope, ledger.clone(), store.clone(), clock.clone())
-        .map_err(|e| Stopped::failed("start delivery", chain(&e)))?;
     let faces = Faces::default();
     let http = Arc::new(Listener::new(
         places,
@@ -111,6 +89,24 @@ pub async fn start(options: &StartOptions) -> Result<Running, Stopped> {
             fixed: options.http_listen,
         },
     ));
+    let found = find(options);
+    let first_keys = first_keys(options)?;
+    let loaded = first_keys.as_ref().map(|keys| load(&found, &plan, keys)).transpose();
+    let loaded = loaded.map_err(Stopped::Refused)?.flatten();
+    go_on(signals)?;
+    let (folder, lock, shell) = tokio::task::block_in_place(|| claim(options, loaded, &plan, &http))?;
+    go_on(signals)?;
+    let store = open_store(options, lock, &clock)?;
+    let sealer: Arc<dyn Sealer> = Arc::new(folder.keys(&store, &plan, options.new_key, options.config_override)?);
+    let impact = Arc::new(RunningImpact::default());
+    let ledger_options =
+        LedgerOptions { impact: Arc::clone(&impact) as Arc<dyn ImpactSource>, ..LedgerOptions::default() };
+    let ledger = Ledger::open(store.clone(), clock.clone(), ledger_options)
+        .map_err(|e| Stopped::caused("read the alarm list", &e))?;
+    let supervisor = Supervisor::new(clock.clone());
+    supervisor.adopt(&ledger);
+    let deliveries = Deliveries::start(&scope, ledger.clone(), store.clone(), clock.clone())
+        .map_err(|e| Stopped::caused("start delivery", &e))?;
     let listening = Arc::clone(&http);
     let own_url: OwnUrl = Arc::new(move || listening.local_addr().map(|address| format!("http://{address}")));
     let outbound = Outbound::new(places, Arc::new(Transport::new(&clock)), Arc::clone(&sealer))
@@ -126,23 +122,8 @@ pub async fn start(options: &StartOptions) -> Result<Running, Stopped> {
         scope: scope.clone(),
         revisions_kept: settings::revisions_kept,
     };
-    let sources: Vec<Arc<Source>> = files.iter().map(|file| Arc::clone(&file.source)).collect();
-    let input = BootInput { sources: &sources, read: &read_file, is_override: options.config_override };
-    let booted = tokio::task::block_in_place(|| boot(booting, input));
-    let Booted { datastore, warnings, refusals } = booted?;
-    tell_warnings(&warnings);
-    if let (Some(_), None) = (options.http_listen, http.local_addr()) {
-        // Whoever names an address waits for it there; a stored one that cannot be had keeps nobody from the shell.
-        let mut all = Diagnostics::new();
-        for (_, diagnostics) in refusals {
-            all.extend(diagnostics);
-        }
-        return Err(Stopped::Refused(all));
-    }
-    for (participant, diagnostics) in &refusals {
-        tracing::error!(participant, "the stored configuration is in force, but not all of it could be built");
-        tell_warnings(diagnostics);
-    }
+    go_on(signals)?;
+    let datastore = take_up(options, booting, &found)?;
     impact.bind(datastore.clone());
     let stored_node = stored_node(&store)?;
     let management = Management::new(datastore, clock.clone()).with_alarms(
@@ -161,9 +142,9 @@ pub async fn start(options: &StartOptions) -> Result<Running, Stopped> {
     scope.spawn("alarm deadlines", async move { deadlines.run_deadlines(&stopping).await });
     let sessions = sessions(&scope, &clock, &node, &notices, &management);
     announce_commits(&scope, &management, &notices);
-    let server =
-        ShellServer::bind(&options.socket).map_err(|e| Stopped::failed("open the shell's socket", chain(&e)))?;
-    server.serve(sessions.clone());
+    let (confirmations, stopping) = (management.datastore().clone(), scope.clone());
+    scope.spawn("confirmations", async move { confirmations.run_confirmations(&stopping).await });
+    shell.serve(sessions.clone());
     Ok(Running { management, sessions, scope, clock, node, http, ledger, store })
 }
 
@@ -179,18 +160,114 @@ fn supervise(scope: &Scope, supervisor: &Supervisor, ledger: &Ledger, management
     });
 }
 
-/// Reads the files of a first start before anything is created: faulty ones leave no trace.
-fn first_look(options: &StartOptions, files: &[super::ConfigFile], plan: &Arc<Plan>) -> Result<(), Stopped> {
-    let path = options.data_dir.join(KEY_FILE_NAME);
-    let keys = if path.exists() { KeyRing::load_or_create(&path) } else { KeyRing::ephemeral() };
-    let keys = keys.map_err(|e| Stopped::failed("use the key", chain(&e)))?;
-    load(files, plan, &keys).map(|_| ()).map_err(Stopped::Refused)
+/// Ends a start that is not wanted any more.
+fn go_on(signals: Option<&Signals>) -> Result<(), Stopped> {
+    signals.and_then(Signals::received).map_or(Ok(()), |signal| Err(Stopped::Asked(signal)))
 }
 
-fn config_files(options: &StartOptions) -> Result<Vec<super::ConfigFile>, Stopped> {
+/// Looks for the configuration files.
+fn find(options: &StartOptions) -> Found {
     let fallback = PathBuf::from(DEFAULT_CONFIG);
-    let paths = if options.config.is_empty() && fallback.is_dir() { vec![fallback] } else { options.config.clone() };
-    discover(&paths).map_err(Stopped::Refused)
+    match &options.config[..] {
+        [] if fallback.is_dir() => discover(&[fallback]),
+        named => discover(named),
+    }
+}
+
+/// Returns what opens and seals secrets in a first look at files that are to be loaded; `None` where what is stored is
+/// taken up.
+fn first_keys(options: &StartOptions) -> Result<Option<KeyRing>, Stopped> {
+    if options.data_dir.join(JOURNAL_NAME).exists() && !options.config_override {
+        return Ok(None);
+    }
+    let path = options.data_dir.join(KEY_FILE_NAME);
+    let keys = if path.exists() { KeyRing::load(&path) } else { KeyRing::ephemeral() };
+    keys.map(Some).map_err(|e| Stopped::caused("use the key", &e))
+}
+
+/// Looks at the files before anything is created: faulty ones leave no trace. `None` where there are none.
+fn load<'k>(found: &Found, plan: &Arc<Plan>, keys: &'k KeyRing) -> Result<Option<Loaded<'k>>, Diagnostics> {
+    let files = found.all()?;
+    if files.is_empty() { Ok(None) } else { Loaded::from_files(files, plan, keys).map(Some) }
+}
+
+/// Takes what only one element can have, before anything is stored: the data folder, the HTTP address, the shell's socket.
+fn claim(
+    options: &StartOptions,
+    loaded: Option<Loaded<'_>>,
+    plan: &Arc<Plan>,
+    http: &Listener,
+) -> Result<(DataFolder, FolderLock, ShellServer), Stopped> {
+    let (folder, lock) = DataFolder::take(&options.data_dir, options.voice)?;
+    let bound = reserve_http(options, loaded, plan, http).and_then(|()| {
+        socket_folder(&options.socket)?;
+        ShellServer::bind(&options.socket).map_err(|error| match error.hint() {
+            Some(hint) => Stopped::failed_with_hint("open the shell's socket", error, hint),
+            None => Stopped::caused("open the shell's socket", &error),
+        })
+    });
+    match bound {
+        Ok(shell) => {
+            if lock.is_new() {
+                say_created(&options.data_dir, "for all that the element keeps");
+            }
+            Ok((folder, lock, shell))
+        }
+        Err(stopped) => {
+            lock.give_up();
+            Err(stopped)
+        }
+    }
+}
+
+/// Binds the HTTP address where it is known before what is stored is read; a stored one that cannot be had keeps nobody
+/// from the shell.
+fn reserve_http(
+    options: &StartOptions,
+    loaded: Option<Loaded<'_>>,
+    plan: &Arc<Plan>,
+    http: &Listener,
+) -> Result<(), Stopped> {
+    match loaded {
+        Some(loaded) => http.reserve(loaded.tree()).map_err(|refused| Stopped::Refused(loaded.placed(refused))),
+        None if options.http_listen.is_some() => {
+            http.reserve(&DataTree::new(Arc::clone(plan))).map_err(Stopped::Refused)
+        }
+        None => Ok(()),
+    }
+}
+
+/// Takes up what is stored, or the files, and tells what is worth telling.
+fn take_up(options: &StartOptions, booting: BootOptions, found: &Found) -> Result<Datastore, Stopped> {
+    let sources: Vec<Arc<Source>> = found.files.iter().map(|file| Arc::clone(&file.source)).collect();
+    let boot_input = BootInput {
+        sources: &sources,
+        read: &read_file,
+        unreadable: &found.unreadable,
+        is_override: options.config_override,
+    };
+    let Booted { datastore, warnings, refusals } = tokio::task::block_in_place(|| boot(booting, boot_input))?;
+    options.voice.warn(&warnings);
+    if datastore.running().revision == 0 && sources.is_empty() {
+        options.voice.warn(&nothing_configured(options).into());
+    }
+    for (participant, diagnostics) in &refusals {
+        tracing::error!(participant, "the stored configuration is in force, but not all of it could be built");
+        options.voice.warn(diagnostics);
+    }
+    Ok(datastore)
+}
+
+fn nothing_configured(options: &StartOptions) -> Diagnostic {
+    let said = if !options.config.is_empty() {
+        "there is no configuration file where `--config` says: the element starts with an empty configuration"
+            .to_owned()
+    } else if Path::new(DEFAULT_CONFIG).is_dir() {
+        format!("there is no configuration file in `{DEFAULT_CONFIG}/`: the element starts with an empty configuration")
+    } else {
+        format!("there is no folder `{DEFAULT_CONFIG}/` here: the element starts with an empty configuration")
+    };
+    Diagnostic::warning(said).hint("name files with `--config`, or configure the element in `annunciator shell`")
 }
 
 fn read_file(builder: &mut Builder<'_>, source: &Arc<Source>) {
@@ -200,7 +277,7 @@ fn read_file(builder: &mut Builder<'_>, source: &Arc<Source>) {
     }
 }
 
-fn open_store(options: &StartOptions, clock: &Clock) -> Result<Store, Stopped> {
+fn open_store(options: &StartOptions, lock: FolderLock, clock: &Clock) -> Result<Store, Stopped> {
     let mut store_options = StoreOptions::default();
     if let Some(point) = &options.crash_at {
         let (name, nth) = point.split_once(':').unwrap_or((point, "1"));
@@ -208,8 +285,7 @@ fn open_store(options: &StartOptions, clock: &Clock) -> Result<Store, Stopped> {
         let nth = nth.parse().map_err(|e| Stopped::failed("use --crash-at", e))?;
         store_options.fault = Some(Arc::new(AbortAt::new(point, nth)));
     }
-    Store::open_with(&options.data_dir, clock.clone(), store_options)
-        .map_err(|e| Stopped::failed("use the data folder", chain(&e)))
+    Ok(Store::open_locked(lock, clock.clone(), store_options)?)
 }
 
 /// Where the store keeps the host name of the first start.
@@ -224,108 +300,6 @@ fn stored_node(store: &Store) -> Result<String, Stopped> {
     let node = host.filter(|name| !name.is_empty()).unwrap_or_else(|| "annunciator".to_owned());
     store.set_meta(NODE_KEY, &node)?;
     Ok(node)
-}
-
-/// What the HTTP listener serves: bound before the parts behind it exist, it says so until they do.
-#[derive(Debug, Clone, Default)]
-struct Faces(Arc<OnceLock<Router>>);
-
-impl Faces {
-    fn router(&self) -> Router {
-        let faces = Arc::clone(&self.0);
-        Router::new().fallback(move |request: Request<Body>| {
-            let faces = Arc::clone(&faces);
-            async move {
-                match faces.get() {
-                    Some(router) => match router.clone().call(request).await {
-                        Ok(response) => response,
-                        Err(never) => match never {},
-                    },
-                    None => (StatusCode::SERVICE_UNAVAILABLE, "starting\n").into_response(),
-                }
-            }
-        })
-    }
-
-    /// Opens the faces; the first router counts.
-    fn open(&self, router: Router) {
-        self.0.get_or_init(|| router);
-    }
-}
-
-fn sessions(scope: &Scope, clock: &Clock, node: &str, notices: &Notices, management: &Management) -> Sessions {
-    let (management, name) = (management.clone(), node.to_owned());
-    let factory = Arc::new(move |start: crate::shell::server::SessionStart| {
-        let session = EngineSession {
-            user: start.user,
-            node: name.clone(),
-            via: start.hello.via,
-            notices: start.notices,
-            session: Some(start.session),
-        };
-        match Engine::new(management.clone(), session) {
-            Ok(engine) => Box::new(engine) as Box<dyn Interpreter>,
-            Err(exhausted) => Box::new(Refusal(exhausted.to_string())),
-        }
-    });
-    Sessions::new(scope.clone(), clock.clone(), node, notices.clone(), factory)
-}
-
-/// Answers a session for which there is no room.
-struct Refusal(String);
-
-impl Interpreter for Refusal {
-    fn prompt(&self) -> Prompt {
-        Prompt { banner: String::new(), text: "> ".to_owned(), mode: "operational".to_owned(), has_edits: false }
-    }
-
-    fn line(&mut self, _line: &str, terminal: &mut dyn Terminal) -> Status {
-        // The session ends either way.
-        terminal.write_error(&format!("error: {}\n", self.0)).ok();
-        Status::Closed
-    }
-
-    fn complete(&mut self, _line: &str, _position: usize) -> Candidates {
-        Candidates::default()
-    }
-
-    fn help(&mut self, _line: &str, _position: usize) -> Candidates {
-        Candidates::default()
-    }
-}
-
-/// Tells people at the shell about commits that others make.
-fn announce_commits(scope: &Scope, management: &Management, notices: &Notices) {
-    let mut commits = management.datastore().announcements();
-    let (notices, stopping) = (notices.clone(), scope.clone());
-    scope.spawn("commit notices", async move {
-        loop {
-            let committed = tokio::select! {
-                () = stopping.stopped() => return,
-                committed = commits.recv() => committed,
-            };
-            match committed {
-                Ok(c) => {
-                    let said = format!("Commit performed by {} via {}, revision {}.", c.user, c.via, c.revision);
-                    notices.send_from(c.session, &said);
-                }
-                // Too many at once to tell each: the next one is told again.
-                Err(tokio::sync::broadcast::error::RecvError::Lagged(_)) => {}
-                Err(tokio::sync::broadcast::error::RecvError::Closed) => return,
-            }
-        }
-    });
-}
-
-/// Writes an error with its causes.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut at = error.source();
-    while let Some(cause) = at {
-        text.push_str(&format!(": {cause}"));
-        at = cause.source();
-    }
-    text
 }
 
 impl Running {

@@ -19,6 +19,8 @@ pub enum Stopped {
         /// What to do about it.
         hint: Option<String>,
     },
+    /// A signal asked for the end before there was anything to drain.
+    Asked(&'static str),
 }
 
 impl Stopped {
@@ -32,10 +34,22 @@ impl Stopped {
         Self::Failed { doing, cause: cause.to_string(), hint: Some(hint.into()) }
     }
 
-    /// Returns the process's exit code: 1 failed, 2 refused input.
+    /// Builds a failure of an error with its causes.
+    pub fn caused(doing: &'static str, error: &dyn std::error::Error) -> Self {
+        let mut text = error.to_string();
+        let mut at = error.source();
+        while let Some(cause) = at {
+            text.push_str(&format!(": {cause}"));
+            at = cause.source();
+        }
+        Self::failed(doing, text)
+    }
+
+    /// Returns the process's exit code: 0 ended as asked, 1 failed, 2 refused input.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
+            Self::Asked(_) => 0,
             Self::Refused(_) => 2,
             Self::Failed { .. } => 1,
         }
@@ -46,6 +60,7 @@ impl fmt::Display for Stopped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refused(diagnostics) => write!(f, "{diagnostics}\n\n{}", diagnostics.summary()),
+            Self::Asked(signal) => write!(f, "{signal} came before the start was complete"),
             Self::Failed { doing, cause, hint } => {
                 write!(f, "error: cannot {doing}: {cause}")?;
                 match hint {
@@ -59,7 +74,11 @@ impl fmt::Display for Stopped {
 
 impl From<StoreError> for Stopped {
     fn from(error: StoreError) -> Self {
-        Self::failed("use the data folder", error)
+        let doing = "use the data folder";
+        match error {
+            StoreError::Full => Self::failed_with_hint(doing, error, "make room on it: what is stored is whole"),
+            error => Self::caused(doing, &error),
+        }
     }
 }
 
@@ -67,7 +86,8 @@ impl From<BootError> for Stopped {
     fn from(error: BootError) -> Self {
         match error {
             BootError::Input(diagnostics) | BootError::Refused { diagnostics, .. } => Self::Refused(diagnostics),
-            other => Self::failed("start", other),
+            BootError::Store(error) => error.into(),
+            other @ BootError::Stored(_) => Self::caused("start", &other),
         }
     }
 }

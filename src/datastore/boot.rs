@@ -1,10 +1,11 @@
 //! Starting: from what is stored, else from the configuration files, which become revision 1.
 
 use super::checkpoint::Checkpoints;
+use super::confirmation;
 use super::handle::Parts;
 use super::revision::load;
 use super::transaction::{Rebased, Refusal};
-use super::{BootError, CommitRequest, Datastore, Participant, Snapshot};
+use super::{BootError, CommitRequest, Datastore, Participant, Snapshot, Unconfirmed};
 use crate::codec::Builder;
 use crate::diagnostic::{Diagnostic, Diagnostics, Gravity, Source};
 use crate::secret::Sealer;
@@ -16,6 +17,7 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 
 /// Where the store keeps what the configuration files were when they were loaded.
@@ -50,6 +52,8 @@ pub struct BootInput<'a> {
     pub sources: &'a [Arc<Source>],
     /// Reads one file into the tree being built.
     pub read: &'a dyn Fn(&mut Builder<'_>, &Arc<Source>),
+    /// What was named and could not be read, by its name, and why: refused where files are loaded, else a warning.
+    pub unreadable: &'a BTreeMap<String, Diagnostic>,
     /// Whether they take the place of what is stored.
     pub is_override: bool,
 }
@@ -58,6 +62,7 @@ impl fmt::Debug for BootInput<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("BootInput")
             .field("sources", &self.sources)
+            .field("unreadable", &self.unreadable)
             .field("is_override", &self.is_override)
             .finish_non_exhaustive()
     }
@@ -91,6 +96,7 @@ pub fn boot(options: BootOptions, input: BootInput<'_>) -> Result<Booted, BootEr
         participants: participants.clone(),
         running: Arc::new(running),
         digests: digests(input.sources),
+        unreadable: input.unreadable.clone(),
     };
     let datastore = Datastore::new(Parts {
         store,
@@ -104,10 +110,16 @@ pub fn boot(options: BootOptions, input: BootInput<'_>) -> Result<Booted, BootEr
         let said = Diagnostic::error("there is no configuration file to load in the place of the stored configuration");
         return Err(BootError::Input(said.into()));
     }
-    let (warnings, refusals) = if input.is_override || (is_first && !input.sources.is_empty()) {
+    let is_loading = input.is_override || is_first;
+    if is_loading && !input.unreadable.is_empty() {
+        let mut faults = Diagnostics::new();
+        faults.extend(input.unreadable.values().cloned());
+        return Err(BootError::Input(faults));
+    }
+    let (warnings, refusals) = if is_loading && !input.sources.is_empty() {
         starting.with_files(&datastore, input)?
     } else {
-        starting.keep_stored()?
+        starting.go_on(&datastore)?
     };
     Ok(Booted { datastore, warnings, refusals })
 }
@@ -118,6 +130,7 @@ struct Starting {
     participants: Vec<Arc<dyn Participant>>,
     running: Arc<Snapshot>,
     digests: BTreeMap<String, String>,
+    unreadable: BTreeMap<String, Diagnostic>,
 }
 
 impl Starting {
@@ -134,7 +147,7 @@ impl Starting {
         let change = Rebased::new(Arc::clone(&self.running), builder.tree.clone(), &*self.sealer, true);
         if change.is_empty() {
             self.remember_files()?;
-            return self.keep_stored();
+            return self.go_on(datastore);
         }
         let mut place = |diagnostics| {
             builder.diagnostics = Diagnostics::new();
@@ -149,12 +162,37 @@ impl Starting {
         let request = CommitRequest {
             user: "system".to_owned(),
             via: "boot".to_owned(),
-            label: None,
-            session: None,
             comment: Some(format!("loaded from {}", names.join(", "))),
+            ..CommitRequest::default()
         };
-        let committed = datastore.finish(ready, &request, vec![self.files_row()?])?;
+        let rows = vec![self.files_row()?, confirmation::row(None)?];
+        let committed = datastore.finish(ready, &request, rows, None)?;
         Ok((committed.warnings.clone(), Vec::new()))
+    }
+
+    /// Takes up what is stored; what awaited confirmation beyond its deadline is taken back before anything is built of it.
+    fn go_on(self, datastore: &Datastore) -> Result<(Diagnostics, Vec<Refusal>), BootError> {
+        let Some(unconfirmed) = confirmation::stored(&self.store)? else { return self.keep_stored() };
+        if unconfirmed.revision != self.running.revision {
+            let row = confirmation::row(None)?;
+            self.store.write(row)?;
+            return self.keep_stored();
+        }
+        if unconfirmed.deadline > self.store.clock().now() {
+            datastore.settle(Some(unconfirmed));
+            return self.keep_stored();
+        }
+        let tree = datastore.tree_at(unconfirmed.back_to).map_err(BootError::Stored)?;
+        let mut warnings = self.changed_files()?;
+        let (valid, found) = Rebased::new(Arc::clone(&self.running), tree, &*self.sealer, true).take_as_stored();
+        warnings.extend(found.into_iter().map(|diagnostic| Diagnostic { gravity: Gravity::Warning, ..diagnostic }));
+        let (ready, refusals) = valid.prepare_what_can(&self.participants);
+        datastore.finish(ready, &confirmation::request(&unconfirmed), vec![confirmation::row(None)?], None)?;
+        let Unconfirmed { revision, back_to, user, .. } = unconfirmed;
+        warnings.push(Diagnostic::warning(format!(
+            "revision {revision} by {user} was not confirmed before its deadline: revision {back_to} is back in force"
+        )));
+        Ok((warnings, refusals))
     }
 
     fn keep_stored(self) -> Result<(Diagnostics, Vec<Refusal>), BootError> {
@@ -170,6 +208,11 @@ impl Starting {
     /// Tells which files are not as they were when they were loaded: what is stored counts, not they.
     fn changed_files(&self) -> Result<Diagnostics, StoreError> {
         let mut found = Diagnostics::new();
+        found.extend(self.unreadable.values().map(|fault| Diagnostic {
+            gravity: Gravity::Warning,
+            hint: Some("the stored configuration is used".to_owned()),
+            ..fault.clone()
+        }));
         let loaded: BTreeMap<String, String> = match self.store.meta(FILES_KEY)? {
             // None were there when the store was new.
             None => BTreeMap::new(),
@@ -194,7 +237,9 @@ impl Starting {
                 Some(_) => {}
             }
         }
-        for name in loaded.keys().filter(|name| !self.digests.contains_key(*name)) {
+        // A file, or its folder, that cannot be read is told already.
+        let is_told = |name: &String| self.unreadable.keys().any(|told| Path::new(name).starts_with(told));
+        for name in loaded.keys().filter(|name| !self.digests.contains_key(*name) && !is_told(name)) {
             tell(name, "was removed");
         }
         Ok(found)

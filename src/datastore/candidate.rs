@@ -1,11 +1,13 @@
 //! One state of running, and the private tree that becomes the next.
 
+use super::Unconfirmed;
 use crate::clock::format_utc;
 use crate::diagnostic::Diagnostics;
 use crate::tree::{DataTree, Delta, diff};
 use jiff::Timestamp;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// One state of running: immutable, shared by whoever reads.
 #[derive(Debug, Clone)]
@@ -73,6 +75,41 @@ pub struct CommitRequest {
     pub comment: Option<String>,
     /// The face's own number of the session that asks, which need not be told of what it did itself; not kept.
     pub session: Option<u64>,
+    /// The session of the element that asks, which may hold the lock or await confirmation; 0 for none.
+    pub editor: u64,
+    /// Takes the commit back unless another one confirms it within this time.
+    pub confirm_within: Option<Duration>,
+}
+
+/// What came of a commit that was not refused.
+#[derive(Debug, Clone)]
+pub enum CommitOutcome {
+    /// There was nothing to commit.
+    Nothing,
+    /// There was nothing to commit, and what awaited confirmation is now permanent.
+    Confirmed(Unconfirmed),
+    /// There was nothing to commit, and what awaits confirmation has a new deadline.
+    Prolonged(Unconfirmed),
+    /// A new revision is in force.
+    Committed {
+        /// What it did.
+        committed: Arc<Committed>,
+        /// Until when it has to be confirmed, when it has to.
+        unconfirmed: Option<Unconfirmed>,
+        /// What awaited confirmation and is now permanent.
+        confirmed: Option<Unconfirmed>,
+    },
+}
+
+impl CommitOutcome {
+    /// Returns what the commit did, when there was anything to commit.
+    #[must_use]
+    pub fn committed(self) -> Option<Arc<Committed>> {
+        match self {
+            Self::Committed { committed, .. } => Some(committed),
+            Self::Nothing | Self::Confirmed(_) | Self::Prolonged(_) => None,
+        }
+    }
 }
 
 /// What a commit did; announced when it is in force.
@@ -86,6 +123,8 @@ pub struct Committed {
     pub via: String,
     /// The number that the request gave of its session.
     pub session: Option<u64>,
+    /// The comment given to it.
+    pub comment: Option<String>,
     /// When.
     pub time: Timestamp,
     /// What is worth telling and refused nothing.

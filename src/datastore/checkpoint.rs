@@ -51,14 +51,20 @@ impl Checkpoints {
         self.sizes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts a revision in, and starts what has become due.
-    pub(super) fn committed(self: &Arc<Self>, store: &Store, snapshot: &Arc<Snapshot>, delta_bytes: usize) {
+    /// Counts a revision in, and starts what has become due. `needed` is the oldest revision that may have to come back.
+    pub(super) fn committed(
+        self: &Arc<Self>,
+        store: &Store,
+        snapshot: &Arc<Snapshot>,
+        delta_bytes: usize,
+        needed: Option<u64>,
+    ) {
         let sizes = {
             let mut sizes = self.sizes();
             sizes.delta_bytes = sizes.delta_bytes.saturating_add(delta_bytes);
             *sizes
         };
-        let work = self.due(sizes, snapshot);
+        let work = self.due(sizes, snapshot, needed);
         if work.is_nothing() || self.is_busy.swap(true, Ordering::AcqRel) {
             return;
         }
@@ -75,13 +81,14 @@ impl Checkpoints {
         }
     }
 
-    fn due(&self, sizes: Sizes, snapshot: &Snapshot) -> Work {
+    fn due(&self, sizes: Sizes, snapshot: &Snapshot, needed: Option<u64>) -> Work {
         let kept = u64::try_from((self.kept)(&snapshot.tree)).unwrap_or(u64::MAX);
+        let kept = kept.max(needed.map_or(0, |needed| snapshot.revision.saturating_sub(needed).saturating_add(1)));
         let is_long = sizes.delta_bytes > DELTA_BYTES_MIN && sizes.delta_bytes > sizes.checkpoint_bytes / 2;
         // Revisions after the checkpoint cannot be removed.
         let holds_revisions = snapshot.revision.saturating_sub(sizes.checkpoint) > kept.saturating_add(PRUNE_EVERY);
         let has_old = snapshot.revision > kept && snapshot.revision.saturating_sub(sizes.pruned_at) >= PRUNE_EVERY;
-        Work { checkpoint: is_long || holds_revisions, prune: has_old || holds_revisions }
+        Work { checkpoint: is_long || holds_revisions, prune: has_old || holds_revisions, kept }
     }
 
     fn run(&self, store: &Store, snapshot: &Snapshot, work: Work) -> Result<(), StoreError> {
@@ -89,7 +96,7 @@ impl Checkpoints {
             self.write(store, snapshot)?;
         }
         if work.prune {
-            store.prune_revisions((self.kept)(&snapshot.tree))?;
+            store.prune_revisions(usize::try_from(work.kept).unwrap_or(usize::MAX))?;
             self.sizes().pruned_at = snapshot.revision;
         }
         Ok(())
@@ -114,6 +121,8 @@ impl Checkpoints {
 struct Work {
     checkpoint: bool,
     prune: bool,
+    /// Revisions to keep.
+    kept: u64,
 }
 
 impl Work {

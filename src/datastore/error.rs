@@ -1,6 +1,6 @@
 //! Why the datastore could not do what it was asked.
 
-use super::Conflict;
+use super::{Conflict, Holder, Unconfirmed};
 use crate::diagnostic::Diagnostics;
 use crate::store::StoreError;
 
@@ -21,6 +21,12 @@ pub enum CommitError {
         /// Why.
         diagnostics: Diagnostics,
     },
+    /// Another session holds the configuration exclusively.
+    #[error("the configuration is locked by {0}")]
+    Locked(Holder),
+    /// A commit of somebody else awaits confirmation: what came on top of it would be lost with it, or confirm it.
+    #[error("revision {} by {} awaits confirmation", .0.revision, .0.user)]
+    Unconfirmed(Unconfirmed),
     /// The revision could not be written.
     #[error(transparent)]
     Store(#[from] StoreError),

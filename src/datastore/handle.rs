@@ -1,18 +1,24 @@
 //! The handle on running that everybody shares.
 
 use super::checkpoint::Checkpoints;
+use super::confirmation;
 use super::conflict::attribute;
+use super::gate::{ExclusiveLock, Gate, Holder, Unconfirmed};
 use super::rebase::rebase;
 use super::revision::{self, RevisionRecord};
 use super::transaction::{Ready, Rebased, Written};
-use super::{Candidate, CommitError, CommitRequest, Committed, Participant, RollbackError, Snapshot};
+use super::{
+    Candidate, CommitError, CommitOutcome, CommitRequest, Committed, Conflict, Participant, RollbackError, Snapshot,
+};
+use crate::clock::Clock;
 use crate::diagnostic::Diagnostics;
 use crate::secret::Sealer;
 use crate::store::{FaultPoint, RowWrite, Store, StoreError};
 use crate::tree::{DataTree, Plan};
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use tokio::sync::broadcast;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
+use tokio::sync::{broadcast, watch};
 
 /// Commits that a slow reader of announcements may be behind before it is told that it missed some; it then reads
 /// running, so nothing is lost but the single steps.
@@ -30,6 +36,7 @@ struct Shared {
     running: RwLock<Arc<Snapshot>>,
     /// Held by the one commit under way.
     commit: Mutex<()>,
+    gate: Gate,
     announcements: broadcast::Sender<Arc<Committed>>,
     checkpoints: Arc<Checkpoints>,
 }
@@ -38,6 +45,31 @@ impl fmt::Debug for Datastore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Datastore").field("revision", &self.running().revision).finish_non_exhaustive()
     }
+}
+
+/// What a commit would do.
+#[derive(Debug, Clone)]
+pub struct Checked {
+    /// Running.
+    pub before: Arc<Snapshot>,
+    /// What would be running, with all that a commit changes of itself.
+    pub after: DataTree,
+    /// What is worth telling and refuses nothing.
+    pub warnings: Diagnostics,
+}
+
+/// Why one revision alone cannot be undone.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum UndoError {
+    /// What it changed was changed again later.
+    #[error("{} of the nodes that the revision changed were changed since", .0.len())]
+    Conflict(Vec<Conflict>),
+    /// It is not kept or cannot be read.
+    #[error(transparent)]
+    Rollback(#[from] RollbackError),
+    /// The store could not be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 /// What a datastore is built of.
@@ -60,6 +92,7 @@ impl Datastore {
             participants,
             running: RwLock::new(running),
             commit: Mutex::new(()),
+            gate: Gate::new(),
             announcements: broadcast::Sender::new(ANNOUNCEMENTS_KEPT),
             checkpoints: Arc::new(checkpoints),
         }))
@@ -89,34 +122,148 @@ impl Datastore {
         Candidate::new(self.running())
     }
 
-    /// Goes all the way of a commit up to the write, drops what was prepared and returns what is worth telling. Blocks.
+    /// Returns the source of time.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        self.0.store.clock()
+    }
+
+    /// Gives the configuration to one session: commits of all others are refused until the lock is dropped. Waits for a
+    /// commit under way.
+    ///
+    /// # Errors
+    /// Who has it.
+    pub fn lock(&self, holder: Holder) -> Result<ExclusiveLock, Holder> {
+        let _one_at_a_time = self.one_at_a_time();
+        self.0.gate.take(holder)
+    }
+
+    /// Returns who holds the configuration exclusively.
+    #[must_use]
+    pub fn holder(&self) -> Option<Holder> {
+        self.0.gate.holder()
+    }
+
+    /// Returns the commit that awaits confirmation.
+    #[must_use]
+    pub fn unconfirmed(&self) -> Option<Unconfirmed> {
+        self.0.gate.unconfirmed()
+    }
+
+    pub(super) fn watch_unconfirmed(&self) -> watch::Receiver<Option<Unconfirmed>> {
+        self.0.gate.watch()
+    }
+
+    pub(super) fn settle(&self, unconfirmed: Option<Unconfirmed>) {
+        self.0.gate.set_unconfirmed(unconfirmed);
+    }
+
+    pub(super) fn participants(&self) -> &[Arc<dyn Participant>] {
+        &self.0.participants
+    }
+
+    pub(super) fn one_at_a_time(&self) -> MutexGuard<'_, ()> {
+        self.0.commit.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Goes all the way of a commit up to the write, drops what was prepared, and returns what would be done and what is
+    /// worth telling. Confirms nothing. Blocks.
     ///
     /// # Errors
     /// Why a commit would be refused now.
-    pub fn check(&self, candidate: &Candidate) -> Result<Diagnostics, CommitError> {
-        let _one_at_a_time = self.0.commit.lock().unwrap_or_else(PoisonError::into_inner);
+    pub fn check(&self, candidate: &Candidate, request: &CommitRequest) -> Result<Checked, CommitError> {
+        let _one_at_a_time = self.one_at_a_time();
         let change = self.rebased(candidate)?;
-        if change.is_empty() {
-            return Ok(Diagnostics::new());
+        let mut checked =
+            Checked { before: self.running(), after: change.tree().clone(), warnings: Diagnostics::new() };
+        if !change.is_empty() {
+            self.0.gate.admit(request, true)?;
+            checked.warnings = self.ready(change)?.into_warnings();
         }
-        Ok(self.ready(change)?.into_warnings())
+        Ok(checked)
     }
 
-    /// Commits a candidate; it is durable and in force when this returns. `None` when there is nothing to commit.
-    /// The candidate then stands on the new running; when refused, it is as it was. Blocks.
+    /// Commits a candidate; it is durable and in force when this returns. The candidate then stands on the new running;
+    /// when refused, it is as it was. A commit without [`CommitRequest::confirm_within`] confirms the one that awaits it.
+    /// Blocks.
     ///
     /// # Errors
-    /// Why it was refused; running is as it was.
-    pub fn commit(&self, candidate: &mut Candidate, request: &CommitRequest) -> Result<Option<Committed>, CommitError> {
-        let _one_at_a_time = self.0.commit.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Why it was refused; running is as it was, and so is what awaits confirmation.
+    pub fn commit(&self, candidate: &mut Candidate, request: &CommitRequest) -> Result<CommitOutcome, CommitError> {
+        let _one_at_a_time = self.one_at_a_time();
         let change = self.rebased(candidate)?;
+        self.0.gate.admit(request, !change.is_empty())?;
+        let awaited = self.unconfirmed();
         if change.is_empty() {
             candidate.stand_on(self.running());
-            return Ok(None);
+            return self.commit_nothing(awaited, request.confirm_within);
         }
-        let committed = self.finish(self.ready(change)?, request, Vec::new())?;
+        let running = change.before_revision();
+        let back_to = awaited.as_ref().map_or(running, |awaited| awaited.back_to);
+        let unconfirmed = request.confirm_within.map(|within| self.awaiting(back_to, running + 1, within, request));
+        let mut rows = Vec::new();
+        if unconfirmed.is_some() || awaited.is_some() {
+            rows.push(confirmation::row(unconfirmed.as_ref())?);
+        }
+        let needed = unconfirmed.as_ref().map(|unconfirmed| unconfirmed.back_to);
+        let committed = self.finish(self.ready(change)?, request, rows, needed)?;
+        self.settle(unconfirmed.clone());
         candidate.stand_on(self.running());
-        Ok(Some((*committed).clone()))
+        let confirmed = awaited.filter(|_| unconfirmed.is_none());
+        Ok(CommitOutcome::Committed { committed, unconfirmed, confirmed })
+    }
+
+    /// Confirms, or prolongs, what awaits confirmation.
+    fn commit_nothing(
+        &self,
+        awaited: Option<Unconfirmed>,
+        confirm_within: Option<Duration>,
+    ) -> Result<CommitOutcome, CommitError> {
+        let Some(awaited) = awaited else { return Ok(CommitOutcome::Nothing) };
+        let unconfirmed = confirm_within.map(|within| self.until(within, awaited.clone()));
+        let row = confirmation::row(unconfirmed.as_ref())?;
+        self.0.store.write(row)?;
+        self.settle(unconfirmed.clone());
+        Ok(unconfirmed.map_or(CommitOutcome::Confirmed(awaited), CommitOutcome::Prolonged))
+    }
+
+    fn awaiting(&self, back_to: u64, revision: u64, within: Duration, request: &CommitRequest) -> Unconfirmed {
+        let unconfirmed = Unconfirmed {
+            revision,
+            back_to,
+            deadline: self.clock().now(),
+            user: request.user.clone(),
+            via: request.via.clone(),
+            session: request.editor,
+            deadline_elapsed: Duration::ZERO,
+        };
+        self.until(within, unconfirmed)
+    }
+
+    fn until(&self, within: Duration, mut unconfirmed: Unconfirmed) -> Unconfirmed {
+        unconfirmed.deadline = self.clock().now().checked_add(within).unwrap_or(jiff::Timestamp::MAX);
+        unconfirmed.deadline_elapsed = self.clock().elapsed().saturating_add(within);
+        unconfirmed
+    }
+
+    /// Undoes one revision on a candidate, and leaves what came after it.
+    ///
+    /// # Errors
+    /// When the revision is not kept, or the candidate has the same nodes otherwise.
+    pub fn undo(&self, candidate: &mut Candidate, revision: u64) -> Result<(), UndoError> {
+        let before = match revision.checked_sub(1) {
+            Some(0) | None => DataTree::new(Arc::clone(&self.0.plan)),
+            Some(before) => self.tree_at(before)?,
+        };
+        let mut undoing = Candidate::new(Arc::new(Snapshot { revision, tree: self.tree_at(revision)? }));
+        undoing.replace(before);
+        match rebase(&undoing, &candidate.tree, &*self.0.sealer) {
+            Ok(tree) => {
+                candidate.replace(tree);
+                Ok(())
+            }
+            Err(clashes) => Err(UndoError::Conflict(attribute(&self.0.store, &self.running(), revision, clashes)?)),
+        }
     }
 
     fn rebased(&self, candidate: &Candidate) -> Result<Rebased, CommitError> {
@@ -138,12 +285,13 @@ impl Datastore {
             .map_err(|(participant, diagnostics)| CommitError::Refused { participant, diagnostics })
     }
 
-    /// Writes what is ready, takes it into use and announces it.
+    /// Writes what is ready, takes it into use and announces it. `needed` is a revision that may have to come back.
     pub(super) fn finish(
         &self,
         ready: Ready,
         request: &CommitRequest,
         rows: Vec<RowWrite>,
+        needed: Option<u64>,
     ) -> Result<Arc<Committed>, StoreError> {
         self.0.store.reach(FaultPoint::BeforeRevision)?;
         let written: Written = ready.write(&self.0.store, request, rows)?;
@@ -163,7 +311,7 @@ impl Datastore {
         drop(self.0.store.reach(FaultPoint::BeforeAnnounce));
         // Without readers there is nobody to tell.
         drop(self.0.announcements.send(Arc::clone(&committed)));
-        self.0.checkpoints.committed(&self.0.store, &self.running(), delta_bytes);
+        self.0.checkpoints.committed(&self.0.store, &self.running(), delta_bytes, needed);
         Ok(committed)
     }
 

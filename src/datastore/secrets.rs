@@ -1,7 +1,43 @@
 //! Telling secrets apart by their clear text: sealing twice gives two texts.
 
+use super::BootError;
+use super::revision::load;
 use crate::secret::Sealer;
-use crate::tree::{Cell, Change, DataTree, Delta, Value, diff};
+use crate::store::Store;
+use crate::tree::{Cell, Change, DataPath, DataTree, Delta, NodeRef, Plan, Value, diff};
+use std::sync::Arc;
+
+/// Returns the data paths of the secrets in the stored running configuration. Reads all of it: for a start that has to
+/// know whether a key is needed.
+///
+/// # Errors
+/// When the stored configuration cannot be read.
+pub fn stored_secrets(store: &Store, plan: &Arc<Plan>) -> Result<Vec<String>, BootError> {
+    let Some(loaded) = load(store, plan).map_err(BootError::Stored)? else { return Ok(Vec::new()) };
+    let tree = loaded.snapshot.tree;
+    let mut paths = Vec::new();
+    secrets_below(tree.root(), &DataPath::ROOT, &mut paths);
+    Ok(paths.iter().map(|path| path.display(tree.schema()).to_string()).collect())
+}
+
+/// Collects the paths of secrets; as deep as the schema is.
+fn secrets_below(at: NodeRef<'_>, path: &DataPath, found: &mut Vec<DataPath>) {
+    let is_secret = |value: &Value| matches!(value, Value::Secret(_));
+    if at.value().is_some_and(is_secret) || at.values().iter().any(is_secret) {
+        found.push(path.clone());
+    }
+    if at.as_list().is_some() && at.key().is_none() {
+        for entry in at.entries() {
+            if let Some(key) = entry.key() {
+                secrets_below(entry, &path.entry(key.clone()), found);
+            }
+        }
+        return;
+    }
+    for child in at.children() {
+        secrets_below(child, &path.child(child.id()), found);
+    }
+}
 
 /// Returns whether two values mean the same.
 pub(super) fn is_same_value(sealer: &dyn Sealer, one: &Value, other: &Value) -> bool {

@@ -4,7 +4,7 @@ use super::candidate::{CommitRequest, Committed, Snapshot};
 use super::participant::{CommitContext, Participant, Prepared};
 use super::revision::write_delta;
 use super::secrets;
-use crate::diagnostic::Diagnostics;
+use crate::diagnostic::{Diagnostic, Diagnostics, Gravity};
 use crate::secret::Sealer;
 use crate::store::{NewRevision, RowWrite, Store, StoreError};
 use crate::tree::{DataTree, Delta, validate, validate_change};
@@ -29,6 +29,16 @@ impl Rebased {
     /// Returns whether there is nothing to commit.
     pub(super) fn is_empty(&self) -> bool {
         self.delta.is_empty()
+    }
+
+    /// Returns what is to become running.
+    pub(super) fn tree(&self) -> &DataTree {
+        &self.after
+    }
+
+    /// Returns the revision that it is made on.
+    pub(super) fn before_revision(&self) -> u64 {
+        self.before.revision
     }
 
     /// Validates what changed; all of it when running was not validated as a whole by this program.
@@ -110,6 +120,11 @@ impl Ready {
         self.warnings
     }
 
+    /// Adds what is worth telling.
+    pub(super) fn warn(&mut self, diagnostics: Diagnostics) {
+        self.warnings.extend(diagnostics.into_iter().map(|d| Diagnostic { gravity: Gravity::Warning, ..d }));
+    }
+
     /// Writes the revision with the rows of the participants, and `rows`, in one transaction.
     pub(super) fn write(
         self,
@@ -138,6 +153,7 @@ impl Ready {
             user: request.user.clone(),
             via: request.via.clone(),
             session: request.session,
+            comment: request.comment.clone(),
             time,
             warnings,
             delta: Arc::new(change.delta),

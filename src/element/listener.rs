@@ -38,6 +38,8 @@ pub struct Listener {
     places: Places,
     options: ListenerOptions,
     in_use: Arc<Mutex<Option<InUse>>>,
+    /// Bound ahead of the first commit, which takes it.
+    reserved: Mutex<Option<(Wanted, HttpServer)>>,
 }
 
 struct InUse {
@@ -63,7 +65,35 @@ impl Listener {
     /// Builds the participant; nothing is bound.
     #[must_use]
     pub fn new(places: Places, options: ListenerOptions) -> Self {
-        Self { places, options, in_use: Arc::default() }
+        Self { places, options, in_use: Arc::default(), reserved: Mutex::default() }
+    }
+
+    /// Binds the address that a configuration says, for the start that then commits it: what cannot be had is refused
+    /// before anything is stored. Blocks; not for an asynchronous task.
+    ///
+    /// # Errors
+    /// Why the address cannot be had, at the leaf that is to be changed.
+    pub fn reserve(&self, tree: &DataTree) -> Result<(), Diagnostics> {
+        let wanted = self.wanted(tree)?;
+        match self.bind(&wanted) {
+            Ok(server) => {
+                *self.reserved() = Some((wanted, server));
+                Ok(())
+            }
+            Err(error) => Err(self.refusal(tree, &wanted, &error).into()),
+        }
+    }
+
+    fn reserved(&self) -> MutexGuard<'_, Option<(Wanted, HttpServer)>> {
+        self.reserved.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns what was bound ahead for this, else binds it now.
+    fn bind_or_take(&self, wanted: &Wanted) -> io::Result<HttpServer> {
+        match self.reserved().take() {
+            Some((reserved, server)) if reserved == *wanted => Ok(server),
+            _ => self.bind(wanted),
+        }
     }
 
     fn in_use(&self) -> MutexGuard<'_, Option<InUse>> {
@@ -104,32 +134,39 @@ impl Listener {
 
     /// Says why an address cannot be had, at the leaf that is to be changed.
     fn refusal(&self, tree: &DataTree, wanted: &Wanted, error: &io::Error) -> Diagnostic {
-        let (shown, port) = match wanted {
-            Wanted::Configured(spec) => (format!("{}:{}", spec.address, spec.port), spec.port),
-            Wanted::Fixed(address) => (address.to_string(), address.port()),
+        let why = match error.kind() {
+            io::ErrorKind::AddrInUse => "address in use".to_owned(),
+            io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+            io::ErrorKind::AddrNotAvailable => "this machine does not have the address".to_owned(),
+            _ => error.to_string(),
+        };
+        let spec = match wanted {
+            Wanted::Fixed(address) => {
+                return Diagnostic::error(format!("cannot listen on `{address}` (`--http-listen`): {why}"))
+                    .hint("choose another address with `--http-listen`, or stop what listens there");
+            }
+            Wanted::Configured(spec) => spec,
         };
         let is_the_port = matches!(error.kind(), io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied);
-        let leaf = if is_the_port { self.places.http_server_port } else { self.places.http_server };
+        let leaf = if is_the_port { self.places.http_server_port } else { self.places.http_server_address };
         let path = DataPath::new(leaf, Vec::new()).display(tree.schema()).to_string();
-        let (said, hint) = match error.kind() {
-            io::ErrorKind::AddrInUse => {
-                let is_own = self.in_use().as_ref().is_some_and(|in_use| in_use.bound.port() == port);
-                let hint = if is_own {
-                    "this element itself listens on that port at another address: change the port as well"
-                } else {
-                    "choose another port, or stop what listens there"
-                };
-                (format!("cannot listen on `{shown}`: address in use"), hint)
+        let is_start = self.in_use().is_none();
+        let is_own = self.in_use().as_ref().is_some_and(|in_use| in_use.bound.port() == spec.port);
+        let hint = match error.kind() {
+            io::ErrorKind::AddrInUse if is_own => {
+                "this element itself listens on that port at another address: change the port as well"
             }
-            io::ErrorKind::PermissionDenied => {
-                (format!("cannot listen on `{shown}`: permission denied"), "ports below 1024 need a privilege")
+            io::ErrorKind::AddrInUse if is_start => {
+                "choose another port, or another address for this start with `--http-listen`, or stop what listens there"
             }
-            _ => (format!("cannot listen on `{shown}`: {error}"), "the address must be one of this machine's"),
+            io::ErrorKind::AddrInUse => "choose another port, or stop what listens there",
+            io::ErrorKind::PermissionDenied => "ports below 1024 need a privilege",
+            _ => "the address must be one of this machine's, `0.0.0.0` or `::` for all of them",
         };
-        match wanted {
-            Wanted::Configured(_) => Diagnostic::error(said).on(path).hint(hint),
-            Wanted::Fixed(_) => Diagnostic::error(said).hint("choose another address with `--http-listen`"),
-        }
+        // As it is written in a URL: `[::1]:8008`.
+        let bracketed = spec.address.contains(':').then(|| format!("[{}]", spec.address));
+        let shown = bracketed.as_deref().unwrap_or(&spec.address);
+        Diagnostic::error(format!("cannot listen on `{shown}:{}`: {why}", spec.port)).on(path).hint(hint)
     }
 
     fn apply(&self, wanted: Wanted, server: HttpServer) -> impl FnOnce() + Send + use<> {
@@ -185,7 +222,7 @@ impl Participant for Listener {
         if self.in_use().as_ref().is_some_and(|in_use| in_use.wanted == wanted) {
             return Ok(Prepared::nothing());
         }
-        match self.bind(&wanted) {
+        match self.bind_or_take(&wanted) {
             Ok(server) => Ok(Prepared::applying(self.apply(wanted, server))),
             Err(error) => {
                 let faults = Diagnostics::from(self.refusal(change.after, &wanted, &error));

@@ -80,7 +80,12 @@ impl Element {
             revisions_kept: settings::revisions_kept,
         };
         let sources = [Source::new("a.json", FILE)];
-        let input = BootInput { sources: &sources, read: &|b, s| read_json(b, s), is_override: false };
+        let input = BootInput {
+            sources: &sources,
+            read: &|b, s| read_json(b, s),
+            unreadable: &std::collections::BTreeMap::new(),
+            is_override: false,
+        };
         let Booted { datastore, refusals, .. } = boot(options, input).unwrap_or_else(|e| panic!("{e}"));
         Running { datastore, outbound, listener, booted: refusals }
     }

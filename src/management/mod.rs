@@ -4,9 +4,11 @@
 
 mod alarms;
 mod sessions;
+mod shared;
 
 pub use alarms::{AlarmError, AlarmName, HandlerStatuses};
 pub use sessions::{SESSIONS_MAX, Session, SessionHandle, SessionMode, SessionsExhausted};
+pub use shared::SharedCandidate;
 
 use crate::clock::Clock;
 use crate::datastore::{Candidate, Datastore, RevisionRecord, RollbackError, Snapshot};
@@ -23,6 +25,7 @@ pub struct Management {
     datastore: Datastore,
     clock: Clock,
     sessions: Sessions,
+    shared: SharedCandidate,
     alarm_side: Option<Arc<AlarmSide>>,
 }
 
@@ -50,7 +53,7 @@ impl Management {
     /// Builds it over the configuration; [`Management::with_alarms`] adds the alarms.
     #[must_use]
     pub fn new(datastore: Datastore, clock: Clock) -> Self {
-        Self { datastore, clock, sessions: Sessions::default(), alarm_side: None }
+        Self { datastore, clock, sessions: Sessions::default(), shared: SharedCandidate::default(), alarm_side: None }
     }
 
     /// Returns the datastore.
@@ -89,6 +92,12 @@ impl Management {
     #[must_use]
     pub fn candidate(&self) -> Candidate {
         self.datastore.candidate()
+    }
+
+    /// Returns the candidate that sessions edit together.
+    #[must_use]
+    pub fn shared(&self) -> &SharedCandidate {
+        &self.shared
     }
 
     /// Returns the commits, newest first, at most so many.

@@ -8,6 +8,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 use std::fmt;
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use zeroize::Zeroizing;
 
@@ -17,6 +20,9 @@ const NONCE_BYTES: usize = 12;
 
 /// First line of the key file: names the format, so that a later one can be told apart.
 const FILE_HEADER: &str = "annunciator-keys 1";
+
+/// Largest key file read: some hundred keys, one for each time that the key was changed.
+const FILE_BYTES_MAX: u64 = 16 * 1024;
 
 /// Why the key file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +49,16 @@ pub enum KeyRingError {
         path: String,
         /// Its permission bits.
         mode: u32,
+    },
+    /// Another user owns it, and could read or replace it.
+    #[error("the key file `{path}` belongs to uid {owner}, and the element runs as uid {user} (chown {user})")]
+    Foreign {
+        /// The file.
+        path: String,
+        /// Whose it is.
+        owner: u32,
+        /// Whom the element runs as.
+        user: u32,
     },
     /// The system gives no random bytes.
     #[error("the system gives no random bytes: {0}")]
@@ -77,20 +93,33 @@ impl KeyRing {
     /// Reads the key file, or creates it with a new key and mode 0600.
     ///
     /// # Errors
-    /// When it cannot be read or written, is readable by others, or is no key file.
+    /// When it cannot be read or written, is readable by others, belongs to another user, or is no key file.
     pub fn load_or_create(path: &Path) -> Result<Self, KeyRingError> {
-        let name = || path.display().to_string();
-        let io = |source| KeyRingError::Io { path: name(), source };
-        if !path.try_exists().map_err(io)? {
+        let io = |source| KeyRingError::Io { path: path.display().to_string(), source };
+        // A link that leads nowhere is a key that is lost, not one that was never made: `load` tells it.
+        if std::fs::symlink_metadata(path).is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
             let key = random_key()?;
             let text = Zeroizing::new(format!("{FILE_HEADER}\n{}\n", STANDARD.encode(&*key)));
             persist::write_atomically(path, text.as_bytes(), 0o600).map_err(io)?;
         }
-        let mode = persist::mode(path).map_err(io)?;
-        if mode & 0o077 != 0 {
-            return Err(KeyRingError::TooOpen { path: name(), mode });
+        Self::load(path)
+    }
+
+    /// Reads the key file.
+    ///
+    /// # Errors
+    /// When it cannot be read, is readable by others, belongs to another user, or is no key file.
+    pub fn load(path: &Path) -> Result<Self, KeyRingError> {
+        let name = || path.display().to_string();
+        let io = |source| KeyRingError::Io { path: name(), source };
+        let mut file = File::open(path).map_err(io)?;
+        let about = file.metadata().map_err(io)?;
+        if !about.is_file() {
+            return Err(KeyRingError::Malformed { path: name() });
         }
-        let text = Zeroizing::new(std::fs::read_to_string(path).map_err(io)?);
+        refuse_exposed(path, about.uid(), nix::unistd::geteuid().as_raw(), about.mode() & 0o7777)?;
+        let mut text = Zeroizing::new(String::new());
+        file.by_ref().take(FILE_BYTES_MAX).read_to_string(&mut text).map_err(io)?;
         let mut lines = text.lines();
         if lines.next() != Some(FILE_HEADER) {
             return Err(KeyRingError::Malformed { path: name() });
@@ -105,6 +134,18 @@ impl KeyRing {
         }
         if keys.is_empty() { Err(KeyRingError::Malformed { path: name() }) } else { Ok(Self { keys }) }
     }
+}
+
+/// Refuses a key file that others than the element's user may have seen or may replace.
+fn refuse_exposed(path: &Path, owner: u32, user: u32, mode: u32) -> Result<(), KeyRingError> {
+    let path = path.display().to_string();
+    if owner != user {
+        return Err(KeyRingError::Foreign { path, owner, user });
+    }
+    if mode & 0o077 != 0 {
+        return Err(KeyRingError::TooOpen { path, mode });
+    }
+    Ok(())
 }
 
 impl Key {
@@ -171,6 +212,33 @@ mod tests {
         assert_eq!(KeyRing::ephemeral()?.open(&one), Err(OpenError::UnknownKey));
         assert_eq!(ring.open("$9$AAAA"), Err(OpenError::Malformed));
         Ok(())
+    }
+
+    #[test]
+    fn a_key_file_that_others_may_read_or_own_is_refused() {
+        let path = Path::new("secret.key");
+        assert!(refuse_exposed(path, 7, 7, 0o600).is_ok());
+        assert!(matches!(refuse_exposed(path, 7, 7, 0o640), Err(KeyRingError::TooOpen { mode: 0o640, .. })));
+        assert!(matches!(refuse_exposed(path, 8, 7, 0o600), Err(KeyRingError::Foreign { owner: 8, user: 7, .. })));
+        assert!(matches!(refuse_exposed(path, 0, 7, 0o600), Err(KeyRingError::Foreign { .. })));
+    }
+
+    #[test]
+    fn the_owner_and_mode_of_the_file_itself_count() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret.key");
+        KeyRing::load_or_create(&path).unwrap();
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o604)).unwrap();
+        assert!(matches!(KeyRing::load(&path), Err(KeyRingError::TooOpen { .. })));
+        // Only root can give a file away.
+        if nix::unistd::geteuid().is_root() {
+            std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+            std::os::unix::fs::chown(&path, Some(1), None).unwrap();
+            assert!(matches!(KeyRing::load(&path), Err(KeyRingError::Foreign { owner: 1, .. })));
+        }
+        let lost = folder.path().join("link.key");
+        std::os::unix::fs::symlink(folder.path().join("absent"), &lost).unwrap();
+        assert!(matches!(KeyRing::load_or_create(&lost), Err(KeyRingError::Io { .. })));
     }
 
     #[test]

@@ -11,6 +11,8 @@ pub struct Places {
     pub alarm_handler: SchemaId,
     /// The HTTP server.
     pub http_server: SchemaId,
+    /// The address of the HTTP server.
+    pub http_server_address: SchemaId,
     /// The port of the HTTP server.
     pub http_server_port: SchemaId,
     /// The environment.
@@ -25,6 +27,7 @@ impl Places {
             http_client: schema.find(["facilities", "http", "client"])?,
             alarm_handler: schema.find(["environments", "environment", "alarms", "alarm-handlers", "alarm-handler"])?,
             http_server: schema.find(["system", "http-server"])?,
+            http_server_address: schema.find(["system", "http-server", "address"])?,
             http_server_port: schema.find(["system", "http-server", "port"])?,
             environment: schema.find(["environments", "environment"])?,
         })

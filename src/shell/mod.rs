@@ -10,6 +10,9 @@ pub mod client;
 pub mod engine;
 pub mod protocol;
 pub mod server;
+mod socket_path;
+
+pub use socket_path::{SOCKET_PATH_BYTES_MAX, SocketPathTooLong};
 
 use crate::diagnostic::Diagnostic;
 use serde::{Deserialize, Serialize};

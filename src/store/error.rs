@@ -7,10 +7,22 @@ use std::sync::Arc;
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
     /// Another daemon uses the data folder.
-    #[error("the data folder `{}` is in use by another process: stop that one or give this one another folder", data_dir.display())]
+    #[error("the data folder `{}` is in use by another {}: stop that one or give this one another folder", data_dir.display(), process(*.pid))]
     Locked {
         /// The data folder.
         data_dir: PathBuf,
+        /// The process that has it, where that is known.
+        pid: Option<u32>,
+    },
+    /// A file is not what its name says; it is left as it is.
+    #[error("`{}` is not {expected} of an annunciator ({found}): it is left as it is", path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// What it should be.
+        expected: &'static str,
+        /// What it is instead.
+        found: String,
     },
     /// A file was written by a newer program.
     #[error("`{}` has format {found}, and this program knows formats up to {known}: use the newer program, or restore a copy from before its start", path.display())]
@@ -125,12 +137,30 @@ pub enum StoreError {
     Injected(super::FaultPoint),
 }
 
+fn process(pid: Option<u32>) -> String {
+    pid.map_or_else(|| "process".to_owned(), |pid| format!("element, process {pid}"))
+}
+
 impl StoreError {
     /// Takes what SQLite said, telling a full disk apart.
     pub(super) fn sql(doing: &'static str) -> impl FnOnce(rusqlite::Error) -> Self {
         move |source| match source.sqlite_error_code() {
             Some(rusqlite::ErrorCode::DiskFull) => Self::Full,
             _ => Self::Sql { doing, source: Arc::new(source) },
+        }
+    }
+
+    /// Takes what SQLite said when a database was opened, telling a full disk apart.
+    pub(super) fn open(path: &std::path::Path) -> impl Fn(rusqlite::Error) -> Self + use<'_> {
+        move |source| {
+            let is_full = match source.sqlite_error() {
+                Some(error) => {
+                    error.code == rusqlite::ErrorCode::DiskFull
+                        || error.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE
+                }
+                None => false,
+            };
+            if is_full { Self::Full } else { Self::Open { path: path.to_owned(), source: Arc::new(source) } }
         }
     }
 
@@ -164,4 +194,19 @@ pub(super) fn to_sql(what: &'static str, number: u64) -> Result<i64, StoreError>
 pub(super) fn from_sql(table: &'static str, number: i64) -> Result<u64, StoreError> {
     u64::try_from(number)
         .map_err(|_| StoreError::corrupt(table, number, "a negative number where a counter was expected"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_told_as_such_when_a_database_is_opened_too() {
+        let path = std::path::Path::new("journal.db");
+        let said = |code| StoreError::open(path)(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None));
+        for code in [rusqlite::ffi::SQLITE_FULL, rusqlite::ffi::SQLITE_IOERR_SHMSIZE] {
+            assert!(matches!(said(code), StoreError::Full), "{code}");
+        }
+        assert!(matches!(said(rusqlite::ffi::SQLITE_CORRUPT), StoreError::Open { .. }));
+    }
 }

@@ -3,7 +3,6 @@
 use super::StoreError;
 use rusqlite::Connection;
 use std::path::Path;
-use std::sync::Arc;
 
 /// Steps of `journal.db`; the n-th leads to format n.
 pub(super) const JOURNAL: &[&str] = &["
@@ -39,17 +38,17 @@ CREATE TABLE checkpoint (revision INTEGER PRIMARY KEY, tree TEXT NOT NULL) STRIC
 
 /// Brings a file to the newest format; each step is one transaction with its number.
 pub(super) fn migrate(connection: &mut Connection, path: &Path, steps: &[&str]) -> Result<(), StoreError> {
-    let open = |source| StoreError::Open { path: path.to_owned(), source: Arc::new(source) };
+    let open = StoreError::open(path);
     let known = i64::try_from(steps.len()).unwrap_or(i64::MAX);
-    let found: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(open)?;
+    let found: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(&open)?;
     if found > known || found < 0 {
         return Err(StoreError::Newer { path: path.to_owned(), found, known });
     }
     for (format, step) in (1_i64..).zip(steps).skip_while(|(format, _)| *format <= found) {
-        let transaction = connection.transaction().map_err(open)?;
-        transaction.execute_batch(step).map_err(open)?;
-        transaction.execute_batch(&format!("PRAGMA user_version = {format}")).map_err(open)?;
-        transaction.commit().map_err(open)?;
+        let transaction = connection.transaction().map_err(&open)?;
+        transaction.execute_batch(step).map_err(&open)?;
+        transaction.execute_batch(&format!("PRAGMA user_version = {format}")).map_err(&open)?;
+        transaction.commit().map_err(&open)?;
     }
     Ok(())
 }

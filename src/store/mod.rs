@@ -17,13 +17,16 @@
 //! **Invariants**: no tree, no schema, no decision: texts are opaque. One thread writes `journal.db`; reading never
 //! waits for it. A job's completion runs after its group is on the disk, or with the error that undid the group. A
 //! journal position is never used twice. Nothing is removed from the journal that a lane or a restart needs. Two
-//! daemons never share a data folder, and an older program never opens a newer file.
+//! daemons never share a data folder, an older program never opens a newer file, and a file that is not the store's is
+//! never changed.
 
 mod contribution;
 mod error;
 mod fault;
+mod identity;
 mod journal;
 mod lane;
+mod lock;
 mod migration;
 mod open;
 mod queue;
@@ -40,7 +43,8 @@ pub use error::StoreError;
 pub use fault::{AbortAt, Fault, FaultPoint, InjectedFault, UnknownFaultPoint};
 pub use journal::{JOURNAL_READ_MAX, JournalEntry};
 pub use lane::{LaneException, LaneExceptionState, LaneProgress, LaneRow};
-pub use open::{JOURNAL_NAME, Store, StoreOptions};
+pub use lock::FolderLock;
+pub use open::{JOURNAL_NAME, RECORDS_NAME, Store, StoreOptions};
 pub use records::{RecordChange, StoredAlarms};
 pub use revision::{Checkpoint, NewRevision, Revision};
 pub use transaction::{RowWrite, WriteTransaction};

@@ -2,17 +2,17 @@
 
 use super::error::StoreError;
 use super::fault::{self, Fault, FaultPoint};
+use super::identity::Identity;
 use super::queue::Queue;
 use super::reader::ReadPool;
 use super::records::Records;
 use super::transaction::{JournalEnd, WriteTransaction, read_meta};
 use super::writer::{Isolation, Pair, Writer};
-use super::{journal, migration};
+use super::{FolderLock, identity, journal, migration};
 use crate::alarm::JournalPosition;
 use crate::clock::Clock;
-use crate::persist;
 use rusqlite::Connection;
-use std::fs::{File, OpenOptions, Permissions, TryLockError};
+use std::fs::{OpenOptions, Permissions};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
@@ -23,11 +23,17 @@ use tokio::sync::oneshot;
 /// Name of the file with the journal, the lanes and the revisions in the data folder.
 pub const JOURNAL_NAME: &str = "journal.db";
 
+/// Name of the file with the alarm list and the checkpoints of the configuration in the data folder.
+pub const RECORDS_NAME: &str = "records.db";
+
 /// How long the writer waits for a file that an operator's `sqlite3` holds.
 const BUSY_WAIT: Duration = Duration::from_secs(5);
 
 /// Pages of the write-ahead log after which a commit moves them into the file: 16 MB, so that this happens seldom.
 const WAL_PAGES: u32 = 4000;
+
+/// How long the end waits for whoever still reads.
+const MERGE_WAIT: Duration = Duration::from_secs(2);
 
 /// Prepared statements kept: all that the writer has.
 const STATEMENTS_MAX: usize = 64;
@@ -80,11 +86,20 @@ impl Store {
     /// # Errors
     /// As [`Store::open`].
     pub fn open_with(data_dir: &Path, clock: Clock, options: StoreOptions) -> Result<Self, StoreError> {
-        persist::create_private_folder(data_dir).map_err(StoreError::io("create the data folder", data_dir))?;
-        let lock = lock(data_dir)?;
-        let journal_path = data_dir.join(JOURNAL_NAME);
-        let connection = open_file(&journal_path, "FULL", migration::JOURNAL)?;
-        let records = open_file(&data_dir.join("records.db"), "NORMAL", migration::RECORDS)?;
+        Self::open_locked(FolderLock::take(data_dir)?, clock, options)
+    }
+
+    /// Opens a data folder that this process has locked, creating its files when they are not there.
+    ///
+    /// # Errors
+    /// [`StoreError::Newer`], [`StoreError::Foreign`], and those of the file system and the database.
+    pub fn open_locked(lock: FolderLock, clock: Clock, options: StoreOptions) -> Result<Self, StoreError> {
+        let data_dir = lock.data_dir().to_owned();
+        let (journal_path, records_path) = (data_dir.join(JOURNAL_NAME), data_dir.join(RECORDS_NAME));
+        identity::JOURNAL.check(&journal_path)?;
+        identity::RECORDS.check(&records_path)?;
+        let connection = open_file(&journal_path, "FULL", migration::JOURNAL, identity::JOURNAL)?;
+        let records = open_file(&records_path, "NORMAL", migration::RECORDS, identity::RECORDS)?;
         let records = Records::new(records, options.fault.clone());
         // The alarm list is ahead when the journal was put back from an older copy: its positions are used, too.
         let newest = journal::newest_position(&connection)?.max(records.watermark()?.0);
@@ -99,13 +114,15 @@ impl Store {
         let thread = std::thread::Builder::new()
             .name("journal-writer".to_owned())
             .spawn(move || {
-                writer.run();
+                let connection = writer.run();
+                merge_log(&connection, JOURNAL_NAME);
+                drop(connection);
                 // Only now may another process have the folder.
                 drop(lock);
             })
             .map_err(StoreError::io("start a thread to write", &journal_path))?;
         Ok(Self(Arc::new(Shared {
-            data_dir: data_dir.to_owned(),
+            data_dir,
             clock,
             queue,
             readers: ReadPool::new(&journal_path),
@@ -228,9 +245,12 @@ impl Store {
         fault::reach(self.0.fault.as_deref(), point)
     }
 
-    /// Takes no more writes, finishes those that wait, and blocks until that is done. Reading still works.
+    /// Takes no more writes, finishes those that wait, merges the write-ahead logs into their files, and blocks until
+    /// that is done. Reading still works.
     pub fn close(&self) {
+        self.0.readers.rest();
         self.0.close();
+        self.0.records.merge_log();
     }
 
     pub(super) fn read<T>(&self, read: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
@@ -265,23 +285,24 @@ impl Drop for Shared {
     }
 }
 
-fn lock(data_dir: &Path) -> Result<File, StoreError> {
-    let path = data_dir.join("lock");
-    let file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(&path)
-        .map_err(StoreError::io("open the lock", &path))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StoreError::Locked { data_dir: data_dir.to_owned() }),
-        Err(TryLockError::Error(source)) => Err(StoreError::io("lock", &path)(source)),
+/// Moves a write-ahead log into its file and empties it, so that the file alone is a whole copy.
+///
+/// A log has some [`WAL_PAGES`] at most, and whoever reads is waited for no longer than [`MERGE_WAIT`]; what is not
+/// merged now is merged at the next start.
+pub(super) fn merge_log(connection: &Connection, name: &str) {
+    let merged = connection
+        .busy_timeout(MERGE_WAIT)
+        .and_then(|()| connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0)));
+    match merged {
+        Ok(0) => {}
+        Ok(_) => tracing::info!("the write-ahead log of `{name}` is being read and stays until the next start"),
+        Err(error) => {
+            tracing::warn!(error = &error as &dyn std::error::Error, "the write-ahead log of `{name}` was not merged");
+        }
     }
 }
 
-fn open_file(path: &Path, synchronous: &str, steps: &[&str]) -> Result<Connection, StoreError> {
+fn open_file(path: &Path, synchronous: &str, steps: &[&str], identity: Identity) -> Result<Connection, StoreError> {
     // SQLite gives its side files the mode of the main one, so the mode is right before SQLite sees the file.
     let doing = "create the database";
     let file = OpenOptions::new()
@@ -293,15 +314,16 @@ fn open_file(path: &Path, synchronous: &str, steps: &[&str]) -> Result<Connectio
         .map_err(StoreError::io(doing, path))?;
     file.set_permissions(Permissions::from_mode(0o600)).map_err(StoreError::io(doing, path))?;
     drop(file);
-    let failed = |source| StoreError::Open { path: path.to_owned(), source: Arc::new(source) };
-    let mut connection = Connection::open(path).map_err(failed)?;
-    connection.busy_timeout(BUSY_WAIT).map_err(failed)?;
+    let failed = StoreError::open(path);
+    let mut connection = Connection::open(path).map_err(&failed)?;
+    connection.busy_timeout(BUSY_WAIT).map_err(&failed)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
     let pragmas = format!(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = {synchronous}; PRAGMA wal_autocheckpoint = {WAL_PAGES};
          PRAGMA trusted_schema = OFF;"
     );
-    connection.execute_batch(&pragmas).map_err(failed)?;
+    connection.execute_batch(&pragmas).map_err(&failed)?;
     migration::migrate(&mut connection, path, steps)?;
+    identity.note(&connection).map_err(&failed)?;
     Ok(connection)
 }

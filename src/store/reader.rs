@@ -3,7 +3,7 @@
 use super::StoreError;
 use rusqlite::{Connection, OpenFlags};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// Idle connections kept: as many as read at once in a busy moment; more are opened and closed again.
@@ -39,11 +39,16 @@ impl ReadPool {
         result
     }
 
+    /// Closes the connections that nobody uses; the next read opens one again.
+    pub(super) fn rest(&self) {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     fn open(&self) -> Result<Connection, StoreError> {
-        let failed = |source| StoreError::Open { path: self.path.clone(), source: Arc::new(source) };
+        let failed = StoreError::open(&self.path);
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(&self.path, flags).map_err(failed)?;
-        connection.busy_timeout(BUSY_WAIT).map_err(failed)?;
+        let connection = Connection::open_with_flags(&self.path, flags).map_err(&failed)?;
+        connection.busy_timeout(BUSY_WAIT).map_err(&failed)?;
         Ok(connection)
     }
 }

@@ -2,6 +2,7 @@
 
 use super::error::{StoreError, from_sql, to_sql};
 use super::fault::{self, Fault, FaultPoint};
+use super::open::{RECORDS_NAME, merge_log};
 use super::transaction::{read_meta, read_number};
 use super::{Checkpoint, Store};
 use crate::alarm::{AlarmId, AlarmRecord, JournalPosition};
@@ -44,6 +45,11 @@ impl Records {
     /// Reads the watermark of the stored alarm list.
     pub(super) fn watermark(&self) -> Result<JournalPosition, StoreError> {
         self.with(|connection| read_watermark(connection))
+    }
+
+    /// Moves the write-ahead log into the file.
+    pub(super) fn merge_log(&self) {
+        merge_log(&self.connection.lock().unwrap_or_else(PoisonError::into_inner), RECORDS_NAME);
     }
 
     fn with<T>(&self, work: impl FnOnce(&mut Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {

@@ -74,13 +74,14 @@ struct Ran {
 }
 
 impl Writer {
-    /// Writes until the queue is closed and empty.
-    pub(super) fn run(mut self) {
+    /// Writes until the queue is closed and empty; hands the connection back.
+    pub(super) fn run(mut self) -> Connection {
         let closing = CloseOnDrop(Arc::clone(&self.queue));
         while let Found::Work = self.queue.wait() {
             self.write_group();
         }
         drop(closing);
+        self.connection
     }
 
     fn write_group(&mut self) {

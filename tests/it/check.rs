@@ -29,7 +29,7 @@ fn files_are_checked_together_and_each_fault_names_its_file() {
     let checked = home.annunciator(&["check", "a.yaml", "b.set", "c.json", "absent.yaml"], "");
     // A file that cannot be read is told before any is.
     assert_eq!((checked.code, checked.stdout.as_str()), (Some(2), ""), "{}", checked.stderr);
-    assert!(checked.stderr.contains("cannot read `absent.yaml`"), "{}", checked.stderr);
+    assert!(checked.stderr.contains("cannot read `absent.yaml`: No such file"), "{}", checked.stderr);
     let checked = home.annunciator(&["check", "a.yaml", "b.set", "c.json"], "");
     assert_eq!((checked.code, checked.stdout.as_str()), (Some(2), ""), "{}", checked.stderr);
     for place in ["--> a.yaml:2:19", "--> b.set:1:29", "--> c.json:1:13", "3 errors", "did you mean `http-server`?"] {

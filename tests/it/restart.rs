@@ -114,3 +114,27 @@ fn a_drain_ends_open_sessions_and_tells_them_why() {
     assert!(ended.stderr.contains("the element is stopping"), "{}", ended.stderr);
     assert_eq!(home.start(&[]).revision(), 0);
 }
+
+#[test]
+fn a_commit_that_awaits_confirmation_still_does_after_a_crash_and_is_confirmed_or_taken_back_then() {
+    let home = Home::new();
+    let element = home.start(&[]);
+    rename(&home, "one");
+    let armed = ["configure", "set environments environment name two", "commit confirmed 5"];
+    assert_eq!(home.shell(&armed).code, Some(0));
+    element.crash();
+    let element = home.start(&[]);
+    assert!(names(&home).contains("name two"));
+    let foreign = home.shell(&["configure", "set environments environment name mine", "commit"]);
+    assert_eq!(foreign.code, Some(2), "{}", foreign.stderr);
+    assert!(foreign.stderr.contains("awaits confirmation"), "{}", foreign.stderr);
+    assert!(home.told(&["commit abort"]).contains("back to revision 1"));
+    assert!(names(&home).contains("name one"));
+    assert_eq!(home.shell(&armed).code, Some(0));
+    element.crash();
+    let element = home.start(&[]);
+    assert!(home.told(&["configure", "commit"]).contains("Configuration is now permanent"));
+    element.stop();
+    let _element = home.start(&[]);
+    assert!(names(&home).contains("name two"));
+}

@@ -2,7 +2,7 @@
 //!
 //! A line that begins with a prompt is typed; what follows up to the next one is the screen. `…?` asks for help and
 //! `…<TAB>` for completion. `## script` types the next line from a script instead of a terminal, `## eve COMMANDS` has
-//! somebody else run commands parted by `;;`. Other lines that begin with `##` are remarks. Times and sealed secrets
+//! somebody else run commands parted by `;;`, none of which may fail; `## eve sees COMMANDS` shows her screen. Other lines that begin with `##` are remarks. Times and sealed secrets
 //! are not compared. An answer stands behind its question; a masked one is always `hunter2`.
 
 use crate::harness;
@@ -123,12 +123,20 @@ fn replay(transcript: &str) -> String {
         if let Some(remark) = line.strip_prefix("##") {
             screen.show(&[line]);
             is_script = remark.trim() == "script";
-            if let Some(commands) = remark.trim().strip_prefix("eve ") {
+            if let Some(commands) = remark.trim().strip_prefix("eve ").filter(|rest| !rest.starts_with("sees ")) {
                 let mut other = element.session("eve");
                 let mut nobody = Screen::default();
                 for command in commands.split(";;") {
                     assert_eq!(other.line(command.trim(), &mut nobody), Status::Done, "{command}: {}", nobody.text);
                 }
+            }
+            if let Some(commands) = remark.trim().strip_prefix("eve sees ") {
+                let mut other = element.session("eve");
+                let mut hers = Screen { is_terminal: true, ..Screen::default() };
+                for command in commands.split(";;") {
+                    other.line(command.trim(), &mut hers);
+                }
+                hers.text.lines().for_each(|line| screen.show(&["eve| ", line]));
             }
             continue;
         }

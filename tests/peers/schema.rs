@@ -111,8 +111,8 @@ const DATA: [(&str, bool); 12] = [
 /// Loads a file as a start does and writes it as JSON; `None` when it is refused.
 fn loaded(file: &Path) -> Option<String> {
     let plan = builtin_plan().unwrap();
-    let files = discover(&[file.to_owned()]).unwrap();
-    let (tree, _) = load(&files, &plan, &KeyRing::ephemeral().unwrap()).ok()?;
+    let found = discover(&[file.to_owned()]);
+    let (tree, _) = load(found.all().unwrap(), &plan, &KeyRing::ephemeral().unwrap()).ok()?;
     let mut text = String::new();
     write_json(&mut text, &tree, &DataPath::ROOT, JsonLayout::Indented(2)).unwrap();
     Some(text)

@@ -14,13 +14,13 @@ fn a_commit_is_in_force_announced_and_there_after_a_restart() {
     assert!(!candidate.is_changed());
     world.edit(&mut candidate.tree, &["/m:c/a = 5", "/m:c/e[id='x']/v = one"]);
     assert!(candidate.is_changed());
-    let committed = datastore.commit(&mut candidate, &request("ann")).unwrap().unwrap();
+    let committed = datastore.commit(&mut candidate, &request("ann")).unwrap().committed().unwrap();
     assert_eq!((committed.revision, committed.user.as_str()), (1, "ann"));
     assert_eq!(announcements.try_recv().unwrap().revision, 1);
     assert_eq!(world.part.log(), ["applied"]);
     assert!(!candidate.is_changed());
     assert_eq!(candidate.base().revision, 1);
-    assert_eq!(datastore.commit(&mut candidate, &request("ann")).unwrap().map(|c| c.revision), None);
+    assert_eq!(datastore.commit(&mut candidate, &request("ann")).unwrap().committed().map(|c| c.revision), None);
     let tree = datastore.running().tree.clone();
     drop((datastore, candidate));
     let datastore = world.open();
@@ -52,7 +52,7 @@ fn a_participant_that_refuses_leaves_everything_as_it_was() {
     let mut candidate = datastore.candidate();
     world.edit(&mut candidate.tree, &["/m:c/a = 2", "/m:c/b = refuse"]);
     for error in [
-        datastore.check(&candidate).map(|_| ()).unwrap_err(),
+        datastore.check(&candidate, &request("ann")).map(|_| ()).unwrap_err(),
         datastore.commit(&mut candidate, &request("ann")).map(|_| ()).unwrap_err(),
     ] {
         let CommitError::Refused { participant, diagnostics } = error else { panic!("{error}") };
@@ -71,7 +71,7 @@ fn a_check_writes_nothing() {
     let datastore = world.open();
     let mut candidate = datastore.candidate();
     world.edit(&mut candidate.tree, &["/m:c/a = 2"]);
-    assert!(datastore.check(&candidate).unwrap().is_empty());
+    assert!(datastore.check(&candidate, &request("ann")).unwrap().warnings.is_empty());
     assert_eq!(world.part.log(), ["dropped"]);
     assert_eq!(datastore.running().revision, 0);
     assert!(datastore.revisions(9).unwrap().is_empty());
@@ -85,9 +85,9 @@ fn a_secret_set_to_the_same_clear_text_is_no_change() {
     let mut candidate = datastore.candidate();
     world.edit(&mut candidate.tree, &["- /m:c/key", "/m:c/key = s3cret"]);
     assert!(candidate.is_changed());
-    assert!(datastore.commit(&mut candidate, &request("ann")).unwrap().is_none());
+    assert!(datastore.commit(&mut candidate, &request("ann")).unwrap().committed().is_none());
     world.edit(&mut candidate.tree, &["- /m:c/key", "/m:c/key = s3cret", "/m:c/a = 1"]);
-    let committed = datastore.commit(&mut candidate, &request("ann")).unwrap().unwrap();
+    let committed = datastore.commit(&mut candidate, &request("ann")).unwrap().committed().unwrap();
     assert_eq!(committed.delta.changes.len(), 1);
 }
 
@@ -119,7 +119,7 @@ fn a_failure_before_the_write_changes_nothing_and_one_behind_it_cannot_undo_it()
             assert!(matches!(result, Err(CommitError::Store(StoreError::Injected(at))) if at == point), "{point}");
         } else {
             revision += 1;
-            assert_eq!(result.unwrap().unwrap().revision, revision, "{point}");
+            assert_eq!(result.unwrap().committed().unwrap().revision, revision, "{point}");
         }
         assert_eq!(datastore.running().revision, revision, "{point}");
         assert_eq!(leaf(&datastore.running().tree, "c/b") == point.as_str(), !fails, "{point}");

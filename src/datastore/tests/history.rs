@@ -57,7 +57,7 @@ proptest! {
             for step in edits {
                 edit(&world, &mut candidate.tree, step);
             }
-            if datastore.commit(&mut candidate, &request("ann")).unwrap().is_some() {
+            if datastore.commit(&mut candidate, &request("ann")).unwrap().committed().is_some() {
                 trees.push(datastore.running().tree.clone());
             }
             if pause {

@@ -1,6 +1,7 @@
 //! Tests of the datastore as a whole: commits, rebasing, history, starting.
 
 mod commit;
+mod confirm;
 mod history;
 mod rebase;
 mod starting;
@@ -56,6 +57,8 @@ struct World {
     part: Arc<Part>,
     scope: Scope,
     options: StoreOptions,
+    clock: Clock,
+    kept: fn(&DataTree) -> usize,
 }
 
 /// A participant that keeps what it is told and refuses a value of `/m:c/b`.
@@ -125,21 +128,30 @@ impl World {
             part: Arc::default(),
             scope: Scope::new(),
             options: StoreOptions::default(),
+            clock: Clock::manual(Timestamp::UNIX_EPOCH),
+            kept: |_| 1000,
         }
     }
 
     fn boot_with(&self, files: &[(&str, &str)], is_override: bool) -> Result<Booted, BootError> {
         let sources: Vec<_> = files.iter().map(|(name, text)| Source::new(*name, *text)).collect();
-        let clock = Clock::manual(Timestamp::UNIX_EPOCH);
         let options = BootOptions {
-            store: Store::open_with(self.folder.path(), clock, self.options.clone())?,
+            store: Store::open_with(self.folder.path(), self.clock.clone(), self.options.clone())?,
             plan: Arc::clone(&self.plan),
             sealer: Arc::clone(&self.sealer),
             participants: vec![Arc::clone(&self.part) as _, Arc::new(Refuser)],
             scope: self.scope.clone(),
-            revisions_kept: |_| 1000,
+            revisions_kept: self.kept,
         };
-        boot(options, BootInput { sources: &sources, read: &|b, s| read_json(b, s), is_override })
+        boot(
+            options,
+            BootInput {
+                sources: &sources,
+                read: &|b, s| read_json(b, s),
+                unreadable: &std::collections::BTreeMap::new(),
+                is_override,
+            },
+        )
     }
 
     fn open(&self) -> Datastore {
@@ -171,10 +183,10 @@ impl World {
         *tree = builder.tree;
     }
 
-    fn commit(&self, datastore: &Datastore, edits: &[&str]) -> Committed {
+    fn commit(&self, datastore: &Datastore, edits: &[&str]) -> Arc<Committed> {
         let mut candidate = datastore.candidate();
         self.edit(&mut candidate.tree, edits);
-        datastore.commit(&mut candidate, &request("ann")).unwrap().unwrap()
+        datastore.commit(&mut candidate, &request("ann")).unwrap().committed().unwrap()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::comments::Comments;
 use super::files::Files;
-use super::{Lost, Options, Outcome, greet, receive, send};
+use super::{Lost, Options, Outcome, greet, parting, receive, send};
 use crate::diagnostic::{Diagnostic, printable};
 use crate::shell::protocol::{self, Answer, FRAME_BYTES_MAX, FromClient, FromDaemon, Stream};
 use crate::shell::{Hello, Status, discarded};
@@ -152,16 +152,6 @@ pub(super) fn run(
     Ok(Outcome::Done)
 }
 
-/// Returns what the daemon said when it left; `unsaid` when it left without a word.
-fn parting(stream: &mut UnixStream, unsaid: Lost) -> Lost {
-    while let Ok(message) = receive(stream) {
-        if let FromDaemon::Goodbye { reason } = message {
-            return Lost::goodbye(&reason);
-        }
-    }
-    unsaid
-}
-
 enum Ended {
     With(Status),
     OutputClosed,
@@ -204,7 +194,8 @@ fn finish(
                 outputs.complain(&chunk);
             }
             FromDaemon::Prompt(prompt) => *has_edits = prompt.has_edits,
-            FromDaemon::Ask { ask, .. } => send(stream, &FromClient::Reply { ask, answer: Answer::Interrupt })?,
+            FromDaemon::Ask { ask, .. } => send(stream, &FromClient::Reply { ask, answer: Answer::Interrupt })
+                .map_err(|lost| parting(stream, lost))?,
             FromDaemon::Done { id: ended, status } if ended == id => {
                 if let Err(error) = outputs.out.flush() {
                     return Ok(error.into());

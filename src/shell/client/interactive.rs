@@ -245,7 +245,7 @@ impl Shell {
     fn run_line(&mut self, line: &str, is_typed: bool) -> Result<Status, Lost> {
         self.tell_size()?;
         self.files.begin(line);
-        let Some(id) = self.desk.link.begin(line)? else {
+        let Some(id) = self.desk.link.begin(line) else {
             print("error: the line is too long; put it into a file\n");
             return Ok(Status::Failed);
         };

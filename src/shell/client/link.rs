@@ -111,12 +111,15 @@ impl Link {
     }
 
     /// Sends a line, which then runs; `None` when it is too long to be sent.
-    pub(super) fn begin(&self, text: &str) -> Result<Option<u64>, Lost> {
+    pub(super) fn begin(&self, text: &str) -> Option<u64> {
         let id = self.next_id();
-        let Ok(frame) = protocol::encode(&FromClient::Line { id, text: text.to_owned() }) else { return Ok(None) };
-        self.with_stream(|stream| stream.write_all(&frame))?;
+        let frame = protocol::encode(&FromClient::Line { id, text: text.to_owned() }).ok()?;
+        if let Err(error) = self.with_stream(|stream| stream.write_all(&frame)) {
+            // The reading thread meets the same end, behind the daemon's goodbye, and tells its reason.
+            tracing::debug!(%error, "the line was not sent");
+        }
         self.running.store(id, Ordering::Release);
-        Ok(Some(id))
+        Some(id)
     }
 
     pub(super) fn ended(&self) {

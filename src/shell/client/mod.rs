@@ -20,7 +20,7 @@ mod pager;
 mod terminal;
 
 use super::protocol::{self, FrameError, FromClient, FromDaemon};
-use super::{Hello, Prompt};
+use super::{Hello, Prompt, SOCKET_PATH_BYTES_MAX, socket_path};
 use crate::diagnostic::{Diagnostic, printable};
 use std::io::{self, IsTerminal, Write};
 use std::os::unix::net::UnixStream;
@@ -87,6 +87,10 @@ impl Outcome {
 /// Connects to the daemon on `socket` and runs the lines of `options.input` there.
 #[must_use]
 pub fn run(socket: &Path, options: &Options) -> Outcome {
+    if let Err(too_long) = socket_path::check(socket, SOCKET_PATH_BYTES_MAX) {
+        complain(&Diagnostic::error(too_long.to_string()).hint(socket_path::TOO_LONG_HINT));
+        return Outcome::Unreachable;
+    }
     match UnixStream::connect(socket) {
         Ok(stream) => run_on(stream, options),
         Err(error) => {
@@ -171,7 +175,9 @@ struct Welcome {
 /// Says hello and waits for the welcome and the first prompt.
 fn greet(stream: &mut UnixStream, hello: Hello) -> Result<Welcome, Lost> {
     stream.set_read_timeout(Some(WELCOME_WITHIN))?;
-    send(stream, &FromClient::Hello(hello))?;
+    if let Err(lost) = send(stream, &FromClient::Hello(hello)) {
+        return Err(parting(stream, lost));
+    }
     let (node, user) = match receive(stream)? {
         FromDaemon::Welcome { version, node, user, .. } if version == protocol::VERSION => (node, user),
         FromDaemon::Welcome { version, .. } => {
@@ -192,6 +198,16 @@ fn greet(stream: &mut UnixStream, hello: Hello) -> Result<Welcome, Lost> {
     };
     stream.set_read_timeout(None)?;
     Ok(Welcome { node, user, prompt })
+}
+
+/// Returns what the daemon said when it left; `unsaid` when it left without a word.
+fn parting(stream: &mut UnixStream, unsaid: Lost) -> Lost {
+    while let Ok(message) = receive(stream) {
+        if let FromDaemon::Goodbye { reason } = message {
+            return Lost::goodbye(&reason);
+        }
+    }
+    unsaid
 }
 
 fn receive(stream: &mut UnixStream) -> Result<FromDaemon, Lost> {

@@ -58,6 +58,8 @@ pub(super) enum Argument {
     Keyword { word: &'static str, help: &'static str },
     /// A word and a text behind it.
     Option { word: &'static str, value: &'static str, values: Values, required: bool, help: &'static str },
+    /// A word that a number from 1 may follow.
+    Counted { word: &'static str, value: &'static str, most: u64, help: &'static str },
     /// Words that lead to a place in the configuration.
     Path { purpose: Purpose, tree: Tree, help: &'static str },
     /// Words that lead to a place and set values there.
@@ -79,7 +81,7 @@ pub(super) enum Argument {
 impl Argument {
     /// Returns whether it takes words by their place and not by a keyword.
     pub(super) fn is_positional(&self) -> bool {
-        !matches!(self, Self::Keyword { .. } | Self::Option { .. })
+        !matches!(self, Self::Keyword { .. } | Self::Option { .. } | Self::Counted { .. })
     }
 
     /// Returns whether the command does nothing without it.
@@ -102,6 +104,7 @@ impl Argument {
             Self::Keyword { word, .. } => format!("[{word}]"),
             Self::Option { word, value, required: true, .. } => format!("{word} {value}"),
             Self::Option { word, value, .. } => format!("[{word} {value}]"),
+            Self::Counted { word, value, .. } => format!("[{word} [{value}]]"),
             Self::AlarmId { .. } => "[ALARM_ID]".to_owned(),
             Self::Path { .. } => "[PATH]".to_owned(),
             Self::Statement { .. } => "[PATH] [LEAF VALUE]…".to_owned(),
@@ -121,6 +124,7 @@ impl Argument {
         match self {
             Self::Keyword { help, .. }
             | Self::Option { help, .. }
+            | Self::Counted { help, .. }
             | Self::Path { help, .. }
             | Self::Statement { help }
             | Self::Number { help, .. }

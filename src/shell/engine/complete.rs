@@ -13,6 +13,9 @@ use crate::yang::SchemaId;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+/// Commits offered at most: half a screen; `show system commit` lists them all.
+const COMMITS_OFFERED: usize = 12;
+
 /// The line up to the place, as tokens and the word being typed.
 struct Typed {
     source: Arc<Source>,
@@ -80,6 +83,7 @@ impl Collected {
 impl Engine {
     /// Returns what may stand at a place in a line; help also says whether the line may end there.
     pub(super) fn candidates(&mut self, line: &str, position: usize, is_help: bool) -> Candidates {
+        self.take_shared();
         let mut found = Collected { list: Vec::new(), more: 0, is_help };
         let (start, fault) = match typed(line, position) {
             Err(fault) => (position.min(line.len()), Some(fault)),
@@ -149,7 +153,14 @@ impl Engine {
         found: &mut Collected,
     ) -> Result<bool, Diagnostic> {
         let mut may_end = true;
-        if let Some(option) = given.pending() {
+        for argument in arguments {
+            if let Argument::Counted { word, value, help, .. } = argument
+                && given.pending() == Some(word)
+            {
+                found.remark(&format!("<{value}>"), help);
+            }
+        }
+        if let Some(option) = given.pending_text(arguments) {
             for argument in arguments {
                 if let Argument::Option { word, value, values, help, .. } = argument
                     && *word == option
@@ -164,12 +175,17 @@ impl Engine {
         }
         for argument in given.expects(arguments) {
             match argument {
-                Argument::Keyword { word, help } | Argument::Option { word, help, .. } => {
+                Argument::Keyword { word, help }
+                | Argument::Option { word, help, .. }
+                | Argument::Counted { word, help, .. } => {
                     found.word(&typed.word, word, help);
                 }
                 Argument::Choice { words } => words.iter().for_each(|(word, help)| found.word(&typed.word, word, help)),
                 Argument::Number { name, help, .. } | Argument::Text { name, help } => {
                     found.remark(&format!("<{name}>"), help);
+                    if line.command().is_some_and(|command| command.words == ["rollback"]) {
+                        self.commits_back(&typed.word, found);
+                    }
                 }
                 Argument::AlarmId { help } => {
                     found.remark("<ALARM_ID>", help);
@@ -217,6 +233,20 @@ impl Engine {
         };
         for word in words {
             found.word(prefix, word, help);
+        }
+    }
+
+    /// Offers the commits that can be gone back to, as `show system commit` numbers them.
+    fn commits_back(&self, prefix: &str, found: &mut Collected) {
+        // A store that cannot be read is told when the command runs.
+        for (back, commit) in self.management.commits(COMMITS_OFFERED).unwrap_or_default().iter().enumerate() {
+            let comment = commit.comment.as_deref().map(|comment| format!(": {comment}")).unwrap_or_default();
+            let when = self.local_time(commit.time);
+            found.word(
+                prefix,
+                &back.to_string(),
+                &printable(&format!("{when} by {} via {}{comment}", commit.user, commit.via)),
+            );
         }
     }
 

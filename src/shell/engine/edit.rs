@@ -3,7 +3,7 @@
 use super::ask::{ask_value, ask_yes_no};
 use super::fault::Fault;
 use super::line::{Call, Given};
-use super::{Editing, Engine};
+use super::{EditMode, Editing, Engine};
 use crate::codec::{Builder, Next, Sink, Walker, resolve};
 use crate::diagnostic::{Diagnostic, Span};
 use crate::shell::{Status, discarded};
@@ -204,7 +204,11 @@ pub(super) fn exit(engine: &mut Engine, given: &Given, call: &mut Call<'_>) -> R
         editing.at = editing.levels.pop().unwrap_or(DataPath::ROOT);
         return Ok(Status::Done);
     }
-    if call.is_terminal && !given.has("no-confirm") && editing.candidate.is_changed() {
+    if matches!(editing.mode, EditMode::Shared(_)) {
+        if call.is_terminal && editing.candidate.is_changed() {
+            call.say("The configuration has been changed but not committed\n")?;
+        }
+    } else if call.is_terminal && !given.has("no-confirm") && editing.candidate.is_changed() {
         let question = "Discard changes and continue? [yes,no] ";
         if !ask_yes_no("There are uncommitted changes.\n", question, call)? {
             return Err(Fault::aborted("by user"));
@@ -217,8 +221,9 @@ pub(super) fn exit(engine: &mut Engine, given: &Given, call: &mut Call<'_>) -> R
     Ok(Status::Done)
 }
 
-/// Leaves configuration mode; what is uncommitted is gone.
+/// Leaves configuration mode; what is uncommitted is gone, unless others edit it too.
 pub(super) fn leave(engine: &mut Engine) {
+    engine.give_shared();
     engine.editing = None;
     engine.session.set_mode(crate::management::SessionMode::Operational);
 }

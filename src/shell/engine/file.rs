@@ -43,7 +43,7 @@ fn load(
 ) -> Result<Status, Fault> {
     let name = given.word().unwrap_or(TERMINAL).to_owned();
     let text = if name == TERMINAL {
-        call.terminal.ask(AskKind::Multiline, "")?
+        call.terminal.ask(AskKind::Multiline, "[Type ^D at a new line to end input]")?
     } else {
         call.terminal
             .read_file(&name, FILE_BYTES_MAX)

@@ -36,7 +36,7 @@ pub(super) struct Given {
 impl Given {
     /// Returns whether a keyword was given.
     pub(super) fn has(&self, word: &str) -> bool {
-        self.options.iter().any(|(given, _)| *given == word)
+        self.pending == Some(word) || self.options.iter().any(|(given, _)| *given == word)
     }
 
     /// Returns the text given with an option.
@@ -54,10 +54,17 @@ impl Given {
         self.pending
     }
 
+    /// Returns the option that cannot do without its text, which is to come next.
+    pub(super) fn pending_text(&self, arguments: &[Argument]) -> Option<&'static str> {
+        self.pending.filter(|option| counted(arguments, option).is_none())
+    }
+
     /// Returns the arguments that may come next.
     pub(super) fn expects<'a>(&self, arguments: &'a [Argument]) -> Vec<&'a Argument> {
         let open = |argument: &&Argument| match argument {
-            Argument::Keyword { word, .. } | Argument::Option { word, .. } => self.words.is_empty() && !self.has(word),
+            Argument::Keyword { word, .. } | Argument::Option { word, .. } | Argument::Counted { word, .. } => {
+                self.words.is_empty() && !self.has(word)
+            }
             positional => self.words.is_empty() || positional.is_greedy(),
         };
         arguments.iter().filter(open).collect()
@@ -65,6 +72,13 @@ impl Given {
 
     fn step(&mut self, arguments: &'static [Argument], token: &Token, source: &Arc<Source>) -> Result<(), Diagnostic> {
         let span = || token.span(source);
+        if let Some(option) = self.pending
+            && counted(arguments, option).is_some()
+            && !token.word().is_some_and(|word| word.starts_with(|c: char| c.is_ascii_digit()))
+        {
+            self.options.push((option, String::new()));
+            self.pending = None;
+        }
         if let Some(option) = self.pending {
             let Some(text) = token.word() else {
                 return Err(Diagnostic::error(format!("expected a text behind `{option}`")).at(span()));
@@ -79,7 +93,7 @@ impl Given {
         {
             match argument {
                 Argument::Keyword { word, .. } => self.options.push((word, String::new())),
-                Argument::Option { word, .. } => self.pending = Some(word),
+                Argument::Option { word, .. } | Argument::Counted { word, .. } => self.pending = Some(word),
                 _ => {}
             }
             return Ok(());
@@ -95,7 +109,9 @@ impl Given {
     /// Returns the keyword that a word stands for: whole, or begun where nothing else could be meant.
     fn keyword(&self, arguments: &'static [Argument], word: &str) -> Option<&'static Argument> {
         let keyword = |argument: &Argument| match argument {
-            Argument::Keyword { word, .. } | Argument::Option { word, .. } => Some(*word),
+            Argument::Keyword { word, .. } | Argument::Option { word, .. } | Argument::Counted { word, .. } => {
+                Some(*word)
+            }
             _ => None,
         };
         let open: Vec<&'static Argument> =
@@ -112,7 +128,7 @@ impl Given {
     }
 
     fn finish(&self, arguments: &'static [Argument], end: Span) -> Result<(), Diagnostic> {
-        if let Some(option) = self.pending {
+        if let Some(option) = self.pending_text(arguments) {
             return Err(Diagnostic::error(format!("incomplete: expected a text behind `{option}`")).at(end));
         }
         let missing = self.expects(arguments).into_iter().filter(|a| a.is_required()).map(Argument::usage);
@@ -124,8 +140,22 @@ impl Given {
     }
 }
 
+/// Returns the name and the most of the number that may follow a word.
+fn counted(arguments: &[Argument], option: &str) -> Option<(&'static str, u64)> {
+    arguments.iter().find_map(|argument| match argument {
+        Argument::Counted { word, value, most, .. } if *word == option => Some((*value, *most)),
+        _ => None,
+    })
+}
+
 /// Refuses a text behind a word that cannot stand there.
 fn check_option(arguments: &[Argument], option: &str, text: &str) -> Result<(), Diagnostic> {
+    if let Some((value, most)) = counted(arguments, option) {
+        return match text.parse::<u64>() {
+            Ok(number) if (1..=most).contains(&number) => Ok(()),
+            _ => Err(Diagnostic::error(format!("`{text}` is out of range: expected {value}, 1 to {most}"))),
+        };
+    }
     let is_severity = arguments.iter().any(
         |argument| matches!(argument, Argument::Option { word, values: Values::Severities, .. } if *word == option),
     );
@@ -170,7 +200,9 @@ fn unknown_argument(expected: &[&Argument], token: &Token) -> Diagnostic {
     let words: Vec<&str> = expected
         .iter()
         .filter_map(|argument| match argument {
-            Argument::Keyword { word, .. } | Argument::Option { word, .. } => Some(*word),
+            Argument::Keyword { word, .. } | Argument::Option { word, .. } | Argument::Counted { word, .. } => {
+                Some(*word)
+            }
             _ => None,
         })
         .collect();
@@ -303,7 +335,9 @@ impl Line {
         };
         let is_there = |mode| COMMANDS.iter().any(|c| c.mode == mode && c.words.first() == Some(&first));
         match self.mode {
-            Mode::Operational if is_there(Mode::Configuration) && (self.word == 0 || first == "set") => {
+            Mode::Operational
+                if is_there(Mode::Configuration) && (self.word == 0 || matches!(first, "set" | "commit")) =>
+            {
                 Some(format!("`{first}` edits the configuration: `configure` first enters configuration mode"))
             }
             Mode::Configuration if self.word == 0 && is_there(Mode::Operational) => {
@@ -380,7 +414,11 @@ impl Line {
         }
         let Some(command) = self.command() else {
             let words: Vec<&str> = self.next_words().into_iter().map(|(word, _)| word).collect();
-            return Err(Diagnostic::error(format!("incomplete command: expected {}", words.join(" or "))).at(end));
+            let said = Diagnostic::error(format!("incomplete command: expected {}", words.join(" or "))).at(end);
+            return Err(match self.other_mode("").filter(|_| self.word == 1) {
+                Some(hint) => said.hint(hint),
+                None => said,
+            });
         };
         if self.stage == Stage::PipeName {
             return Err(Diagnostic::error("incomplete: expected a pipe command behind `|`").at(end));
@@ -417,7 +455,7 @@ fn find_word(
 
 fn hint_words(said: Diagnostic, word: &str, known: &[(&'static str, &'static str)]) -> Diagnostic {
     /// Words listed in a hint at most; `?` shows all with what they are for.
-    const LISTED_MAX: usize = 8;
+    const LISTED_MAX: usize = 12;
     let near = said.clone().did_you_mean(word, known.iter().map(|(name, _)| *name));
     if near.hint.is_some() || known.is_empty() {
         return near;
@@ -435,6 +473,7 @@ fn group_help(word: &str) -> &'static str {
         "show" => "Shows what is configured and what goes on",
         "request" => "Asks the element to do something",
         "alarms" => "The alarms",
+        "commit" => "Confirms or takes back what awaits confirmation",
         "load" => "Reads configuration from a file",
         "set" | "cli" => "Settings of this session",
         "system" => "The element itself",

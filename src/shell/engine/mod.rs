@@ -30,10 +30,10 @@ pub use reference::reference;
 use super::server::NoticeSwitch;
 use super::{Candidates, Interpreter, Prompt, Status, Terminal};
 use crate::codec::{Format, SecretNames, lex, path_words};
-use crate::datastore::Candidate;
+use crate::datastore::{Candidate, ExclusiveLock};
 use crate::diagnostic::{Source, Span, printable};
 use crate::management::{Management, SessionHandle, SessionsExhausted};
-use crate::tree::DataPath;
+use crate::tree::{DataPath, DataTree};
 use command::{Mode, Run};
 use fault::{Fault, Telling};
 use jiff::Timestamp;
@@ -85,8 +85,29 @@ impl fmt::Debug for Engine {
     }
 }
 
+/// How configuration mode was entered.
+enum EditMode {
+    /// A candidate of one's own.
+    Private,
+    /// A candidate of one's own, and commits of others are refused.
+    Exclusive(#[allow(dead_code, reason = "held until configuration mode is left")] ExclusiveLock),
+    /// The one candidate that all who came so edit together, and what it was when this session looked last.
+    Shared(DataTree),
+}
+
+impl EditMode {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Private => "private",
+            Self::Exclusive(_) => "exclusive",
+            Self::Shared(_) => "shared",
+        }
+    }
+}
+
 /// What configuration mode has.
 struct Editing {
+    mode: EditMode,
     candidate: Candidate,
     /// The edit level.
     at: DataPath,
@@ -95,8 +116,8 @@ struct Editing {
 }
 
 impl Editing {
-    fn new(candidate: Candidate) -> Self {
-        Self { candidate, at: DataPath::ROOT, levels: Vec::new() }
+    fn new(mode: EditMode, candidate: Candidate) -> Self {
+        Self { mode, candidate, at: DataPath::ROOT, levels: Vec::new() }
     }
 }
 
@@ -129,6 +150,23 @@ impl Engine {
         match Self::new(management, session) {
             Ok(engine) => Box::new(engine),
             Err(exhausted) => Box::new(refusal::Refusal(exhausted)),
+        }
+    }
+
+    /// Takes up what others made of a shared candidate.
+    fn take_shared(&mut self) {
+        let management = self.management.clone();
+        if let Some(Editing { mode: EditMode::Shared(taken), candidate, .. }) = &mut self.editing {
+            *candidate = management.shared().get(management.datastore());
+            *taken = candidate.tree.clone();
+        }
+    }
+
+    /// Shows others what this session made of a shared candidate.
+    fn give_shared(&mut self) {
+        if let Some(Editing { mode: EditMode::Shared(taken), candidate, .. }) = &mut self.editing {
+            self.management.shared().put(taken, candidate.clone());
+            *taken = candidate.tree.clone();
         }
     }
 
@@ -184,6 +222,19 @@ impl Engine {
         line.finish(Span::new(&call.source, end, end))?;
         self.execute(line, call)
     }
+}
+
+/// Returns whether a line is a command of either mode, as far as the grammar says.
+#[must_use]
+pub fn is_command(line: &str) -> bool {
+    let source = Source::new("command", line);
+    let (tokens, faults) = lex(&source, 0, line.len());
+    let reads = |mode: Mode| {
+        let mut read = Line::new(mode);
+        tokens.iter().all(|token| read.step(token, &source).is_ok())
+            && read.finish(Span::new(&source, line.len(), line.len())).is_ok()
+    };
+    !faults.has_errors() && (reads(Mode::Operational) || reads(Mode::Configuration))
 }
 
 impl Call<'_> {
@@ -242,7 +293,10 @@ impl Interpreter for Engine {
         let result = if line.len() > LINE_BYTES_MAX {
             Err(Fault::failed(format!("the line is longer than the {LINE_BYTES_MAX} bytes allowed")))
         } else {
-            self.read_and_run(&mut call)
+            self.take_shared();
+            let result = self.read_and_run(&mut call);
+            self.give_shared();
+            result
         };
         let (source, secrets) = (Arc::clone(&call.source), std::mem::take(&mut call.secrets));
         let (status, word) = match result {

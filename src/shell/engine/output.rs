@@ -31,7 +31,10 @@ enum Step {
     Find { pattern: Regex, found: bool },
     Count(usize),
     Last { lines: VecDeque<String>, max: usize },
-    Save { path: String, content: String },
+    Save { path: String, content: String, is_shown: bool },
+    Until { pattern: Regex, found: bool },
+    Trim(usize),
+    Number(usize),
 }
 
 /// Where output is written.
@@ -132,10 +135,13 @@ impl<'t> Output<'t> {
             Some(Step::Count(count)) => left.push(format!("Count: {count} lines")),
             Some(Step::Find { found: false, .. }) => left.push("Pattern not found".to_owned()),
             Some(Step::Last { lines, .. }) => left.extend(std::mem::take(lines)),
-            Some(Step::Save { path, content }) if self.failed.is_none() => {
+            Some(Step::Save { path, content, is_shown }) if self.failed.is_none() => {
+                let is_shown = *is_shown;
                 let (path, content) = (std::mem::take(path), std::mem::take(content));
                 match self.save(&path, &content) {
-                    Ok(said) => left.push(said),
+                    // Among what is shown, or counted behind it, a remark would only be in the way.
+                    Ok(said) if !is_shown => left.push(said),
+                    Ok(_) => {}
                     Err(fault) => self.failed = Some(fault),
                 }
             }
@@ -204,13 +210,23 @@ impl Step {
                 }
                 None
             }
-            Self::Save { content, .. } => {
+            Self::Save { content, is_shown, .. } => {
                 // Past the limit it only has to be known that there was more.
                 if content.len() <= SAVED_BYTES_MAX {
                     content.push_str(&line);
                     content.push('\n');
                 }
-                None
+                is_shown.then_some(line)
+            }
+            Self::Until { found: true, .. } => None,
+            Self::Until { pattern, found } => {
+                *found = pattern.is_match(&line);
+                Some(line)
+            }
+            Self::Trim(columns) => Some(line.chars().skip(*columns).collect()),
+            Self::Number(number) => {
+                *number += 1;
+                Some(format!("{number}: {line}"))
             }
         }
     }
@@ -235,7 +251,13 @@ fn step(call: &PipeCall) -> Result<Option<Step>, Diagnostic> {
             let max = word.parse().unwrap_or(LAST_LINES_MAX).min(LAST_LINES_MAX);
             Some(Step::Last { lines: VecDeque::new(), max })
         }
-        Effect::Save => Some(Step::Save { path: word.to_owned(), content: String::new() }),
+        Effect::Save | Effect::Tee => {
+            let is_shown = call.pipe.effect == Effect::Tee;
+            Some(Step::Save { path: word.to_owned(), content: String::new(), is_shown })
+        }
+        Effect::Until => Some(Step::Until { pattern: pattern()?, found: false }),
+        Effect::Trim => Some(Step::Trim(word.parse().unwrap_or(usize::MAX))),
+        Effect::Number => Some(Step::Number(0)),
         Effect::NoMore | Effect::Display | Effect::Compare => None,
     })
 }

@@ -12,6 +12,10 @@ pub(super) enum Effect {
     Last,
     NoMore,
     Save,
+    Tee,
+    Until,
+    Trim,
+    Number,
     Display,
     Compare,
 }
@@ -87,6 +91,7 @@ pub(super) static PIPES: &[Pipe] = &[
         arguments: &[Argument::Number { name: "LINES", required: true, help: "How many lines" }],
         effect: Effect::Last,
     },
+    Pipe { word: "linnum", help: "Numbers the lines", needs: Piped::Lines, arguments: &[], effect: Effect::Number },
     Pipe {
         word: "match",
         help: "Shows the lines that match a pattern",
@@ -107,5 +112,26 @@ pub(super) static PIPES: &[Pipe] = &[
         needs: Piped::Lines,
         arguments: &[Argument::Text { name: "FILE", help: "Name of the file" }],
         effect: Effect::Save,
+    },
+    Pipe {
+        word: "tee",
+        help: "Writes the output to a file on the machine of the shell, and shows it",
+        needs: Piped::Lines,
+        arguments: &[Argument::Text { name: "FILE", help: "Name of the file" }],
+        effect: Effect::Tee,
+    },
+    Pipe {
+        word: "trim",
+        help: "Takes characters away from the beginning of each line",
+        needs: Piped::Lines,
+        arguments: &[Argument::Number { name: "COLUMNS", required: true, help: "How many characters" }],
+        effect: Effect::Trim,
+    },
+    Pipe {
+        word: "until",
+        help: "Shows the lines up to the first that matches a pattern",
+        needs: Piped::Lines,
+        arguments: PATTERN,
+        effect: Effect::Until,
     },
 ];

@@ -5,7 +5,8 @@ use super::command::{Command, Mode};
 use super::fault::Fault;
 use super::line::{Call, Given};
 use super::table::COMMANDS;
-use super::{Editing, Engine};
+use super::{EditMode, Editing, Engine};
+use crate::datastore::{ExclusiveLock, Holder, Unconfirmed};
 use crate::diagnostic::Diagnostic;
 use crate::management::SessionMode;
 use crate::shell::Status;
@@ -37,16 +38,52 @@ fn number(given: &Given) -> u64 {
 }
 
 /// `configure`
-pub(super) fn configure(engine: &mut Engine, _given: &Given, call: &mut Call<'_>) -> Result<Status, Fault> {
+pub(super) fn configure(engine: &mut Engine, given: &Given, call: &mut Call<'_>) -> Result<Status, Fault> {
     if engine.editing.is_some() {
         return Err(Fault::failed("this session is in configuration mode already"));
     }
-    engine.editing = Some(Editing::new(engine.management.candidate()));
+    if ["private", "exclusive", "shared"].iter().filter(|word| given.has(word)).count() > 1 {
+        return Err(Fault::failed("expected one of `private`, `exclusive` and `shared`"));
+    }
+    let datastore = engine.management.datastore();
+    let (mode, candidate) = if given.has("exclusive") {
+        (EditMode::Exclusive(exclusively(engine)?), datastore.candidate())
+    } else if given.has("shared") {
+        let candidate = engine.management.shared().get(datastore);
+        (EditMode::Shared(candidate.tree.clone()), candidate)
+    } else {
+        (EditMode::Private, datastore.candidate())
+    };
+    let is_exclusive = given.has("exclusive");
+    let others = (!is_exclusive).then(|| datastore.holder()).flatten();
+    let (name, is_changed) = (mode.name(), candidate.is_changed());
+    engine.editing = Some(Editing::new(mode, candidate));
     engine.session.set_mode(SessionMode::Configuration);
     if call.is_terminal {
-        call.say("Entering configuration mode private\n")?;
+        call.say(&format!("Entering configuration mode {name}\n"))?;
+        if is_exclusive {
+            call.say("Warning: uncommitted changes will be discarded on exit\n")?;
+        }
+        if is_changed {
+            call.say("The configuration has been changed but not committed\n")?;
+        }
+    }
+    if let Some(holder) = others {
+        call.terminal
+            .write_error(&format!("Warning: the configuration is locked by {holder}; it cannot be committed\n"))?;
     }
     Ok(Status::Done)
+}
+
+fn exclusively(engine: &Engine) -> Result<ExclusiveLock, Fault> {
+    let holder = Holder {
+        session: engine.session.id(),
+        user: engine.user.clone(),
+        via: engine.via.clone(),
+        since: engine.management.clock().now(),
+    };
+    let lock = engine.management.datastore().lock(holder);
+    lock.map_err(|holder| Fault::aborted(format!("the configuration is locked by {holder}")))
 }
 
 /// `exit` and `quit` in operational mode
@@ -128,9 +165,17 @@ pub(super) fn who(engine: &mut Engine, _given: &Given, call: &mut Call<'_>) -> R
 /// `status`
 pub(super) fn status(engine: &mut Engine, _given: &Given, call: &mut Call<'_>) -> Result<Status, Fault> {
     let mut lines = vec!["Users currently editing the configuration:".to_owned()];
+    let datastore = engine.management.datastore();
+    let holder = datastore.holder();
     for session in engine.management.sessions().iter().filter(|s| s.mode == SessionMode::Configuration) {
         let since = engine.local_time(session.since);
-        lines.push(format!("  {} {} (session {}) on since {since}", session.user, session.via, session.id));
+        let exclusive =
+            if holder.as_ref().is_some_and(|holder| holder.session == session.id) { ", exclusive" } else { "" };
+        lines.push(format!("  {} {} (session {}) on since {since}{exclusive}", session.user, session.via, session.id));
+    }
+    if let Some(Unconfirmed { revision, user, deadline, .. }) = datastore.unconfirmed() {
+        let deadline = engine.local_time(deadline);
+        lines.push(format!("Revision {revision} by {user} awaits confirmation until {deadline}."));
     }
     call.print_lines(&lines)
 }

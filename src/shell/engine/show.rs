@@ -1,12 +1,14 @@
 //! Commands that show the configuration and its history.
 
 use super::Engine;
+use super::command::Command;
 use super::fault::Fault;
 use super::line::{Call, Given, PipeCall};
 use super::output::Output;
 use super::pipe::Effect;
+use super::table::COMMANDS;
 use crate::codec::{JsonLayout, resolve, write_compare, write_curly, write_json, write_set, write_yaml};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::shell::Status;
 use crate::tree::{DataPath, DataTree, diff};
 use std::fmt::{self, Write as _};
@@ -26,7 +28,20 @@ pub(super) fn candidate(engine: &mut Engine, given: &Given, call: &mut Call<'_>)
     let editing = engine.editing()?;
     let (tree, at, base) = (editing.candidate.tree.clone(), editing.at.clone(), editing.candidate.base().clone());
     let before = compared(engine, call, Some(&base.tree))?;
-    show(&tree, before.as_ref(), &at, given, call)
+    let shown = show(&tree, before.as_ref(), &at, given, call);
+    shown.map_err(|fault| hint_run(fault, given))
+}
+
+/// Says how to show what operational mode shows, when that is what was asked for.
+fn hint_run(fault: Fault, given: &Given) -> Fault {
+    let Fault::Syntax(faults) = fault else { return fault };
+    let word = given.word().unwrap_or("");
+    let is_there = |command: &&Command| matches!(command.words, ["show", second, ..] if *second == word);
+    let Some(_) = COMMANDS.iter().find(is_there) else { return Fault::Syntax(faults) };
+    let hinted = |fault: Diagnostic| fault.hint(format!("`run show {word} …` shows it in configuration mode"));
+    let mut all = Diagnostics::new();
+    all.extend(faults.into_iter().map(hinted));
+    Fault::Syntax(all)
 }
 
 /// Returns the tree to compare with, when a pipe asks for one.
@@ -110,10 +125,17 @@ pub(super) fn commits(engine: &mut Engine, _given: &Given, call: &mut Call<'_>) 
     if commits.is_empty() && call.pipes.is_empty() {
         return nothing(call);
     }
+    let unconfirmed = engine.management.datastore().unconfirmed();
     let mut lines = Vec::new();
     for (back, commit) in commits.iter().enumerate() {
         let time = engine.local_time(commit.time);
-        lines.push(format!("{back:<3} {time} by {} via {}", commit.user, commit.via));
+        let awaiting = match &unconfirmed {
+            Some(unconfirmed) if unconfirmed.revision == commit.number => {
+                format!(" commit confirmed, rollback at {}", engine.local_time(unconfirmed.deadline))
+            }
+            _ => String::new(),
+        };
+        lines.push(format!("{back:<3} {time} by {} via {}{awaiting}", commit.user, commit.via));
         for (name, said) in [("label", &commit.label), ("comment", &commit.comment)] {
             if let Some(said) = said {
                 lines.push(format!("    {name}: {said}"));

@@ -2,7 +2,7 @@
 
 use super::command::{Argument, Command, Mode, Piped, Purpose, Tree, Values};
 use super::{alarms, commit, edit, file, session, show};
-use Argument::{AlarmId, Choice, CommandName, Keyword, Line, Number, Option, Path, Statement, Text};
+use Argument::{AlarmId, Choice, CommandName, Counted, Keyword, Line, Number, Option, Path, Statement, Text};
 use Mode::{Configuration, Operational};
 
 /// A text behind a word, that may be left out.
@@ -35,6 +35,9 @@ const LEAVE: &str = "Uncommitted changes are discarded; a terminal is asked firs
 const FILE: &[Argument] =
     &[Text { name: "FILE", help: "A file on the machine of the shell; `terminal` for lines typed or pasted here" }];
 
+/// Minutes that a commit may await confirmation at most: as in `JunOS`, a month and a half.
+const CONFIRM_MINUTES_MAX: u64 = 65_535;
+
 const NOTATIONS: &str = "The notation is told by the name's extension (.conf, .json, .yaml, .set), else by how the text \
                          begins. All faults are told, and then the candidate is as it was.";
 
@@ -44,11 +47,34 @@ const EXISTING: Argument =
 /// All commands, in the order in which they are listed.
 pub(super) static COMMANDS: &[Command] = &[
     Command {
+        words: &["commit", "abort"],
+        mode: Operational,
+        help: "Takes back the commit that awaits confirmation",
+        about: "What was in force before it is in force again when the command returns.",
+        arguments: &[],
+        piped: Piped::No,
+        run: commit::abort,
+    },
+    Command {
+        words: &["commit", "confirm"],
+        mode: Operational,
+        help: "Makes the commit permanent that awaits confirmation",
+        about: "",
+        arguments: &[],
+        piped: Piped::No,
+        run: commit::confirm,
+    },
+    Command {
         words: &["configure"],
         mode: Operational,
         help: "Enters configuration mode",
-        about: "Edits go to a private candidate, which nobody else sees until it is committed.",
-        arguments: &[Keyword { word: "private", help: "Edits a private candidate, as without this word" }],
+        about: "Edits go to a private candidate, which nobody else sees until it is committed. With `exclusive` nobody else \
+                can commit meanwhile. With `shared` all who came so edit one candidate, which stays when they leave.",
+        arguments: &[
+            Keyword { word: "private", help: "Edits a private candidate, as without this word" },
+            Keyword { word: "exclusive", help: "Edits a private candidate, and commits of others are refused" },
+            Keyword { word: "shared", help: "Edits one candidate together with others" },
+        ],
         piped: Piped::No,
         run: session::configure,
     },
@@ -208,9 +234,18 @@ pub(super) static COMMANDS: &[Command] = &[
         words: &["commit"],
         mode: Configuration,
         help: "Puts the candidate into force",
-        about: "Either all of it is in force and stored when the command returns, or nothing has changed.",
+        about: "Either all of it is in force and stored when the command returns, or nothing has changed. A confirmed commit \
+                is taken back at its deadline, also when the session is lost or the element restarts, unless a further \
+                `commit` confirms it.",
         arguments: &[
             Keyword { word: "check", help: "Only checks whether a commit would be refused" },
+            Keyword { word: "dry-run", help: "Only shows what a commit would change" },
+            Counted {
+                word: "confirmed",
+                value: "MINUTES",
+                most: CONFIRM_MINUTES_MAX,
+                help: "Takes the commit back unless another one confirms it within so many minutes, 10 if none are given",
+            },
             Keyword { word: "and-quit", help: "Leaves configuration mode when it succeeds" },
             text("comment", "A comment kept with the commit"),
             text("label", "A label kept with the commit"),
@@ -316,6 +351,16 @@ pub(super) static COMMANDS: &[Command] = &[
         arguments: &[Number { name: "N", required: false, help: "How many commits back" }],
         piped: Piped::No,
         run: edit::rollback,
+    },
+    Command {
+        words: &["rollback", "selective"],
+        mode: Configuration,
+        help: "Undoes one commit in the candidate, and leaves those after it",
+        about: "The commit is told by its number in `show system commit`. It is refused where the candidate has been changed \
+                since in the same places. `commit` then puts it into force.",
+        arguments: &[Number { name: "N", required: true, help: "Number of the commit, 0 for the newest" }],
+        piped: Piped::No,
+        run: commit::undo,
     },
     Command {
         words: &["run"],

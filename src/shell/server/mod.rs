@@ -1,8 +1,10 @@
 //! The daemon's side of the shell: a private Unix socket, and sessions that each own an interpreter.
 //!
 //! **Invariants**: a session never delays another, nor the drain: whoever does not read waits alone; the socket is never
-//! open to other users; a session that ends, for whatever reason, interrupts its line and drops its interpreter.
+//! open to other users; a session that ends, for whatever reason, interrupts its line and drops its interpreter; a
+//! connection takes a session's place only once it has said hello.
 
+mod greeting;
 mod notices;
 mod session;
 mod socket;
@@ -14,10 +16,10 @@ mod wire;
 pub use notices::{NoticeSwitch, Notices};
 pub use socket::BindError;
 
-use super::protocol::{self, FromDaemon};
 use super::{Hello, Interpreter};
 use crate::clock::Clock;
 use crate::task::Scope;
+use greeting::Greetings;
 use std::fmt;
 use std::io;
 use std::path::Path;
@@ -60,8 +62,10 @@ struct Shared {
     node: String,
     notices: Notices,
     factory: Factory,
+    greetings: Greetings,
     open: Arc<AtomicUsize>,
     last: AtomicU64,
+    last_connection: AtomicU64,
     sessions_max: usize,
 }
 
@@ -100,8 +104,10 @@ impl Sessions {
             node: node.into(),
             notices,
             factory,
+            greetings: Greetings::default(),
             open: Arc::default(),
             last: AtomicU64::new(0),
+            last_connection: AtomicU64::new(0),
             sessions_max: SESSIONS_MAX,
         }))
     }
@@ -119,19 +125,19 @@ impl Sessions {
         if self.0.scope.is_stopping() {
             return;
         }
-        let Some(slot) = self.slot() else {
-            refuse(&stream, self.0.sessions_max);
-            return;
-        };
-        let name = format!("shell connection {}", slot.session());
-        self.0.scope.spawn(name, session::serve(self.clone(), stream, slot));
+        let connection = self.0.last_connection.fetch_add(1, Ordering::Relaxed) + 1;
+        let name = format!("shell connection {connection}");
+        // Here and not in the task: tasks do not begin in the order in which their connections came.
+        let greeting = self.0.greetings.begin();
+        self.0.scope.spawn(name, session::serve(self.clone(), stream, greeting));
     }
 
-    fn slot(&self) -> Option<Slot> {
+    /// Takes a session's place; `Err` holds how many there are when none is free.
+    fn slot(&self) -> Result<Slot, usize> {
         let open = Arc::clone(&self.0.open);
         let room = |count: usize| (count < self.0.sessions_max).then_some(count + 1);
-        open.fetch_update(Ordering::AcqRel, Ordering::Acquire, room).ok()?;
-        Some(Slot { session: self.0.last.fetch_add(1, Ordering::Relaxed) + 1, open })
+        open.fetch_update(Ordering::AcqRel, Ordering::Acquire, room).map_err(|_| self.0.sessions_max)?;
+        Ok(Slot { session: self.0.last.fetch_add(1, Ordering::Relaxed) + 1, open })
     }
 
     fn scope(&self) -> &Scope {
@@ -152,15 +158,6 @@ impl Sessions {
 
     fn open(&self, start: SessionStart) -> Box<dyn Interpreter> {
         (self.0.factory)(start)
-    }
-}
-
-/// Tells a connection that there is no room; it fits the socket's empty buffer, so nothing waits for the far end.
-fn refuse(stream: &UnixStream, sessions_max: usize) {
-    let reason = format!("all {sessions_max} sessions are in use");
-    let Ok(frame) = protocol::encode(&FromDaemon::Goodbye { reason }) else { return };
-    if let Err(error) = stream.try_write(&frame) {
-        tracing::debug!(%error, "a refused shell connection was not told why");
     }
 }
 

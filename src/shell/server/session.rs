@@ -1,5 +1,6 @@
 //! One session: a task that reads and writes its socket, and a thread on which its interpreter runs.
 
+use super::greeting::{GREETINGS_MAX, Greeting};
 use super::notices::{Listener, NoticeSwitch};
 use super::terminal::RemoteTerminal;
 use super::wire::{Fault, Reply, Wire};
@@ -13,8 +14,8 @@ use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::mpsc;
 
-/// How long a connection may take to say hello: it is one message over a local socket.
-const HELLO_WITHIN: Duration = Duration::from_secs(10);
+/// How long a connection may take to say hello: it is one message over a local socket, sent at once.
+const HELLO_WITHIN: Duration = Duration::from_secs(3);
 
 /// How long the last words may take to be read: a client that is stopped must not hold up the drain.
 const FAREWELL_WITHIN: Duration = Duration::from_millis(500);
@@ -85,7 +86,7 @@ fn encode(message: FromDaemon) -> Vec<u8> {
 }
 
 /// Serves one connection to its end.
-pub(super) async fn serve(sessions: Sessions, stream: UnixStream, slot: Slot) {
+pub(super) async fn serve(sessions: Sessions, stream: UnixStream, greeting: Greeting) {
     let uid = match stream.peer_cred() {
         Ok(credentials) => credentials.uid(),
         Err(error) => {
@@ -96,13 +97,8 @@ pub(super) async fn serve(sessions: Sessions, stream: UnixStream, slot: Slot) {
     let (read, write) = stream.into_split();
     let mut frames = FrameReader::new(read);
     let mut writer = Writer { stream: write, frame: Vec::new(), written: 0 };
-    let hello = tokio::select! {
-        hello = greet(&mut frames) => hello,
-        () = sessions.clock().sleep(HELLO_WITHIN) => Err(Ending::Told("no hello came".to_owned())),
-        () = sessions.scope().stopped() => Err(Ending::Told(STOPPING.to_owned())),
-    };
-    let (wire, ending) = match hello {
-        Ok(hello) => {
+    let (wire, ending) = match identify(&sessions, &mut frames, greeting).await {
+        Ok((hello, slot)) => {
             let wire = Arc::new(Wire::new(hello.clone()));
             let ending = converse(&sessions, &wire, uid, hello, &mut frames, &mut writer, slot).await;
             (wire, ending)
@@ -120,6 +116,28 @@ pub(super) async fn serve(sessions: Sessions, stream: UnixStream, slot: Slot) {
             }
         }
     }
+}
+
+/// Waits for the hello, and only then takes a session's place.
+async fn identify(
+    sessions: &Sessions,
+    frames: &mut FrameReader<OwnedReadHalf>,
+    mut greeting: Greeting,
+) -> Result<(Hello, Slot), Ending> {
+    let hello = tokio::select! {
+        hello = greet(frames) => hello?,
+        () = greeting.displaced() => {
+            return Err(Ending::Told(format!(
+                "{GREETINGS_MAX} newer connections wait to be greeted, and this one has not said hello"
+            )));
+        }
+        () = sessions.clock().sleep(HELLO_WITHIN) => {
+            return Err(Ending::Told(format!("no hello came within {} seconds", HELLO_WITHIN.as_secs())));
+        }
+        () = sessions.scope().stopped() => return Err(Ending::Told(STOPPING.to_owned())),
+    };
+    let in_use = |max| Ending::Told(format!("all {max} sessions are in use: leave one of them first"));
+    sessions.slot().map(|slot| (hello, slot)).map_err(in_use)
 }
 
 /// Said to sessions when the element drains.

@@ -1,6 +1,7 @@
 //! The shell's socket in the file system: private from its first moment, replaced when its daemon is dead.
 
 use crate::persist;
+use crate::shell::{SOCKET_PATH_BYTES_MAX, SocketPathTooLong, socket_path};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -9,6 +10,9 @@ use std::path::{Path, PathBuf};
 /// Why the shell's socket could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
+    /// No socket can have that path.
+    #[error(transparent)]
+    TooLong(#[from] SocketPathTooLong),
     /// Another daemon answers there.
     #[error("another daemon listens on `{}`", path.display())]
     InUse {
@@ -32,6 +36,19 @@ pub enum BindError {
         #[source]
         source: io::Error,
     },
+}
+
+impl BindError {
+    /// Returns what to do about it, where that is plain.
+    #[must_use]
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::TooLong(_) => Some(socket_path::TOO_LONG_HINT),
+            Self::InUse { .. } => Some("stop that one, or give this one another socket with `--socket`"),
+            Self::NotASocket { .. } => Some("move it away, or name another socket with `--socket`"),
+            Self::Io { .. } => None,
+        }
+    }
 }
 
 /// A listening socket whose file goes with it.
@@ -61,13 +78,14 @@ fn identity(path: &Path) -> io::Result<(u64, u64)> {
 /// It is made in a folder that nobody else may enter and then renamed, so it is never open to others, whatever the umask.
 pub(super) fn listen(path: &Path) -> Result<(UnixListener, SocketFile), BindError> {
     let failed = |step| move |source| BindError::Io { step, path: path.to_owned(), source };
-    refuse_what_lives(path)?;
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
-    persist::create_private_folder(parent).map_err(failed("create the folder of"))?;
-    // The name is short: a socket's path has 107 bytes, and this one must not be what exceeds them.
+    // The name is short, and yet what counts where the socket's own is shorter still.
     let nursery = parent.join(format!(".{:x}", std::process::id()));
+    let longer_by = bytes(&nursery.join(NEWBORN)).saturating_sub(bytes(path));
+    socket_path::check(path, SOCKET_PATH_BYTES_MAX.saturating_sub(longer_by))?;
+    refuse_what_lives(path)?;
     remove_nursery(&nursery).map_err(failed("clean up beside"))?;
-    persist::create_private_folder(&nursery).map_err(failed("create a folder beside"))?;
+    persist::create_private_leaf(&nursery).map_err(failed("create a folder beside"))?;
     let opened = open_in(&nursery, path);
     let removed = remove_nursery(&nursery);
     let opened = opened.map_err(failed("listen on"))?;
@@ -75,8 +93,15 @@ pub(super) fn listen(path: &Path) -> Result<(UnixListener, SocketFile), BindErro
     Ok(opened)
 }
 
+/// Name of the socket before it is renamed.
+const NEWBORN: &str = "s";
+
+fn bytes(path: &Path) -> usize {
+    path.as_os_str().len()
+}
+
 fn open_in(nursery: &Path, path: &Path) -> io::Result<(UnixListener, SocketFile)> {
-    let newborn = nursery.join("s");
+    let newborn = nursery.join(NEWBORN);
     let listener = UnixListener::bind(&newborn)?;
     std::fs::set_permissions(&newborn, std::fs::Permissions::from_mode(0o600))?;
     listener.set_nonblocking(true)?;
@@ -136,6 +161,21 @@ mod tests {
         drop(file);
         assert!(path.exists(), "the first one's end leaves the second one's socket");
         drop(second_file);
+    }
+
+    #[test]
+    fn a_path_of_the_longest_length_works_and_one_byte_more_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["s", "annunciator.sock"] {
+            let room = SOCKET_PATH_BYTES_MAX - bytes(folder.path()) - 2;
+            let newborn = 2 + format!("{:x}", std::process::id()).len() + 1;
+            let deep = folder.path().join("d".repeat(room - name.len().max(newborn)));
+            persist::create_private_folder(&deep).unwrap();
+            drop(listen(&deep.join(name)).unwrap());
+            let deeper = deep.with_file_name(format!("{}d", deep.file_name().unwrap().display()));
+            persist::create_private_folder(&deeper).unwrap();
+            assert!(matches!(listen(&deeper.join(name)), Err(BindError::TooLong(_))), "{name}");
+        }
     }
 
     #[test]

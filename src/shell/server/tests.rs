@@ -1,7 +1,7 @@
 //! The daemon's side and the client without a terminal, end to end over real sockets, with an interpreter of a few words.
 
 use super::*;
-use crate::shell::protocol::{Answer, FrameReader, FromClient, Stream, encode};
+use crate::shell::protocol::{self, Answer, FrameReader, FromClient, FromDaemon, Stream, encode};
 use crate::shell::{AskKind, Candidate, Candidates, Prompt, Status, Terminal};
 use std::sync::mpsc;
 use tokio::io::AsyncWriteExt;
@@ -95,7 +95,11 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        let (scope, clock, notices) = (Scope::new(), Clock::system(), Notices::new());
+        Self::with(Clock::system())
+    }
+
+    fn with(clock: Clock) -> Self {
+        let (scope, notices) = (Scope::new(), Notices::new());
         let (dropped_in, dropped) = mpsc::channel();
         let factory: Factory = Arc::new(move |start| Box::new(Parrot { start, dropped: dropped_in.clone() }));
         let sessions = Sessions::new(scope.clone(), clock.clone(), "lab", notices.clone(), factory);
@@ -246,12 +250,61 @@ async fn sessions_are_limited_and_the_next_one_is_told() {
         peers.push(world.session(false).await);
     }
     let mut refused = world.connect().await;
+    refused.hello(protocol::VERSION, false).await;
     assert!(refused.goodbye().await.contains("64 sessions"));
     peers.clear();
     while world.sessions.count() > 0 {
         tokio::task::yield_now().await;
     }
     world.session(false).await;
+}
+
+#[tokio::test]
+async fn silent_connections_take_no_sessions_place_and_make_room_for_newer_ones() {
+    let world = World::new();
+    let mut silent = Vec::new();
+    for _ in 0..SESSIONS_MAX {
+        silent.push(world.connect().await);
+    }
+    let mut person = world.session(true).await;
+    assert_eq!(world.sessions.count(), 1);
+    let newer = silent.split_off(SESSIONS_MAX - 31);
+    for mut displaced in silent {
+        assert!(displaced.goodbye().await.contains("has not said hello"));
+    }
+    // The person was the newest of the 32 that found a place.
+    drop(newer);
+    person.line(1, "say well").await;
+    assert_eq!(person.finish(1).await.0, "well\n");
+}
+
+#[tokio::test]
+async fn whoever_says_no_hello_is_told_so_soon() {
+    let clock = crate::clock::Clock::manual("2026-01-01T00:00:00Z".parse().unwrap());
+    let world = World::with(clock.clone());
+    let mut silent = world.connect().await;
+    let time_passes = async {
+        loop {
+            clock.advance(Duration::from_secs(3));
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        reason = silent.goodbye() => assert_eq!(reason, "no hello came within 3 seconds"),
+        () = time_passes => {}
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_client_whose_hello_comes_too_late_prints_the_reason_it_was_given() {
+    use crate::shell::client::Outcome;
+    let (client, daemon) = std::os::unix::net::UnixStream::pair().unwrap();
+    let goodbye = encode(&FromDaemon::Goodbye { reason: "there is no room".to_owned() }).unwrap();
+    std::io::Write::write_all(&mut &daemon, &goodbye).unwrap();
+    drop(daemon);
+    let (outcome, _, err) = crate::shell::client::feed_for_tests(client, "say hello\n");
+    assert_eq!(outcome, Outcome::Unreachable);
+    assert!(err.contains("the shell session ended: there is no room"), "{err}");
 }
 
 #[tokio::test]

@@ -66,7 +66,12 @@ impl Element {
             scope: scope.clone(),
             revisions_kept: |_| 1000,
         };
-        let input = BootInput { sources: &[], read: &|_, _| {}, is_override: false };
+        let input = BootInput {
+            sources: &[],
+            read: &|_, _| {},
+            unreadable: &std::collections::BTreeMap::new(),
+            is_override: false,
+        };
         let datastore: Datastore = boot(options, input).unwrap().datastore;
         let ledger = Ledger::open(store.clone(), clock.clone(), LedgerOptions::default()).unwrap();
         let management =
