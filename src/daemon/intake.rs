@@ -1,18 +1,23 @@
 //! Alerts of Alertmanager's clients, taken into the alarm list and given back from it.
 
 use crate::alarm::{AlarmId, Contribution as Said, ContributionKey, qualifier};
+use crate::clock::format_utc;
+use crate::delivery::HandlerState;
+use crate::diagnostic::Seldom;
 use crate::ingest::{
     AlarmIntake, Alert, AlertState, Alerts, Contribution, Fingerprint, IntakeError, LabelSet, Mapping, ServerStatus,
     fingerprint,
 };
-use crate::ledger::{AlarmList, Ledger, Report, ReportError};
+use crate::ledger::{AlarmList, Ledger, LedgerError, Report, ReportError};
 use crate::management::Management;
 use crate::settings;
+use crate::store::Refusal;
 use crate::task::Scope;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// What an alert has beside what the alarm list knows; it is kept with the alert's contribution.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +37,7 @@ pub struct Intake {
     management: Management,
     scope: Scope,
     started: Timestamp,
+    refusals: Arc<Mutex<Seldom>>,
 }
 
 impl Intake {
@@ -39,20 +45,28 @@ impl Intake {
     #[must_use]
     pub fn new(ledger: Ledger, management: Management, scope: Scope) -> Self {
         let started = management.clock().now();
-        Self { ledger, management, scope, started }
+        Self { ledger, management, scope, started, refusals: Arc::default() }
+    }
+
+    fn tell(&self, error: &LedgerError) {
+        let elapsed = self.management.clock().elapsed();
+        let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(unsaid) = refusals.may(elapsed, SAY_EVERY) {
+            tracing::warn!(error = error as &dyn std::error::Error, unsaid, "alerts could not be taken");
+        }
     }
 }
 
 impl AlarmIntake for Intake {
     async fn report(&self, contributions: Vec<Contribution>) -> Result<(), IntakeError> {
-        if let Some(reason) = self.unready() {
-            return Err(IntakeError::Unavailable(reason));
+        if self.scope.is_stopping() {
+            return Err(IntakeError::Unavailable(STOPPING.to_owned()));
         }
         let (list, now) = (self.ledger.alarms(), self.now());
         let reports = contributions.into_iter().map(|contribution| report(contribution, &list, now)).collect();
         let verdicts = self.ledger.report(reports).await.map_err(|error| {
-            tracing::warn!(error = &error as &dyn std::error::Error, "alerts could not be taken");
-            IntakeError::Unavailable(error.to_string())
+            self.tell(&error);
+            IntakeError::Unavailable(why_refused(&error))
         })?;
         let mut refused = Vec::new();
         for (index, verdict) in verdicts.into_iter().enumerate() {
@@ -76,7 +90,8 @@ impl AlarmIntake for Intake {
     }
 
     fn receivers(&self) -> Vec<String> {
-        self.management.handlers().into_iter().map(|handler| handler.id).collect()
+        let told = self.management.handlers().into_iter().filter(|handler| handler.state != HandlerState::Disabled);
+        told.map(|handler| handler.id).collect()
     }
 
     fn status(&self) -> ServerStatus {
@@ -94,8 +109,29 @@ impl AlarmIntake for Intake {
     }
 
     fn unready(&self) -> Option<String> {
-        self.scope.is_stopping().then(|| "the element is shutting down".to_owned())
+        why_unready(&self.scope, &self.management)
     }
+}
+
+/// Says why, to the sender.
+fn why_refused(error: &LedgerError) -> String {
+    let LedgerError::Store(cause) = error;
+    format!("{error}: {cause}")
+}
+
+/// Said while the element drains.
+const STOPPING: &str = "the element is shutting down";
+
+/// How often the log tells of alerts that could not be taken: senders repeat them.
+const SAY_EVERY: Duration = Duration::from_secs(60);
+
+/// Returns why reports are not taken now; `None` when they are.
+pub(super) fn why_unready(scope: &Scope, management: &Management) -> Option<String> {
+    if scope.is_stopping() {
+        return Some(STOPPING.to_owned());
+    }
+    let Refusal { since, reason } = management.refusal()?;
+    Some(format!("reports are refused since {}: {reason}", format_utc(since)))
 }
 
 fn contribution_key(labels: &LabelSet) -> ContributionKey {
@@ -148,7 +184,10 @@ impl Standing {
             for (place, said) in list.contributions(&record.id).into_iter().flatten().enumerate() {
                 // What is past its end stands for the time after a start in which its source may say it again.
                 let is_over = said.ends_at.is_none_or(|ends_at| ends_at <= now);
-                if said.note.is_some() && !is_over && let Some(labels) = labels(said) {
+                if said.note.is_some()
+                    && !is_over
+                    && let Some(labels) = labels(said)
+                {
                     all.push(Self { fingerprint: fingerprint(&labels), alarm: record.id, place });
                 }
             }

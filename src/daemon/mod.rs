@@ -8,6 +8,7 @@ mod demo;
 mod faces;
 mod files;
 mod folder;
+mod handler_board;
 mod intake;
 mod log;
 mod pages;
@@ -17,11 +18,13 @@ mod run;
 mod signals;
 mod start;
 mod stopped;
+mod store_watch;
 
 pub use alarm_notices::announce_alarms;
 pub use check::{builtin_plan, check};
 pub use demo::demo;
 pub use files::{ConfigFile, Found, discover, load};
+pub use handler_board::HandlerBoard;
 pub use intake::Intake;
 pub use log::{LogForm, Voice, start_log};
 pub use pages::Pages;
@@ -31,6 +34,7 @@ pub use run::{RunOptions, run};
 pub use signals::Signals;
 pub use start::{Running, StartOptions, start};
 pub use stopped::Stopped;
+pub use store_watch::watch_store;
 
 /// Name of the shell's socket in the data folder.
 pub const SOCKET_NAME: &str = "annunciator.sock";

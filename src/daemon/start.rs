@@ -3,7 +3,8 @@
 use super::faces::{Faces, announce_commits, sessions};
 use super::files::Loaded;
 use super::folder::{DataFolder, say_created, socket_folder};
-use super::{Found, Intake, KEY_FILE_NAME, Pages, Signals, Stopped, Voice, announce_alarms, builtin_plan, discover};
+use super::{Found, HandlerBoard, Intake, KEY_FILE_NAME, Pages, Signals, Stopped, Voice};
+use super::{announce_alarms, builtin_plan, discover, watch_store};
 use crate::clock::Clock;
 use crate::codec::{self, Builder, Format};
 use crate::datastore::{BootInput, BootOptions, Booted, Datastore, Participant, boot};
@@ -112,6 +113,7 @@ pub async fn start(options: &StartOptions, signals: Option<&Signals>) -> Result<
     let outbound = Outbound::new(places, Arc::new(Transport::new(&clock)), Arc::clone(&sealer))
         .delivering(deliveries.clone(), own_url)
         .supervised(supervisor.clone());
+    let board = HandlerBoard::new(deliveries.clone(), outbound.handlers().clone());
     // The listener comes first: the handlers ask for its address.
     let participants: Vec<Arc<dyn Participant>> = vec![Arc::clone(&http) as Arc<dyn Participant>, Arc::new(outbound)];
     let booting = BootOptions {
@@ -126,11 +128,8 @@ pub async fn start(options: &StartOptions, signals: Option<&Signals>) -> Result<
     let datastore = take_up(options, booting, &found)?;
     impact.bind(datastore.clone());
     let stored_node = stored_node(&store)?;
-    let management = Management::new(datastore, clock.clone()).with_alarms(
-        ledger.clone(),
-        stored_node,
-        Arc::new(deliveries.clone()),
-    );
+    let management =
+        Management::new(datastore, clock.clone()).with_alarms(ledger.clone(), stored_node, Arc::new(board));
     supervise(&scope, &supervisor, &ledger, &management, deliveries);
     let node = management.node();
     let intake = Intake::new(ledger.clone(), management.clone(), scope.clone());
@@ -138,6 +137,7 @@ pub async fn start(options: &StartOptions, signals: Option<&Signals>) -> Result<
     faces.open(ingest::router(Arc::new(intake)).merge(web::router(Arc::new(pages))));
     let notices = Notices::new();
     announce_alarms(&scope, &ledger, &clock, &notices);
+    watch_store(&scope, &store, &clock, &notices);
     let (deadlines, stopping) = (ledger.clone(), scope.clone());
     scope.spawn("alarm deadlines", async move { deadlines.run_deadlines(&stopping).await });
     let sessions = sessions(&scope, &clock, &node, &notices, &management);

@@ -9,7 +9,7 @@ use super::report::{ImpactSource, LedgerError, NoImpact, Report, Verdict};
 use super::ring::{RING_MAX, Ring};
 use crate::alarm::{AlarmId, AlarmRecord, JournalPosition, STATUS_CHANGES_MAX, Transition};
 use crate::clock::Clock;
-use crate::store::{Isolation, Store, StoreError, WriteTransaction};
+use crate::store::{Isolation, Refusal, Store, StoreError, WriteTransaction};
 use jiff::Timestamp;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
@@ -199,6 +199,12 @@ impl Ledger {
     #[must_use]
     pub fn alarm(&self, id: &AlarmId) -> Option<Arc<AlarmRecord>> {
         lock(&self.0.published).get(id).cloned()
+    }
+
+    /// Returns why reports are refused, while the disk takes no writes.
+    #[must_use]
+    pub fn refusal(&self) -> Option<Refusal> {
+        self.0.store.refusal().borrow().clone()
     }
 
     /// Returns a view of the newest durable position; it changes when there is something new to read.

@@ -23,6 +23,7 @@
 mod contribution;
 mod error;
 mod fault;
+mod health;
 mod identity;
 mod journal;
 mod lane;
@@ -41,6 +42,7 @@ mod writer;
 pub use contribution::ContributionRow;
 pub use error::StoreError;
 pub use fault::{AbortAt, Fault, FaultPoint, InjectedFault, UnknownFaultPoint};
+pub use health::Refusal;
 pub use journal::{JOURNAL_READ_MAX, JournalEntry};
 pub use lane::{LaneException, LaneExceptionState, LaneProgress, LaneRow};
 pub use lock::FolderLock;

@@ -199,7 +199,11 @@ impl State {
             let (closed_idle, refused) = (std::mem::take(&mut self.gave_way), std::mem::take(&mut self.refused));
             let open = self.places.len();
             tracing::warn!(
-                open, connections_max, per_address_max, closed_idle, refused,
+                open,
+                connections_max,
+                per_address_max,
+                closed_idle,
+                refused,
                 "the HTTP listener is crowded: idle connections give way to new ones"
             );
         }

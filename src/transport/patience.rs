@@ -24,7 +24,12 @@ impl<S> Patient<S> {
 
     /// Judges an attempt to write `wanted` bytes. A part that was taken does not make the time begin anew: who takes a
     /// byte now and then does not read.
-    fn judge(&mut self, cx: &mut Context<'_>, wanted: usize, wrote: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+    fn judge(
+        &mut self,
+        cx: &mut Context<'_>,
+        wanted: usize,
+        wrote: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
         match &wrote {
             Poll::Ready(Ok(taken)) if *taken < wanted => {}
             Poll::Ready(_) => {

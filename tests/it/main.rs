@@ -20,6 +20,7 @@ mod intake;
 mod listener;
 #[path = "../peers/mod.rs"]
 mod peers;
+mod outside_text;
 mod receive;
 mod restart;
 mod script;

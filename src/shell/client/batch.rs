@@ -85,7 +85,11 @@ impl fmt::Debug for Outputs<'_> {
 impl Outputs<'_> {
     /// Writes a piece of output.
     fn write(&mut self, chunk: &str) -> io::Result<()> {
-        if self.is_terminal { self.out.write_all(printable(chunk).as_bytes()) } else { self.out.write_all(chunk.as_bytes()) }
+        if self.is_terminal {
+            self.out.write_all(printable(chunk).as_bytes())
+        } else {
+            self.out.write_all(chunk.as_bytes())
+        }
     }
 
     /// Writes what is wrong; when that output is closed there is nobody to tell.
