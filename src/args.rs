@@ -31,6 +31,12 @@ pub(crate) enum Verb {
     Demo(DemoArgs),
     /// Receive webhooks: the other side, for trying things out.
     Receive(ReceiveArgs),
+    /// Judge and show YANG modules, any.
+    Schema {
+        /// What to do with them.
+        #[command(subcommand)]
+        verb: SchemaVerb,
+    },
     /// Print a generated reference.
     #[command(hide = true)]
     Reference {
@@ -64,6 +70,9 @@ pub(crate) struct RunArgs {
     /// Socket of the shell. Default: `annunciator.sock` in the data folder.
     #[arg(long, value_name = "PATH")]
     pub(crate) socket: Option<PathBuf>,
+    /// Folder of YANG modules that stand beside the element's own, with all folders in it; may be repeated.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) schema_dir: Vec<PathBuf>,
     /// Address of the HTTP listener; wins over the configuration.
     #[arg(long, value_name = "ADDR:PORT")]
     pub(crate) http_listen: Option<SocketAddr>,
@@ -119,6 +128,50 @@ pub(crate) struct CheckArgs {
     /// Data folder whose key opens encrypted secrets.
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
+    /// Folder of YANG modules that stand beside the element's own, with all folders in it; may be repeated.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) schema_dir: Vec<PathBuf>,
+}
+
+/// What to do with YANG modules.
+#[derive(Debug, Subcommand)]
+pub(crate) enum SchemaVerb {
+    /// Check modules: all faults, each with its place. Exit code 0 or 2.
+    Lint(LintArgs),
+    /// Print modules as tree diagrams (RFC 8340).
+    Tree(ModuleArgs),
+}
+
+/// Flags of `schema lint`.
+#[derive(Debug, Args)]
+pub(crate) struct LintArgs {
+    #[command(flatten)]
+    pub(crate) modules: ModuleArgs,
+    /// Also tell what is a matter of good form only, such as a missing description.
+    #[arg(long)]
+    pub(crate) strict: bool,
+}
+
+/// Which modules.
+#[derive(Debug, Args)]
+pub(crate) struct ModuleArgs {
+    /// Modules or submodules.
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Folder in which imports are looked up, with all folders in it; may be repeated. Those beside the files are found too.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) schema_dir: Vec<PathBuf>,
+    /// A feature that is on: all others of its module are then off. `MODULE:` turns all of them off; may be repeated.
+    /// Modules that are not named have all features on.
+    #[arg(long, value_name = "MODULE:NAME", value_parser = module_feature)]
+    pub(crate) feature: Vec<(String, String)>,
+}
+
+fn module_feature(text: &str) -> Result<(String, String), String> {
+    match text.split_once(':') {
+        Some((module, feature)) if !module.is_empty() => Ok((module.to_owned(), feature.to_owned())),
+        _ => Err("expected MODULE:NAME".to_owned()),
+    }
 }
 
 /// Flags of `receive`.

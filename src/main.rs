@@ -4,11 +4,13 @@
 
 mod args;
 
-use annunciator::daemon::{self, LogForm, RunOptions, Stopped, Voice};
+use annunciator::daemon::{self, LogForm, RunOptions, SchemaOptions, Stopped, Voice};
 use annunciator::receive::{Credentials, ReceiverOptions};
 use annunciator::secret::Secret;
 use annunciator::shell::client;
-use args::{CheckArgs, Cli, DemoArgs, LogFormat, ReceiveArgs, Reference, RunArgs, ShellArgs, Verb};
+use args::{
+    CheckArgs, Cli, DemoArgs, LogFormat, ModuleArgs, ReceiveArgs, Reference, RunArgs, SchemaVerb, ShellArgs, Verb,
+};
 use clap::Parser;
 use clap::error::ErrorKind;
 use std::io::IsTerminal;
@@ -36,6 +38,7 @@ fn main() -> ExitCode {
         Some(Verb::Check(args)) => check(&args),
         Some(Verb::Demo(args)) => demo(&args),
         Some(Verb::Receive(args)) => receive(args),
+        Some(Verb::Schema { verb }) => schema(verb),
         Some(Verb::Reference { what }) => reference(what),
     })
 }
@@ -58,6 +61,7 @@ fn run(args: RunArgs) -> u8 {
         config_override: args.config_override,
         socket: args.socket.unwrap_or_else(|| args.data_dir.join(daemon::SOCKET_NAME)),
         data_dir: args.data_dir,
+        schema_dirs: args.schema_dir,
         http_listen: args.http_listen,
         shell: args.shell.then(|| client_options(client::Input::Standard, true)),
         new_key: args.new_key,
@@ -103,7 +107,21 @@ fn shell(args: ShellArgs) -> u8 {
 }
 
 fn check(args: &CheckArgs) -> u8 {
-    ended(daemon::check(&args.files, args.data_dir.as_deref(), &mut std::io::stdout()))
+    ended(daemon::check(&args.files, args.data_dir.as_deref(), &args.schema_dir, &mut std::io::stdout()))
+}
+
+fn schema(verb: SchemaVerb) -> u8 {
+    let options = |modules: ModuleArgs, strict| SchemaOptions {
+        files: modules.files,
+        folders: modules.schema_dir,
+        features: modules.feature,
+        strict,
+    };
+    let out = &mut std::io::stdout().lock();
+    ended(match verb {
+        SchemaVerb::Lint(args) => daemon::lint(&options(args.modules, args.strict), out, &mut std::io::stderr()),
+        SchemaVerb::Tree(args) => daemon::tree(&options(args, false), out),
+    })
 }
 
 fn demo(args: &DemoArgs) -> u8 {

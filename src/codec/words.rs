@@ -368,13 +368,13 @@ pub fn path_words(schema: &SchemaTree, path: &DataPath) -> String {
     words.join(" ")
 }
 
-/// Returns a node's name, with its module where a sibling has the same.
+/// Returns a node's name, with its module where the name alone means another one.
 #[must_use]
 pub fn shown_name(schema: &SchemaTree, id: SchemaId) -> String {
     let node = schema.node(id);
-    if schema.children_named(node.data_parent, &node.name).len() > 1 {
-        schema.qualified_name(id)
-    } else {
+    if schema.child(node.data_parent, &node.name) == Some(id) {
         node.name.to_string()
+    } else {
+        schema.qualified_name(id)
     }
 }

@@ -1,6 +1,6 @@
 //! `annunciator check`: what a start with these files would say, without an element.
 
-use super::{Stopped, Voice, discover, load};
+use super::{Stopped, Voice, discover, load, plan_with};
 use crate::secret::KeyRing;
 use crate::tree::Plan;
 use crate::yang::builtin_schema;
@@ -8,14 +8,20 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Checks files as one configuration. A data folder's key opens the encrypted secrets in them.
+/// Checks files as one configuration. A data folder's key opens the encrypted secrets in them; the modules in `schema_dirs`
+/// stand beside the product's own.
 ///
 /// # Errors
 /// All faults, or that the schema or the key cannot be had.
-pub fn check(files: &[PathBuf], data_dir: Option<&Path>, out: &mut dyn Write) -> Result<u8, Stopped> {
+pub fn check(
+    files: &[PathBuf],
+    data_dir: Option<&Path>,
+    schema_dirs: &[PathBuf],
+    out: &mut dyn Write,
+) -> Result<u8, Stopped> {
     let found = discover(files);
     let files = found.all().map_err(Stopped::Refused)?;
-    let plan = builtin_plan()?;
+    let plan = plan_with(schema_dirs, Voice::Person)?;
     let keys = match data_dir {
         Some(folder) if folder.join(super::KEY_FILE_NAME).exists() => KeyRing::load(&folder.join(super::KEY_FILE_NAME)),
         Some(folder) => {

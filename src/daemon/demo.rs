@@ -166,6 +166,7 @@ pub fn demo(stay: Option<client::Options>, colour: bool) -> Result<u8, Stopped> 
             config_override: false,
             data_dir: folder.path().join("data"),
             socket: folder.path().join("data").join(super::SOCKET_NAME),
+            schema_dirs: Vec::new(),
             http_listen: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
             new_key: false,
             voice: Voice::Person,

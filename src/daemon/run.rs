@@ -25,6 +25,8 @@ pub struct RunOptions {
     pub data_dir: PathBuf,
     /// Socket of the shell.
     pub socket: PathBuf,
+    /// Folders of YANG modules that stand beside the product's own.
+    pub schema_dirs: Vec<PathBuf>,
     /// Address of the HTTP listener, in place of the configured one.
     pub http_listen: Option<SocketAddr>,
     /// A shell in this terminal; leaving it stops the element.
@@ -49,6 +51,7 @@ pub fn run(options: RunOptions) -> Result<u8, Stopped> {
         config_override: options.config_override,
         data_dir: options.data_dir,
         socket: options.socket,
+        schema_dirs: options.schema_dirs,
         http_listen: options.http_listen,
         new_key: options.new_key,
         voice: Voice::Log(options.log),

@@ -63,6 +63,7 @@ mod tests {
             config_override: false,
             data_dir: folder.path().join("data"),
             socket: folder.path().join("data/annunciator.sock"),
+            schema_dirs: Vec::new(),
             http_listen: Some("127.0.0.1:0".parse().unwrap()),
             new_key: false,
             voice: Voice::Person,

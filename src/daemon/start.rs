@@ -4,7 +4,7 @@ use super::faces::{Faces, announce_commits, sessions};
 use super::files::Loaded;
 use super::folder::{DataFolder, say_created, socket_folder};
 use super::{Found, HandlerBoard, Intake, KEY_FILE_NAME, Pages, Signals, Stopped, Voice};
-use super::{announce_alarms, builtin_plan, discover, watch_store};
+use super::{announce_alarms, discover, plan_with, watch_store};
 use crate::clock::Clock;
 use crate::codec::{self, Builder, Format};
 use crate::datastore::{BootInput, BootOptions, Booted, Datastore, Participant, boot};
@@ -23,6 +23,7 @@ use crate::task::Scope;
 use crate::transport::Transport;
 use crate::tree::{DataTree, Plan};
 use crate::web;
+use crate::yang::is_builtin;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -39,6 +40,8 @@ pub struct StartOptions {
     pub data_dir: PathBuf,
     /// Socket of the shell.
     pub socket: PathBuf,
+    /// Folders of YANG modules that stand beside the product's own.
+    pub schema_dirs: Vec<PathBuf>,
     /// Address of the HTTP listener, in place of the configured one.
     pub http_listen: Option<SocketAddr>,
     /// Whether a key is made though stored secrets were encrypted with one that is lost.
@@ -76,7 +79,7 @@ const DEFAULT_CONFIG: &str = "config";
 /// Faulty files (2), what the system refuses (1), or a signal that came early. The store is then as it was.
 pub async fn start(options: &StartOptions, signals: Option<&Signals>) -> Result<Running, Stopped> {
     let (clock, scope) = (Clock::system(), Scope::new());
-    let plan = builtin_plan()?;
+    let plan = plan_with(&options.schema_dirs, options.voice)?;
     let places =
         Places::of(plan.schema()).ok_or_else(|| Stopped::failed("start", "the schema is not the product's"))?;
     let faces = Faces::default();
@@ -309,9 +312,23 @@ impl Running {
     /// The names of those that are late at the deadline.
     pub async fn drain(&self, deadline: std::time::Duration) -> Result<(), Vec<String>> {
         let drained = self.scope.drain(&self.clock, deadline).await;
+        self.forget_site_modules();
         self.ledger.close();
         self.store.close();
         drained
+    }
+
+    /// With modules of the site, writes running as a whole: a later start without them then need not read changes that
+    /// tell of nodes it does not know, only to find them gone again.
+    fn forget_site_modules(&self) {
+        let datastore = self.management.datastore();
+        let has_site_modules = datastore.plan().schema().modules().iter().any(|m| !is_builtin(&m.name));
+        if !has_site_modules {
+            return;
+        }
+        if let Err(error) = datastore.write_checkpoint() {
+            tracing::warn!(error = &error as &dyn std::error::Error, "running was not written as a whole");
+        }
     }
 
     /// Says in one line that the element is ready, and where.

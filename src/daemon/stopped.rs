@@ -1,6 +1,6 @@
 //! Why a verb ended before its work was done, and the exit code that says so.
 
-use crate::datastore::BootError;
+use crate::datastore::{BootError, RollbackError};
 use crate::diagnostic::Diagnostics;
 use crate::store::StoreError;
 use std::fmt;
@@ -87,6 +87,12 @@ impl From<BootError> for Stopped {
         match error {
             BootError::Input(diagnostics) | BootError::Refused { diagnostics, .. } => Self::Refused(diagnostics),
             BootError::Store(error) => error.into(),
+            BootError::Stored(cause @ RollbackError::Unreadable { .. }) => Self::failed_with_hint(
+                "start",
+                BootError::Stored(cause),
+                "a YANG module that the configuration was stored with is missing or has changed: start with its \
+                 `--schema-dir` again, delete what is configured under it, commit and stop before it goes",
+            ),
             other @ BootError::Stored(_) => Self::caused("start", &other),
         }
     }

@@ -195,11 +195,18 @@ impl Diagnostics {
     /// Adds one; past [`DIAGNOSTICS_MAX`] it is only counted.
     pub fn push(&mut self, diagnostic: Diagnostic) {
         self.errors += usize::from(diagnostic.is_error());
-        if self.list.len() < DIAGNOSTICS_MAX {
-            self.list.push(diagnostic);
-        } else {
+        if self.list.len() >= DIAGNOSTICS_MAX {
             self.dropped += 1;
+            // An error that nobody sees is worse than a warning that nobody sees.
+            let Some(weakest) = self.list.iter().rposition(|d| diagnostic.is_error() && !d.is_error()) else { return };
+            self.list.remove(weakest);
         }
+        self.list.push(diagnostic);
+    }
+
+    /// Counts some more that are not kept.
+    pub fn drop_more(&mut self, count: usize) {
+        self.dropped += count;
     }
 
     /// Adds all of another collection, those that it only counted included.
@@ -352,6 +359,17 @@ mod tests {
     #[test]
     fn escape_sequences_in_input_do_not_reach_the_terminal() {
         assert!(!Diagnostic::error("bad `\u{1b}[2J`").to_string().contains('\u{1b}'));
+    }
+
+    #[test]
+    fn errors_are_kept_before_warnings() {
+        let mut all = Diagnostics::new();
+        all.extend((0..DIAGNOSTICS_MAX).map(|at| Diagnostic::warning(at.to_string())));
+        all.push(Diagnostic::error("wrong"));
+        assert!(all.iter().any(Diagnostic::is_error) && all.iter().count() == DIAGNOSTICS_MAX);
+        assert_eq!((all.dropped(), all.error_count()), (1, 1));
+        all.push(Diagnostic::warning("odd"));
+        assert_eq!(all.dropped(), 2);
     }
 
     #[test]

@@ -5,8 +5,8 @@ use super::schema::IntegerKind;
 use super::statement::{StatementId, Statements};
 use crate::diagnostic::Diagnostic;
 
-/// Longest identifier: RFC 7950 §6.2 asks for at least 64; names end up in every path, so they stay short.
-const IDENTIFIER_BYTES_MAX: usize = 255;
+/// Longest identifier: RFC 7950 §6.2 asks for at least 64, and sets no bound.
+const IDENTIFIER_BYTES_MAX: usize = 65_535;
 
 /// The form of an argument.
 enum Form {
@@ -89,6 +89,11 @@ fn form(keyword: Keyword) -> Form {
         | K::Reference
         | K::Units => Form::Text,
     }
+}
+
+/// Returns whether the argument of a statement is a name that the statement defines.
+pub(super) fn is_definition(keyword: Keyword) -> bool {
+    matches!(form(keyword), Form::Identifier) && !matches!(keyword, Keyword::Import | Keyword::Include)
 }
 
 /// Returns what is wrong with the argument of a statement.
@@ -203,11 +208,18 @@ fn is_date(text: &str) -> bool {
     let parts: Vec<&str> = text.split('-').collect();
     let [year, month, day] = parts.as_slice() else { return false };
     let digits = |part: &str, count: usize| part.len() == count && part.bytes().all(|b| b.is_ascii_digit());
+    let is_leap = || year.parse::<u32>().is_ok_and(|y| y % 4 == 0 && (y % 100 != 0 || y % 400 == 0));
+    let last = || match *month {
+        "02" if is_leap() => "29",
+        "02" => "28",
+        "04" | "06" | "09" | "11" => "30",
+        _ => "31",
+    };
     digits(year, 4)
         && digits(month, 2)
         && digits(day, 2)
         && ("01"..="12").contains(month)
-        && ("01"..="31").contains(day)
+        && ("01"..=last()).contains(day)
 }
 
 #[cfg(test)]
@@ -219,6 +231,7 @@ mod tests {
         assert!(is_identifier("_a-b.c9") && !is_identifier("9a") && !is_identifier("") && !is_identifier("a b"));
         assert!(is_identifier_ref("a:b") && !is_identifier_ref("a:b:c") && !is_identifier_ref(":b"));
         assert!(is_date("2025-02-28") && !is_date("2025-2-28") && !is_date("2025-13-01") && !is_date("20250228"));
+        assert!(is_date("2024-02-29") && !is_date("2023-02-29") && !is_date("2024-04-31") && !is_date("2024-01-00"));
         assert_eq!(
             (number("-7"), number("07"), number("+7"), number("-"), number("-0")),
             (Some(-7), None, None, None, None)

@@ -28,12 +28,20 @@ impl Step {
     }
 }
 
+/// An `augment` that was applied.
+#[derive(Debug)]
+pub(super) struct Augmented {
+    pub(super) statement: StatementId,
+    pub(super) target: DraftId,
+    pub(super) added: Vec<DraftId>,
+}
+
 impl Compiler<'_> {
     /// Applies the augments of all implemented modules; one may build on another, so it goes round until none fits any more.
     pub(super) fn apply_augments(&mut self) {
         let mut pending = Vec::new();
-        for module in self.set.module_ids().filter(|m| self.set.modules[m.index()].implemented) {
-            for body in self.set.bodies(module) {
+        for module in self.set.imported_first().into_iter().filter(|m| self.set.modules[m.index()].implemented) {
+            for body in self.set.bodies_inside_out(module) {
                 pending.extend(self.set.statements.all(body, Keyword::Augment).map(|augment| (module, augment)));
             }
         }
@@ -46,7 +54,7 @@ impl Compiler<'_> {
                     self.faults.push(fault.at(self.set.statements.argument_span(augment)));
                     continue;
                 }
-                match self.lookup(&self.top_level(), augment) {
+                match self.lookup(&self.top_level(), augment, module) {
                     Ok(target) => self.augment_node(target, augment, module),
                     Err(_) => missed.push((module, augment)),
                 }
@@ -56,8 +64,8 @@ impl Compiler<'_> {
                 break;
             }
         }
-        for (_, augment) in pending {
-            let _told = self.find_among(&self.top_level(), augment, Step::Augment);
+        for (module, augment) in pending {
+            let _told = self.find_among(&self.top_level(), augment, module, Step::Augment);
         }
     }
 
@@ -66,9 +74,16 @@ impl Compiler<'_> {
         self.drafts.get(DraftId::ROOT).children.clone()
     }
 
-    /// Finds the node that the path of a statement leads to, from one of `start` down; reports what is missing.
-    pub(super) fn find_among(&mut self, start: &[DraftId], at: StatementId, step: Step) -> Option<DraftId> {
-        match self.lookup(start, at) {
+    /// Finds the node that the path of a statement leads to, from one of `start` down; reports what is missing. `own` is the
+    /// module whose nodes the statement's own ones are: where a grouping is used, that of the user.
+    pub(super) fn find_among(
+        &mut self,
+        start: &[DraftId],
+        at: StatementId,
+        own: ModuleId,
+        step: Step,
+    ) -> Option<DraftId> {
+        match self.lookup(start, at, own) {
             Ok(found) => Some(found),
             Err(Some(fault)) => {
                 let what = format!("target of the {} is not there: {}", step.name(), fault.message);
@@ -81,21 +96,23 @@ impl Compiler<'_> {
     }
 
     /// Follows the path of a statement; the error is empty when it is told already.
-    fn lookup(&self, start: &[DraftId], at: StatementId) -> Result<DraftId, Option<Diagnostic>> {
+    fn lookup(&self, start: &[DraftId], at: StatementId, own: ModuleId) -> Result<DraftId, Option<Diagnostic>> {
         let text = self.set.statements.argument(at);
         let mut here: Option<DraftId> = None;
         for step in text.trim_start_matches('/').split('/') {
             let (prefix, name) = split_ref(step);
             let module = match (prefix, self.set.resolve_prefix(at, prefix)) {
-                (None, _) => None,
-                (Some(_), Prefixed::Module(module)) => Some(module),
+                (None, _) => own,
+                // The prefix of the text itself means its own nodes, wherever they are used.
+                (Some(_), Prefixed::Module(module)) if module == self.set.module_of(at) => own,
+                (Some(_), Prefixed::Module(module)) => module,
                 (Some(_), Prefixed::Missing) => return Err(None),
                 (Some(prefix), Prefixed::Unknown) => return Err(Some(self.set.unknown_prefix(at, prefix))),
             };
             let among = here.map_or(start, |id| &self.drafts.get(id).children);
             let found = among.iter().copied().find(|id| {
                 let draft = self.drafts.get(*id);
-                &*draft.name == name && module.is_none_or(|m| draft.module == m)
+                &*draft.name == name && draft.module == module
             });
             here = Some(found.ok_or_else(|| Some(self.missing_step(here, among, step, name)))?);
         }
@@ -107,9 +124,11 @@ impl Compiler<'_> {
         let fault = Diagnostic::error(format!("{place} has no node `{step}`"));
         let names: Vec<&str> = among.iter().map(|id| &*self.drafts.get(*id).name).collect();
         let is_choice = here.is_some_and(|id| self.drafts.get(id).kind == DraftKind::Choice);
+        if names.contains(&name) {
+            return fault.hint("a node of that name is there in another module: a prefix says which is meant");
+        }
         match nearest(name, names.iter().copied()) {
             Some(near) => fault.hint(format!("did you mean `{near}`?")),
-            None if names.contains(&name) => fault.hint("a node of that name is there in another module"),
             None if is_choice => fault.hint("a path names the choice, the case and then the node"),
             None => fault,
         }
@@ -147,12 +166,14 @@ impl Compiler<'_> {
         let added = self.expand_body(target, augment, module);
         self.condition(&added, augment);
         self.refuse_mandatory(target, augment, &added);
+        self.augmented.push(Augmented { statement: augment, target, added });
     }
 
     /// RFC 7950 §7.17: without a `when`, data that was valid before an augment of another module must stay valid.
     fn refuse_mandatory(&mut self, target: DraftId, augment: StatementId, added: &[DraftId]) {
         let is_foreign = added.iter().any(|id| self.drafts.get(*id).module != self.drafts.get(target).module);
-        if !is_foreign || self.set.statements.first(augment, Keyword::When).is_some() {
+        let is_conditional = self.set.is_1_1(augment) && self.set.statements.first(augment, Keyword::When).is_some();
+        if !is_foreign || is_conditional {
             return;
         }
         let above =
@@ -167,17 +188,40 @@ impl Compiler<'_> {
             return;
         }
         for id in added.iter().copied() {
-            let draft = self.drafts.get(id);
-            if let Some(mandatory) =
-                draft.property(Keyword::Mandatory).filter(|m| self.set.statements.argument(*m) == "true")
-            {
-                let what = format!(
-                    "`{}` is mandatory, which a node added to another module's configuration cannot be",
-                    draft.name
-                );
-                let fault = Diagnostic::error(what).hint("give the augment a `when`");
-                self.faults.push(fault.at(self.set.statements.span(mandatory)));
+            self.tell_mandatory(id);
+        }
+    }
+
+    /// Reports what is mandatory in an added node and not conditional (RFC 7950 §3, "mandatory node").
+    fn tell_mandatory(&mut self, id: DraftId) {
+        let draft = self.drafts.get(id);
+        if !draft.is_enabled {
+            return;
+        }
+        let says = |keyword, is_so: fn(&str) -> bool| {
+            draft.property(keyword).filter(|s| is_so(self.set.statements.argument(*s)))
+        };
+        if says(Keyword::Config, |c| c == "false").is_some() {
+            return;
+        }
+        let demand = match draft.kind {
+            DraftKind::Leaf | DraftKind::Choice | DraftKind::AnyData => says(Keyword::Mandatory, |m| m == "true"),
+            DraftKind::List | DraftKind::LeafList => says(Keyword::MinElements, |n| n != "0"),
+            DraftKind::Container if draft.property(Keyword::Presence).is_none() => {
+                for child in draft.children.clone() {
+                    self.tell_mandatory(child);
+                }
+                return;
             }
+            _ => None,
+        };
+        if let Some(demand) = demand {
+            let what = format!(
+                "`{}` is mandatory, which a node added to another module's configuration cannot be",
+                draft.name
+            );
+            let fault = Diagnostic::error(what).hint("give the augment a `when`");
+            self.faults.push(fault.at(self.set.statements.span(demand)));
         }
     }
 }

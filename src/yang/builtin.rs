@@ -19,6 +19,12 @@ pub fn builtin() -> &'static [(&'static str, &'static str)] {
     BUILTIN
 }
 
+/// Returns whether a module is one of the product's.
+#[must_use]
+pub fn is_builtin(name: &str) -> bool {
+    BUILTIN.iter().any(|(known, _)| *known == name)
+}
+
 /// Returns the product's modules as sources named for their files.
 #[must_use]
 pub fn builtin_sources() -> Vec<Arc<Source>> {

@@ -34,7 +34,7 @@ impl Compiler<'_> {
         match self.set.statements.keyword(statement) {
             None => {
                 self.check_extension(statement);
-                // What stands below is the extension's own affair.
+                self.check_below_extension(statement);
                 return;
             }
             Some(Keyword::Type) => {
@@ -51,6 +51,9 @@ impl Compiler<'_> {
             Some(Keyword::Uses) => {
                 let name = self.set.statements.argument(statement);
                 let found = self.definitions.find(self.set, statement, Keyword::Grouping, name, &mut self.faults);
+                if let Some(found) = found {
+                    self.check_status(statement, statement, found);
+                }
                 if let (Some(grouping), Some(found)) = (grouping, found) {
                     uses_of.entry(grouping).or_default().push((found, statement));
                 }
@@ -112,10 +115,17 @@ impl Compiler<'_> {
 
     fn check_typedef(&mut self, statement: StatementId) {
         let Some(ty) = self.set.statements.first(statement, Keyword::Type) else { return };
-        let Some(default) = self.set.statements.first(statement, Keyword::Default) else { return };
         let raw = self.type_of(ty);
-        if let Shape::Plain(ty) = &raw.shape {
-            let _canonical = self.default_of(ty, default);
+        let Shape::Plain(plain) = &raw.shape else { return };
+        match (self.set.statements.first(statement, Keyword::Default), raw.default) {
+            (Some(own), _) => {
+                let _canonical = self.default_of(plain, own, own);
+            }
+            // RFC 7950 §7.3.4: a default that the type does not allow any more needs another one in its place.
+            (None, Some(inherited)) => {
+                let _canonical = self.default_of(plain, inherited, ty);
+            }
+            (None, None) => {}
         }
     }
 
@@ -154,6 +164,20 @@ impl Compiler<'_> {
             _ => return self.check_own_extension(statement),
         };
         self.faults.push(Diagnostic::error(what).at(self.set.statements.span(statement)));
+    }
+
+    /// What stands below is the extension's own affair, but YANG's own statements have their arguments everywhere.
+    fn check_below_extension(&mut self, statement: StatementId) {
+        let mut pending = self.set.statements.get(statement).children.clone();
+        while let Some(at) = pending.pop() {
+            let Some(keyword) = self.set.statements.keyword(at) else { continue };
+            if self.set.statements.get(at).argument.is_none()
+                && let Some(fault) = super::argument::check(&self.set.statements, at, keyword)
+            {
+                self.faults.push(fault.at(self.set.statements.span(at)));
+            }
+            pending.extend(&self.set.statements.get(at).children);
+        }
     }
 
     /// Checks the use of the extensions that the element itself understands.

@@ -1,7 +1,8 @@
 //! Module texts in, schema out: the order of the steps and what they share.
 
+use super::augment::Augmented;
 use super::definitions::Definitions;
-use super::draft::Drafts;
+use super::draft::{DraftId, Drafts};
 use super::finish;
 use super::identity::Identities;
 use super::leafref_path::LeafrefPath;
@@ -24,6 +25,8 @@ pub enum Features {
     All,
     /// Only these, by module.
     Only(BTreeMap<String, BTreeSet<String>>),
+    /// Of the modules listed only these, of all others all.
+    Listed(BTreeMap<String, BTreeSet<String>>),
 }
 
 impl Features {
@@ -33,6 +36,7 @@ impl Features {
         match self {
             Self::All => true,
             Self::Only(on) => on.get(module).is_some_and(|features| features.contains(feature)),
+            Self::Listed(on) => on.get(module).is_none_or(|features| features.contains(feature)),
         }
     }
 }
@@ -44,6 +48,11 @@ pub struct CompileOptions {
     pub features: Features,
     /// Modules that only lend their definitions: their own nodes are left out of the schema.
     pub import_only: BTreeSet<String>,
+    /// How many of the texts, the last ones, are there only because others ask for them: what is odd about them is not told,
+    /// and of several revisions of a module one that is not among them is implemented.
+    pub looked_up: usize,
+    /// Whether to tell what is a matter of good form only, such as a missing description.
+    pub strict: bool,
 }
 
 /// Compiles modules into a schema; imports and includes are looked for among the texts given. Nodes of several
@@ -53,35 +62,48 @@ pub struct CompileOptions {
 /// All faults of all texts, in the order of the texts.
 pub fn compile(sources: &[Arc<Source>], options: &CompileOptions) -> Result<(SchemaTree, Diagnostics), Diagnostics> {
     let mut faults = Diagnostics::new();
-    let (set, is_complete) = ModuleSet::load(sources, |name| options.import_only.contains(name), &mut faults);
+    let (set, is_complete) = ModuleSet::load(sources, options, &mut faults);
     if !is_complete {
         // What refers to a text that cannot be read cannot be judged.
-        return Err(in_reading_order(faults, sources));
+        return Err(in_reading_order(faults, sources, |_| true));
     }
     let definitions = Definitions::collect(&set, &mut faults);
     let mut compiler = Compiler::new(&set, &definitions, options, faults);
     compiler.collect_identities();
     compiler.check_statements();
     compiler.expand_modules();
+    if compiler.drafts.is_full() {
+        // What was left out for want of room would be missed everywhere else.
+        return Err(in_reading_order(compiler.faults, sources, |_| true));
+    }
     compiler.apply_augments();
     compiler.apply_deviations();
+    compiler.expand_unused_groupings();
+    compiler.advise();
     let (tree, faults) = finish::finish(compiler);
-    in_reading_order(faults, sources).into_result(tree)
+    let given = sources.len().saturating_sub(options.looked_up);
+    let looked_up: HashSet<*const Source> = sources.iter().skip(given).map(Arc::as_ptr).collect();
+    let is_told =
+        |d: &Diagnostic| d.is_error() || !d.span.as_ref().is_some_and(|s| looked_up.contains(&Arc::as_ptr(&s.source)));
+    in_reading_order(faults, sources, is_told).into_result(tree)
 }
 
 /// Sorts faults by place and leaves out repetitions: a grouping's fault shows at each use of it.
-fn in_reading_order(faults: Diagnostics, sources: &[Arc<Source>]) -> Diagnostics {
-    if faults.dropped() > 0 {
-        return faults;
-    }
+fn in_reading_order(
+    faults: Diagnostics,
+    sources: &[Arc<Source>],
+    is_told: impl Fn(&Diagnostic) -> bool,
+) -> Diagnostics {
+    let dropped = faults.dropped();
     let order: HashMap<*const Source, usize> = sources.iter().enumerate().map(|(at, s)| (Arc::as_ptr(s), at)).collect();
-    let mut list: Vec<Diagnostic> = faults.into_iter().collect();
+    let mut list: Vec<Diagnostic> = faults.into_iter().filter(is_told).collect();
     let place = |d: &Diagnostic| d.span.as_ref().map(|s| (order.get(&Arc::as_ptr(&s.source)).copied(), s.start));
     list.sort_by_key(place);
     let mut seen = HashSet::new();
     list.retain(|d| seen.insert((place(d), d.message.clone())));
     let mut sorted = Diagnostics::new();
     sorted.extend(list);
+    sorted.drop_more(dropped);
     sorted
 }
 
@@ -113,8 +135,14 @@ pub(super) struct Compiler<'a> {
     pub(super) drafts: Drafts,
     /// The groupings being used, outermost first.
     pub(super) uses: Vec<StatementId>,
+    /// The groupings that were used.
+    pub(super) used: HashSet<StatementId>,
+    /// Those that were not, expanded apart from the tree.
+    pub(super) apart: Vec<DraftId>,
     /// How many uses were expanded.
     pub(super) expansions: usize,
+    /// The augments applied, those of `uses` included.
+    pub(super) augmented: Vec<Augmented>,
 }
 
 impl<'a> Compiler<'a> {
@@ -133,7 +161,10 @@ impl<'a> Compiler<'a> {
             paths: HashMap::new(),
             drafts: Drafts::new(),
             uses: Vec::new(),
+            used: HashSet::new(),
+            apart: Vec::new(),
             expansions: 0,
+            augmented: Vec::new(),
         }
     }
 

@@ -50,7 +50,8 @@ impl Finish<'_, '_> {
             None if mandatory || is_key => None,
             None => self.default_of_type(id),
         };
-        let canonical = statement.and_then(|s| self.compiler.default_of(&ty, s));
+        let at = own.or_else(|| self.draft(id).property(Keyword::Type)).or(statement);
+        let canonical = statement.and_then(|s| self.compiler.default_of(&ty, s, at.unwrap_or(s)));
         if let NodeKind::Leaf(leaf) = &mut self.nodes[id.index()].kind {
             // The default of a key is ignored (RFC 7950 §7.8.2): an entry cannot be without its keys.
             leaf.default = canonical.filter(|_| !is_key);
@@ -69,12 +70,14 @@ impl Finish<'_, '_> {
         if let Some(first) = statements.first().copied().filter(|_| min_elements > 0) {
             self.tell_at(first, format!("leaf-list `{name}` has both a default and `min-elements`"));
         }
+        let mut at = None;
         if statements.is_empty() && min_elements == 0 {
             statements.extend(self.default_of_type(id));
+            at = self.draft(id).property(Keyword::Type);
         }
         let mut defaults: Vec<Arc<str>> = Vec::new();
         for statement in statements {
-            let Some(canonical) = self.compiler.default_of(&ty, statement) else { continue };
+            let Some(canonical) = self.compiler.default_of(&ty, statement, at.unwrap_or(statement)) else { continue };
             if config && defaults.contains(&canonical) {
                 self.tell_at(statement, format!("default `{canonical}` of leaf-list `{name}` is there twice"));
             }

@@ -6,6 +6,7 @@ use super::draft::{DraftId, DraftKind};
 use super::keyword::Keyword;
 use super::statement::StatementId;
 use crate::diagnostic::Diagnostic;
+use std::collections::HashMap;
 
 impl Compiler<'_> {
     /// Applies the deviations of all implemented modules.
@@ -19,11 +20,33 @@ impl Compiler<'_> {
         // All targets are found before any is taken out, so that deviations do not depend on their order.
         let targets: Vec<(DraftId, StatementId)> = deviations
             .into_iter()
-            .filter_map(|d| Some((self.find_among(&self.top_level(), d, Step::Deviation)?, d)))
+            .filter_map(|d| {
+                let own = self.set.module_of(d);
+                Some((self.find_among(&self.top_level(), d, own, Step::Deviation)?, d))
+            })
             .collect();
+        self.check_removals(&targets);
         for (target, deviation) in targets {
             for deviate in self.set.statements.all(deviation, Keyword::Deviate).collect::<Vec<_>>() {
                 self.deviate(target, deviate);
+            }
+        }
+    }
+
+    /// What is not supported has no other differences (RFC 7950 §7.20.3).
+    fn check_removals(&mut self, targets: &[(DraftId, StatementId)]) {
+        let mut deviates: HashMap<DraftId, Vec<StatementId>> = HashMap::new();
+        for (target, deviation) in targets {
+            deviates.entry(*target).or_default().extend(self.set.statements.all(*deviation, Keyword::Deviate));
+        }
+        let mut all: Vec<(DraftId, Vec<StatementId>)> = deviates.into_iter().collect();
+        all.sort_unstable();
+        for (target, deviates) in all {
+            let removal = deviates.iter().copied().find(|d| self.set.statements.argument(*d) == "not-supported");
+            if let Some(removal) = removal.filter(|_| deviates.len() > 1) {
+                let what =
+                    format!("`{}` is not supported and deviates in another way too", self.drafts.get(target).name);
+                self.fault_at(removal, what);
             }
         }
     }
@@ -67,11 +90,11 @@ impl Compiler<'_> {
     fn deviate_replace(&mut self, target: DraftId, keyword: Keyword, child: StatementId, replaced: &mut Vec<Keyword>) {
         let draft = self.drafts.get(target);
         if replaced.contains(&keyword) {
-            self.drafts.get_mut(target).add(keyword, child);
+            self.fault_at(child, format!("`deviate replace` has more than one `{keyword}`"));
             return;
         }
-        // What has a value even when nothing is written can always be replaced.
-        let is_there = draft.property(keyword).is_some() || !matches!(keyword, Keyword::Default | Keyword::Units);
+        // Every node is configuration or not, whether it says so or takes it from above.
+        let is_there = draft.property(keyword).is_some() || keyword == Keyword::Config;
         if !is_there {
             let fault =
                 Diagnostic::error(format!("`{}` has no `{keyword}` to replace", draft.name)).hint("use `deviate add`");
@@ -79,7 +102,10 @@ impl Compiler<'_> {
             return;
         }
         replaced.push(keyword);
-        self.drafts.get_mut(target).set(keyword, child);
+        let is_foreign = self.set.module_of(child) != self.drafts.get(target).module;
+        let draft = self.drafts.get_mut(target);
+        draft.has_foreign_type |= keyword == Keyword::Type && is_foreign;
+        draft.set(keyword, child);
     }
 
     fn deviate_delete(&mut self, target: DraftId, keyword: Keyword, child: StatementId) {

@@ -111,6 +111,12 @@ pub(super) struct Draft {
     pub(super) depth: u8,
     /// `when` statements; `true` for those of `uses` and `augment`.
     pub(super) whens: Vec<(StatementId, bool)>,
+    /// `if-feature` statements, those of `uses` and `refine` included.
+    pub(super) if_features: Vec<StatementId>,
+    /// `if-feature` statements of the `augment` that brought it.
+    pub(super) augment_features: Vec<StatementId>,
+    /// Whether a deviation replaced its type.
+    pub(super) has_foreign_type: bool,
     /// Extension statements.
     pub(super) extensions: Vec<StatementId>,
     /// What it became in the schema.
@@ -151,8 +157,8 @@ impl Draft {
     }
 }
 
-/// Most nodes of a schema: the largest published sets stay below 100,000, and groupings that use groupings grow without bound.
-const DRAFTS_MAX: usize = 300_000;
+/// Most nodes of a schema: the largest published sets stay below half of it, and groupings that use groupings grow without bound.
+const DRAFTS_MAX: usize = 1_000_000;
 
 /// Deepest nesting of nodes: published modules stay below 40, and what walks a schema or data below it recurses.
 pub(super) const DEPTH_MAX: u8 = 100;
@@ -194,6 +200,9 @@ impl Drafts {
             is_removed: false,
             depth: 0,
             whens: Vec::new(),
+            if_features: Vec::new(),
+            augment_features: Vec::new(),
+            has_foreign_type: false,
             extensions: Vec::new(),
             id: Some(SchemaId::ROOT),
             properties: Vec::new(),
@@ -229,6 +238,31 @@ impl Drafts {
         if depth > DEPTH_MAX {
             return Err(Refusal::TooDeep);
         }
+        let id = self.push(parent, depth, kind, name, module, statement)?;
+        self.get_mut(parent).children.push(id);
+        Ok(id)
+    }
+
+    /// Adds a draft that is nobody's child.
+    pub(super) fn add_apart(
+        &mut self,
+        kind: DraftKind,
+        name: Arc<str>,
+        module: ModuleId,
+        statement: StatementId,
+    ) -> Result<DraftId, Refusal> {
+        self.push(DraftId::ROOT, 1, kind, name, module, statement)
+    }
+
+    fn push(
+        &mut self,
+        parent: DraftId,
+        depth: u8,
+        kind: DraftKind,
+        name: Arc<str>,
+        module: ModuleId,
+        statement: StatementId,
+    ) -> Result<DraftId, Refusal> {
         if self.is_full() {
             return Err(Refusal::TooMany);
         }
@@ -244,11 +278,13 @@ impl Drafts {
             is_removed: false,
             depth,
             whens: Vec::new(),
+            if_features: Vec::new(),
+            augment_features: Vec::new(),
+            has_foreign_type: false,
             extensions: Vec::new(),
             id: None,
             properties: Vec::new(),
         });
-        self.get_mut(parent).children.push(id);
         Ok(id)
     }
 }

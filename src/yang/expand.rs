@@ -6,6 +6,7 @@ use super::draft::{DraftId, DraftKind, Refusal};
 use super::keyword::Keyword;
 use super::schema::ModuleId;
 use super::statement::StatementId;
+use crate::diagnostic::Diagnostic;
 use std::sync::Arc;
 
 /// Deepest nesting of groupings in groupings: expanding them recurses.
@@ -35,7 +36,7 @@ impl Compiler<'_> {
     pub(super) fn expand_modules(&mut self) {
         for module in self.set.module_ids() {
             if self.set.modules[module.index()].implemented {
-                for body in self.set.bodies(module).collect::<Vec<_>>() {
+                for body in self.set.bodies_inside_out(module) {
                     self.expand_body(DraftId::ROOT, body, module);
                 }
             }
@@ -122,6 +123,7 @@ impl Compiler<'_> {
         for child in self.set.statements.get(statement).children.iter().copied() {
             match self.set.statements.keyword(child) {
                 Some(Keyword::When) => draft.whens.push((child, false)),
+                Some(Keyword::IfFeature) => draft.if_features.push(child),
                 Some(keyword) if PROPERTIES.contains(&keyword) => draft.add(keyword, child),
                 Some(_) => {}
                 None => draft.extensions.push(child),
@@ -145,17 +147,24 @@ impl Compiler<'_> {
             }
             return;
         }
+        self.used.insert(grouping);
         self.uses.push(grouping);
         let added = self.expand_body(parent, grouping, module);
         self.uses.pop();
         self.condition(&added, uses);
         for refine in self.set.statements.all(uses, Keyword::Refine).collect::<Vec<_>>() {
-            if let Some(target) = self.find_among(&added, refine, Step::Refine) {
+            if let Some(target) = self.find_among(&added, refine, module, Step::Refine) {
                 self.refine(target, refine);
             }
         }
         for augment in self.set.statements.all(uses, Keyword::Augment).collect::<Vec<_>>() {
-            if let Some(target) = self.find_among(&added, augment, Step::UsesAugment) {
+            if self.set.statements.argument(augment).starts_with('/') {
+                let fault = Diagnostic::error("the path of an augment in `uses` starts with a name")
+                    .hint("it leads from where the grouping is used");
+                self.faults.push(fault.at(self.set.statements.argument_span(augment)));
+                continue;
+            }
+            if let Some(target) = self.find_among(&added, augment, module, Step::UsesAugment) {
                 self.augment_node(target, augment, module);
             }
         }
@@ -165,11 +174,29 @@ impl Compiler<'_> {
     pub(super) fn condition(&mut self, added: &[DraftId], statement: StatementId) {
         let holds = self.features_hold(statement);
         let when = self.set.statements.first(statement, Keyword::When);
+        let features: Vec<StatementId> = self.set.statements.all(statement, Keyword::IfFeature).collect();
+        let is_augment = self.set.statements.keyword(statement) == Some(Keyword::Augment);
         for id in added.iter().copied() {
             let draft = self.drafts.get_mut(id);
             draft.is_enabled &= holds;
             draft.whens.extend(when.map(|when| (when, true)));
+            // Who reads the modules finds the features at the node that is written, not at its implied case.
+            let written = self.written(id);
+            let draft = self.drafts.get_mut(written);
+            if is_augment {
+                draft.augment_features.extend(&features);
+            } else {
+                draft.if_features.extend(&features);
+            }
         }
+    }
+
+    /// Returns the node in an implied case, any other node itself.
+    pub(super) fn written(&self, id: DraftId) -> DraftId {
+        let draft = self.drafts.get(id);
+        let is_implied = draft.kind == DraftKind::Case
+            && draft.statement.is_some_and(|s| self.set.statements.keyword(s) != Some(Keyword::Case));
+        draft.children.first().copied().filter(|_| is_implied).unwrap_or(id)
     }
 
     fn refine(&mut self, target: DraftId, refine: StatementId) {
@@ -185,10 +212,15 @@ impl Compiler<'_> {
                 continue;
             }
             match keyword {
+                Keyword::Default if kind == DraftKind::LeafList && !self.set.is_1_1(child) => {
+                    self.fault_at(child, "leaf-lists of YANG 1 have no defaults");
+                }
                 Keyword::Must => self.drafts.get_mut(target).add(keyword, child),
                 Keyword::IfFeature => {
                     let holds = self.feature_holds(child);
-                    self.drafts.get_mut(target).is_enabled &= holds;
+                    let draft = self.drafts.get_mut(target);
+                    draft.is_enabled &= holds;
+                    draft.if_features.push(child);
                 }
                 Keyword::Default if has_default => {
                     let draft = self.drafts.get_mut(target);

@@ -43,6 +43,12 @@ impl Compiler<'_> {
         }
         self.conditions.insert(condition, None);
         let holds = match parse(text) {
+            Ok(_) if !super::argument::is_identifier_ref(text) && !self.set.is_1_1(condition) => {
+                let what = "YANG 1 has names of features in `if-feature`, no expressions";
+                let fault = Diagnostic::error(what).hint("add `yang-version 1.1;` to the module");
+                self.faults.push(fault.at(self.set.statements.argument_span(condition)));
+                true
+            }
             Ok(expression) => self.evaluate(condition, &expression),
             Err(what) => {
                 let fault = Diagnostic::error(format!("if-feature expression is wrong: {what}"));
@@ -74,6 +80,9 @@ impl Compiler<'_> {
         let Some(feature) = self.definitions.find(self.set, at, Keyword::Feature, name, &mut self.faults) else {
             return true;
         };
+        if let Some(user) = self.set.statements.get(at).parent {
+            self.check_status(at, user, feature);
+        }
         if self.feature_depth >= DEPTH_MAX {
             let what = format!("features depend on each other more than {DEPTH_MAX} deep");
             self.faults.push(Diagnostic::error(what).at(self.set.statements.argument_span(at)));

@@ -4,8 +4,8 @@ use super::compile::Compiler;
 use super::draft::{Draft, DraftId, DraftKind};
 use super::keyword::Keyword;
 use super::schema::{
-    BaseType, Condition, ExtensionUse, LeafListSchema, LeafSchema, ListSchema, Module, ModuleId, NodeKind, SchemaId,
-    SchemaNode, SchemaTree, Status, Type,
+    Augment, BaseType, Condition, ExtensionUse, LeafListSchema, LeafSchema, ListSchema, Module, ModuleId, NodeKind,
+    SchemaId, SchemaNode, SchemaTree, Status, Type, Written,
 };
 use super::statement::StatementId;
 use crate::diagnostic::{Diagnostic, Diagnostics};
@@ -22,6 +22,8 @@ pub(super) struct Finish<'c, 'a> {
     pub(super) drafts: Vec<DraftId>,
     /// Data children by name.
     pub(super) by_name: HashMap<SchemaId, HashMap<Arc<str>, Vec<SchemaId>>>,
+    /// How many of the nodes are of the tree: those behind are of groupings that nobody uses, and only checked.
+    pub(super) real: usize,
     /// What a leaf has until its type is resolved.
     placeholder: Arc<Type>,
 }
@@ -42,8 +44,14 @@ struct Above {
 pub(super) fn finish(mut compiler: Compiler<'_>) -> (SchemaTree, Diagnostics) {
     let text = BaseType::String { length: None, patterns: Vec::new() };
     let placeholder = Arc::new(Type { name: Arc::from("string"), base: text, default: None, units: None });
-    let mut finish =
-        Finish { compiler: &mut compiler, nodes: Vec::new(), drafts: Vec::new(), by_name: HashMap::new(), placeholder };
+    let mut finish = Finish {
+        compiler: &mut compiler,
+        nodes: Vec::new(),
+        drafts: Vec::new(),
+        by_name: HashMap::new(),
+        real: 0,
+        placeholder,
+    };
     finish.nodes.push(root());
     finish.drafts.push(DraftId::ROOT);
     let above = Above {
@@ -55,12 +63,19 @@ pub(super) fn finish(mut compiler: Compiler<'_>) -> (SchemaTree, Diagnostics) {
         status: Status::Current,
     };
     finish.visit_children(DraftId::ROOT, above);
+    finish.real = finish.nodes.len();
+    for apart in finish.compiler.apart.clone() {
+        finish.visit_apart(apart, above);
+    }
     finish.resolve_lists();
     finish.resolve_types();
     finish.check_nodes();
-    let (nodes, by_name) = (finish.nodes, finish.by_name);
+    let (mut nodes, mut by_name) = (finish.nodes, finish.by_name);
+    nodes.truncate(finish.real);
+    by_name.retain(|id, _| id.index() < finish.real);
     let modules = compiler.set.module_ids().map(|id| module(&compiler, id)).collect();
-    (SchemaTree { nodes, modules, identities: compiler.identities.list, by_name }, compiler.faults)
+    let augments = augments(&compiler);
+    (SchemaTree { nodes, modules, identities: compiler.identities.list, by_name, augments }, compiler.faults)
 }
 
 fn root() -> SchemaNode {
@@ -84,7 +99,33 @@ fn root() -> SchemaNode {
         whens: Vec::new(),
         extensions: Vec::new(),
         span: None,
+        written: Written { keyword: "", status: Status::Current, if_features: Vec::new(), type_name: None, key: None },
     }
+}
+
+/// Returns the augments at the top level of modules, module by module in the order written.
+fn augments(compiler: &Compiler<'_>) -> Vec<Augment> {
+    let mut all: Vec<(ModuleId, StatementId, Augment)> = Vec::new();
+    for augmented in &compiler.augmented {
+        let statements = &compiler.set.statements;
+        let is_at_top = statements.get(augmented.statement).parent.is_some_and(|p| statements.get(p).parent.is_none());
+        let Some(target) = compiler.drafts.get(augmented.target).id.filter(|_| is_at_top) else { continue };
+        let module = compiler.set.module_of(augmented.statement);
+        let written = augmented.added.iter().map(|id| compiler.written(*id));
+        let nodes = written.filter_map(|id| compiler.drafts.get(id).id).collect();
+        let path = statements.shared_argument(augmented.statement);
+        all.push((module, augmented.statement, Augment { module, path, target, nodes }));
+    }
+    // The texts of a module are read in one go, each statement after those before it.
+    let order: HashMap<_, _> = compiler
+        .set
+        .module_ids()
+        .flat_map(|m| compiler.set.bodies(m))
+        .enumerate()
+        .map(|(at, body)| (compiler.set.statements.get(body).file, at))
+        .collect();
+    all.sort_by_key(|(module, at, _)| (*module, order.get(&compiler.set.statements.get(*at).file).copied(), *at));
+    all.into_iter().map(|(_, _, augment)| augment).collect()
 }
 
 fn module(compiler: &Compiler<'_>, id: ModuleId) -> Module {
@@ -98,6 +139,14 @@ fn module(compiler: &Compiler<'_>, id: ModuleId) -> Module {
         description: argument(Keyword::Description),
         prefixes: compiler.set.prefixes(id),
         implemented: draft.implemented,
+        features: compiler
+            .set
+            .bodies(id)
+            .flat_map(|body| compiler.set.statements.all(body, Keyword::Feature))
+            .map(|feature| compiler.set.statements.shared_argument(feature))
+            .collect(),
+        part: draft.part.clone(),
+        submodules: draft.submodules.iter().map(|s| compiler.set.statements.shared_argument(*s)).collect(),
     }
 }
 
@@ -121,6 +170,21 @@ impl Finish<'_, '_> {
             }
             self.visit(child, above);
         }
+    }
+
+    /// Visits a grouping that nobody uses, below a node that is nobody's child.
+    fn visit_apart(&mut self, draft: DraftId, above: Above) {
+        let Ok(id) = u32::try_from(self.nodes.len()).map(SchemaId) else { return };
+        let node = self.node(id, draft, true, above);
+        let status = node.status;
+        self.nodes.push(node);
+        self.drafts.push(draft);
+        self.visit_children(draft, Above { parent: id, data_parent: id, status, ..above });
+    }
+
+    /// Returns whether a node is only there to be checked.
+    pub(super) fn is_apart(&self, id: SchemaId) -> bool {
+        id.index() >= self.real
     }
 
     fn tell_duplicate(&mut self, second: DraftId, first: DraftId) {
@@ -194,12 +258,7 @@ impl Finish<'_, '_> {
         let statements = &self.compiler.set.statements;
         let draft = self.compiler.drafts.get(draft_id);
         let text = |keyword| draft.property(keyword).map(|s| statements.shared_argument(s));
-        let status = match text(Keyword::Status).as_deref() {
-            Some("deprecated") => Status::Deprecated,
-            Some("obsolete") => Status::Obsolete,
-            Some(_) => Status::Current,
-            None => above.status,
-        };
+        let status = text(Keyword::Status).map_or(above.status, |status| Status::read(Some(&status)));
         SchemaNode {
             id,
             parent: Some(above.parent),
@@ -220,7 +279,40 @@ impl Finish<'_, '_> {
             whens: draft.whens.iter().map(|(s, outer)| (self.condition(*s), *outer)).collect(),
             extensions: draft.extensions.iter().filter_map(|s| self.extension(*s)).collect(),
             span: draft.statement.map(|s| statements.span(s)),
+            written: self.written(draft),
         }
+    }
+
+    fn written(&self, draft: &Draft) -> Written {
+        let statements = &self.compiler.set.statements;
+        let text = |keyword| draft.property(keyword).map(|s| statements.shared_argument(s));
+        let keyword = match draft.kind {
+            DraftKind::Case => "case",
+            DraftKind::Input => "input",
+            DraftKind::Output => "output",
+            _ => draft.statement.and_then(|s| statements.keyword(s)).map_or("", Keyword::as_str),
+        };
+        let stated = draft.property(Keyword::Status).or_else(|| {
+            // An implied case is as much in use as the node that implies it.
+            draft.statement.filter(|_| draft.kind == DraftKind::Case).and_then(|s| statements.first(s, Keyword::Status))
+        });
+        let status = Status::read(stated.map(|s| statements.argument(s)));
+        let mut if_features: Vec<Arc<str>> = draft.if_features.iter().map(|s| statements.shared_argument(*s)).collect();
+        for feature in draft.augment_features.iter().map(|s| statements.shared_argument(*s)) {
+            if !if_features.contains(&feature) {
+                if_features.push(feature);
+            }
+        }
+        let type_name = draft.property(Keyword::Type).map(|s| {
+            let name = statements.shared_argument(s);
+            let foreign = self.compiler.set.module_of(s);
+            if draft.has_foreign_type && !super::types::BUILTIN_NAMES.contains(&&*name) && !name.contains(':') {
+                Arc::from(format!("{}:{name}", self.compiler.set.modules[foreign.index()].prefix))
+            } else {
+                name
+            }
+        });
+        Written { keyword, status, if_features, type_name, key: text(Keyword::Key) }
     }
 
     fn kind(&self, draft: &Draft) -> NodeKind {
@@ -269,6 +361,7 @@ impl Finish<'_, '_> {
         Condition {
             xpath: self.compiler.set.statements.shared_argument(statement),
             module: self.compiler.set.module_of(statement),
+            prefixes: self.compiler.set.known_prefixes(statement),
             error_message,
             error_app_tag,
             span: self.compiler.set.statements.argument_span(statement),

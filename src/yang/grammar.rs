@@ -178,6 +178,11 @@ fn detail_rows(keyword: Keyword) -> &'static [Row] {
 
 /// Checks a statement and all below it; takes out what cannot be used, so that later steps see sound statements only.
 pub(super) fn check(statements: &mut Statements, id: StatementId, faults: &mut Diagnostics) {
+    let is_1_1 = statements.first(id, YangVersion).is_some_and(|v| statements.argument(v) == "1.1");
+    check_below(statements, id, is_1_1, faults);
+}
+
+fn check_below(statements: &mut Statements, id: StatementId, is_1_1: bool, faults: &mut Diagnostics) {
     let Some(keyword) = statements.keyword(id) else { return };
     let mut seen = HashSet::new();
     let mut dropped = HashSet::new();
@@ -192,10 +197,11 @@ pub(super) fn check(statements: &mut Statements, id: StatementId, faults: &mut D
                 continue;
             }
         };
-        let times = times(keyword, child_keyword);
+        let times = times(keyword, child_keyword, is_1_1);
         let is_first = seen.insert(child_keyword);
         let fault = match times {
             None => Some(misplaced(statements, id, keyword, child)),
+            Some(_) if !is_1_1 && is_new(keyword, child_keyword) => Some(too_new(statements, id, child)),
             Some(One | Maybe) if !is_first => {
                 Some(Diagnostic::error(format!("`{keyword}` has more than one `{child_keyword}`")))
             }
@@ -208,8 +214,15 @@ pub(super) fn check(statements: &mut Statements, id: StatementId, faults: &mut D
             faults.push(fault.at(statements.argument_span(child)));
             dropped.insert(child);
         } else {
-            check(statements, child, faults);
+            if !is_1_1 && statements.argument(child).get(..3).is_some_and(|s| s.eq_ignore_ascii_case("xml")) {
+                faults.extend(reserved(statements, child, child_keyword));
+            }
+            check_below(statements, child, is_1_1, faults);
         }
+    }
+    if matches!(keyword, Input | Output) && dropped.is_empty() && !DATA.iter().any(|(data, _)| seen.contains(data)) {
+        let fault = Diagnostic::error(format!("`{keyword}` defines no node")).hint("leave it out where there are none");
+        faults.push(fault.at(statements.span(id)));
     }
     for (needed, times) in rows(keyword).iter().copied().flatten() {
         let is_needed = matches!(times, One | Several) && !seen.contains(needed);
@@ -219,15 +232,15 @@ pub(super) fn check(statements: &mut Statements, id: StatementId, faults: &mut D
         }
     }
     if matches!(keyword, Module | Submodule) {
-        warn_of_order(statements, id, faults);
+        check_order(statements, id, faults);
     }
     if !dropped.is_empty() {
         statements.retain_children(id, |child| !dropped.contains(&child));
     }
 }
 
-/// Warns once of a statement that stands behind the section of the module it belongs to (RFC 7950 §14, `module-stmt`).
-fn warn_of_order(statements: &Statements, id: StatementId, faults: &mut Diagnostics) {
+/// Tells the first statement that stands behind the section of the module it belongs to (RFC 7950 §14, `module-stmt`).
+fn check_order(statements: &Statements, id: StatementId, faults: &mut Diagnostics) {
     let sections = ["header", "imports and includes", "texts", "revisions", "definitions"];
     let mut furthest = 0;
     for child in statements.get(id).children.iter().copied() {
@@ -242,7 +255,7 @@ fn warn_of_order(statements: &Statements, id: StatementId, faults: &mut Diagnost
         if section < furthest {
             let after = sections.get(furthest).copied().unwrap_or_default();
             let what = format!("{} stands behind the {after} of the module", statements.describe(child));
-            let fault = Diagnostic::warning(what).hint(format!("the order is {}", sections.join(", ")));
+            let fault = Diagnostic::error(what).hint(format!("the order is {}", sections.join(", ")));
             faults.push(fault.at(statements.span(child)));
             return;
         }
@@ -258,8 +271,40 @@ fn is_misspelt(statements: &Statements, unknown: &HashSet<StatementId>, needed: 
     })
 }
 
-fn times(parent: Keyword, child: Keyword) -> Option<Times> {
-    rows(parent).iter().copied().flatten().find(|(k, _)| *k == child).map(|(_, times)| *times)
+fn times(parent: Keyword, child: Keyword, is_1_1: bool) -> Option<Times> {
+    let times = rows(parent).iter().copied().flatten().find(|(k, _)| *k == child).map(|(_, times)| *times);
+    match (parent, child) {
+        // RFC 6020 §7.16.2, §9.10.2, §7.12.2, §7.18.3.2: what may be there several times in YANG 1.1 was single before.
+        (Identity | Type, Base) | (Refine | Deviate, Default) if !is_1_1 => Some(Maybe),
+        _ => times,
+    }
+}
+
+/// Returns whether a substatement is one that YANG 1.1 allows and YANG 1 does not (RFC 7950 §1.1).
+fn is_new(parent: Keyword, child: Keyword) -> bool {
+    match child {
+        Anydata | Action | Modifier => true,
+        Notification => !matches!(parent, Module | Submodule),
+        Description | Reference => matches!(parent, Import | Include),
+        IfFeature => matches!(parent, Identity | Enum | Bit | Refine),
+        Default => parent == LeafList,
+        Must => matches!(parent, Notification | Input | Output),
+        Choice => parent == Choice,
+        _ => false,
+    }
+}
+
+fn too_new(statements: &Statements, id: StatementId, child: StatementId) -> Diagnostic {
+    let what =
+        format!("{} in {} is YANG 1.1, and the module is YANG 1", statements.describe(child), statements.describe(id));
+    Diagnostic::error(what).hint("add `yang-version 1.1;` to the module")
+}
+
+/// RFC 6020 §6.2: identifiers of YANG 1 do not start with `xml`.
+fn reserved(statements: &Statements, id: StatementId, keyword: Keyword) -> Option<Diagnostic> {
+    let what = format!("{} is a name that starts with `xml`, which YANG 1 keeps for itself", statements.describe(id));
+    let fault = Diagnostic::error(what).hint("YANG 1.1 allows it");
+    argument::is_definition(keyword).then(|| fault.at(statements.argument_span(id)))
 }
 
 fn misplaced(statements: &Statements, id: StatementId, keyword: Keyword, child: StatementId) -> Diagnostic {

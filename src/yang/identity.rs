@@ -89,6 +89,9 @@ impl Compiler<'_> {
         for base in bases {
             let name = self.set.statements.argument(base);
             let target = self.definitions.find(self.set, base, Keyword::Identity, name, &mut self.faults);
+            if let Some(target) = target {
+                self.check_status(base, statement, target);
+            }
             found.extend(target.and_then(|target| self.identities.of(target)));
         }
         found

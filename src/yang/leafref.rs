@@ -94,6 +94,8 @@ impl Finish<'_, '_> {
                 let depth = parts.iter().map(|p| p.depth).max().unwrap_or(0);
                 (BaseType::Union(parts.into_iter().map(|p| p.ty).collect()), members, depth)
             }
+            // Where it leads depends on who uses the grouping.
+            Shape::Leafref { .. } if self.is_apart(leaf) => return None,
             Shape::Leafref { path, require_instance, on_delete } => {
                 let target = self.resolve_target(table, leaf, *path, *require_instance)?;
                 let leafref = self.leafref(leaf, *path, *require_instance, on_delete.clone(), &target);
@@ -125,6 +127,7 @@ impl Finish<'_, '_> {
         Leafref {
             path: self.compiler.set.statements.shared_argument(path_at),
             module: self.compiler.set.module_of(path_at),
+            prefixes: self.compiler.set.known_prefixes(path_at),
             target: target.id,
             target_type: Arc::clone(&target.resolved.ty),
             require_instance,
@@ -159,13 +162,20 @@ impl Finish<'_, '_> {
             self.tell(path_at, Diagnostic::error(what));
             return None;
         }
-        if require_instance && self.nodes[leaf.index()].config && !self.nodes[target.index()].config {
+        let is_state = !self.nodes[target.index()].config && !self.is_in_message(target);
+        if require_instance && self.nodes[leaf.index()].config && is_state {
             let what = format!(
                 "leafref `{}` is configuration, its target `{}` is not",
                 self.nodes[leaf.index()].name,
                 self.nodes[target.index()].name
             );
             self.tell(path_at, Diagnostic::error(what).hint("add `require-instance false;`"));
+        }
+        let (from, to) = (&self.nodes[leaf.index()], &self.nodes[target.index()]);
+        if from.module == to.module && from.status < to.written.status {
+            let (ours, its) = (from.status.name(), to.written.status.name());
+            let what = format!("leafref `{}` is {ours}, its target `{}` is {its}", from.name, to.name);
+            self.tell(path_at, Diagnostic::error(what));
         }
         if matches!(table.states[target.index()], State::Active) {
             let what = format!("leafref `{}` leads back to itself", self.nodes[leaf.index()].name);
@@ -180,6 +190,11 @@ impl Finish<'_, '_> {
         let resolved = self.type_of_node(table, target);
         table.depth -= 1;
         Some(Target { id: target, predicates, resolved: resolved? })
+    }
+
+    fn is_in_message(&self, id: SchemaId) -> bool {
+        let mut above = std::iter::successors(Some(id), |at| self.nodes[at.index()].parent);
+        above.any(|at| matches!(self.nodes[at.index()].kind, NodeKind::Operation | NodeKind::Notification))
     }
 
     fn tell(&mut self, at: StatementId, fault: Diagnostic) {
@@ -201,8 +216,14 @@ impl Finish<'_, '_> {
         let mut predicates = Vec::new();
         for step in &path.steps {
             at = self.step(leaf, path_at, at, &step.name)?;
+            let before = predicates.len();
             for predicate in &step.predicates {
-                predicates.push(self.predicate(leaf, path_at, at, predicate)?);
+                let read = self.predicate(leaf, path_at, at, predicate)?;
+                if predicates.iter().skip(before).any(|p: &LeafrefPredicate| p.key == read.key) {
+                    let name = &self.nodes[read.key.index()].name;
+                    return Err(Some(Diagnostic::error(format!("`{name}` has two predicates"))));
+                }
+                predicates.push(read);
             }
         }
         Ok((at, predicates))
@@ -225,6 +246,10 @@ impl Finish<'_, '_> {
                 let what = format!("`{}` in a predicate is not a leaf", self.nodes[end.index()].name);
                 return Err(Some(Diagnostic::error(what)));
             }
+        }
+        if !matches!(&self.nodes[key.index()].kind, NodeKind::Leaf(leaf) if leaf.is_key) {
+            let what = format!("`{}` in a predicate is not a key of its list", self.nodes[key.index()].name);
+            return Err(Some(Diagnostic::error(what)));
         }
         Ok(LeafrefPredicate { key, value, up: predicate.up })
     }

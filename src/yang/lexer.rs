@@ -1,9 +1,13 @@
 //! Module text into tokens (RFC 7950 §6.1): words, quoted texts with their trimming, braces, semicolons, comments.
 
+use super::keyword::Keyword;
 use crate::diagnostic::{Diagnostic, Diagnostics, Source, Span};
 use std::iter::Peekable;
 use std::str::CharIndices;
 use std::sync::Arc;
+
+/// The keyword of the statement that says which version of YANG a module is in.
+const VERSION: &str = "yang-version";
 
 /// Columns a tab counts for when quoted text is trimmed (RFC 7950 §6.1.3).
 const TAB_COLUMNS: usize = 8;
@@ -24,6 +28,14 @@ pub(super) enum TokenKind {
 }
 
 impl TokenKind {
+    /// Returns the text of a word or a quoted text.
+    fn text(&self) -> Option<&str> {
+        match self {
+            Self::Word(text) | Self::Quoted(text) => Some(text),
+            _ => None,
+        }
+    }
+
     /// Returns how a diagnostic names the token.
     pub(super) fn describe(&self) -> String {
         match self {
@@ -52,6 +64,10 @@ pub(super) struct Lexer<'a> {
     source: &'a Arc<Source>,
     chars: Peekable<CharIndices<'a>>,
     line_start: usize,
+    /// Whether `yang-version 1.1` was read: some texts are wrong from then on that were not before.
+    is_1_1: bool,
+    /// Whether a quoted text or a comment does not end where it should, so that nothing behind it is what it seems.
+    is_broken: bool,
     faults: &'a mut Diagnostics,
 }
 
@@ -62,13 +78,48 @@ impl<'a> Lexer<'a> {
         let mut chars = text.char_indices().peekable();
         // A byte order mark is no part of the module.
         let _bom = chars.next_if(|(_, c)| *c == '\u{feff}');
-        Self { source, chars, line_start: 0, faults }
+        Self { source, chars, line_start: 0, is_1_1: false, is_broken: false, faults }
     }
 
-    /// Reads all tokens.
-    pub(super) fn run(mut self) -> Vec<Token> {
-        let mut tokens = Vec::new();
-        while let Some((start, c)) = self.next() {
+    /// Reads all tokens; the flag says whether they can be told apart.
+    pub(super) fn run(mut self) -> (Vec<Token>, bool) {
+        let mut tokens: Vec<Token> = Vec::new();
+        while let Some(token) = self.token() {
+            let is_version = tokens.last().is_some_and(|t| matches!(&t.kind, TokenKind::Word(w) if w == VERSION));
+            if is_version && token.kind.text() == Some("1.1") {
+                self.is_1_1 = true;
+            }
+            tokens.push(token);
+        }
+        (tokens, self.is_broken)
+    }
+
+    /// Reads tokens up to the first definition of a module: those of the sections before it.
+    pub(super) fn run_header(mut self) -> Vec<Token> {
+        let mut tokens: Vec<Token> = Vec::new();
+        let mut depth = 0_usize;
+        while let Some(token) = self.token() {
+            match &token.kind {
+                TokenKind::Open => depth += 1,
+                TokenKind::Close => depth = depth.saturating_sub(1),
+                TokenKind::Word(word) if depth == 1 => {
+                    let starts = tokens
+                        .last()
+                        .is_some_and(|t| matches!(t.kind, TokenKind::Open | TokenKind::Close | TokenKind::Semicolon));
+                    if starts && Keyword::parse(word).is_some_and(is_definition) {
+                        break;
+                    }
+                }
+                _ => {}
+            }
+            tokens.push(token);
+        }
+        tokens
+    }
+
+    fn token(&mut self) -> Option<Token> {
+        loop {
+            let (start, c) = self.next()?;
             let kind = match c {
                 ' ' | '\t' | '\n' | '\r' => continue,
                 '{' => TokenKind::Open,
@@ -79,9 +130,8 @@ impl<'a> Lexer<'a> {
                 _ => TokenKind::Word(self.word(start, c)),
             };
             let end = self.offset();
-            tokens.push(Token { kind, start, end });
+            return Some(Token { kind, start, end });
         }
-        tokens
     }
 
     fn next(&mut self) -> Option<(usize, char)> {
@@ -126,6 +176,7 @@ impl<'a> Lexer<'a> {
                     }
                     previous = c;
                 }
+                self.is_broken = true;
                 let fault = Diagnostic::error("comment is not closed").hint("add `*/`");
                 self.fault(fault, start, start + 2);
                 true
@@ -170,6 +221,7 @@ impl<'a> Lexer<'a> {
             let _plus = self.next();
             self.skip_blanks();
             let Some((at, mark)) = self.chars.next_if(|(_, c)| matches!(c, '"' | '\'')) else {
+                self.is_broken = true;
                 let fault = Diagnostic::error("expected a quoted text after `+`");
                 self.fault(fault, plus, plus + 1);
                 return text;
@@ -213,6 +265,7 @@ impl<'a> Lexer<'a> {
                 _ => text.push(c),
             }
         }
+        self.is_broken = true;
         let fault = Diagnostic::error("quoted text is not closed").hint(format!("add `{quote}`"));
         self.fault(fault, start, start + 1);
         text
@@ -248,16 +301,40 @@ impl<'a> Lexer<'a> {
             other => {
                 // YANG 1 keeps an unknown escape as it stands (RFC 6020 §6.1.3); 1.1 forbids it.
                 text.push('\\');
-                let fault = Diagnostic::warning(
-                    "backslash in a double-quoted text is followed by neither `n`, `t`, `\"` nor `\\`",
-                )
-                .hint("write `\\\\`, or use single quotes");
+                let what = "backslash in a double-quoted text is followed by neither `n`, `t`, `\"` nor `\\`";
+                let fault = if self.is_1_1 { Diagnostic::error(what) } else { Diagnostic::warning(what) };
+                let fault = fault.hint("write `\\\\`, or use single quotes");
                 self.fault(fault, at, at + 1 + other.map_or(0, char::len_utf8));
                 return;
             }
         }
         let _escaped = self.next();
     }
+}
+
+/// Returns whether a statement stands behind the sections of a module that say what it is and needs.
+fn is_definition(keyword: Keyword) -> bool {
+    use Keyword as K;
+    matches!(
+        keyword,
+        K::Extension
+            | K::Feature
+            | K::Identity
+            | K::Typedef
+            | K::Grouping
+            | K::Container
+            | K::Leaf
+            | K::LeafList
+            | K::List
+            | K::Choice
+            | K::Anydata
+            | K::Anyxml
+            | K::Uses
+            | K::Augment
+            | K::Rpc
+            | K::Notification
+            | K::Deviation
+    )
 }
 
 /// Returns whether YANG forbids the character (RFC 7950 §14, `yang-char`).
@@ -274,7 +351,7 @@ mod tests {
     fn lex(text: &str) -> (Vec<TokenKind>, Vec<String>) {
         let source = Source::new("m.yang", text);
         let mut faults = Diagnostics::new();
-        let tokens = Lexer::new(&source, &mut faults).run();
+        let (tokens, _) = Lexer::new(&source, &mut faults).run();
         (tokens.into_iter().map(|t| t.kind).collect(), faults.iter().map(|f| f.message.clone()).collect())
     }
 

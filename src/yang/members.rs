@@ -70,6 +70,11 @@ impl Compiler<'_> {
         base: Option<&HashMap<Arc<str>, i64>>,
     ) -> Option<Vec<Member>> {
         self.allow_only(statement, &[kind.member], kind.name);
+        if base.is_some() && !self.set.is_1_1(statement) {
+            let what = format!("YANG 1 cannot narrow a type derived from `{}`, only YANG 1.1 can", kind.name);
+            let at = self.set.statements.first(statement, kind.member).unwrap_or(statement);
+            self.faults.push(Diagnostic::error(what).at(self.set.statements.span(at)));
+        }
         let statements: Vec<StatementId> = self.set.statements.all(statement, kind.member).collect();
         if statements.is_empty() {
             self.lacks(statement, kind.member);

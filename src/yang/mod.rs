@@ -22,6 +22,7 @@
 //! assert!(tree.find(["a"]).is_some());
 //! ```
 
+mod advice;
 mod argument;
 mod augment;
 mod builtin;
@@ -30,6 +31,7 @@ mod compile;
 mod consistency;
 mod definitions;
 mod deviation;
+pub mod diagram;
 mod draft;
 mod expand;
 mod feature;
@@ -42,18 +44,23 @@ mod leafref_path;
 mod lexer;
 mod members;
 mod module_set;
+mod outline;
 mod pattern;
 mod resolve;
 mod restrict;
 mod restriction;
 mod schema;
 mod statement;
+mod status;
 mod types;
+mod unused;
 mod value;
 
 #[cfg(test)]
 mod tests;
 
-pub use builtin::{builtin, builtin_schema, builtin_sources};
+pub use builtin::{builtin, builtin_schema, builtin_sources, is_builtin};
 pub use compile::{CompileOptions, Features, compile};
+pub use outline::{Outline, Wanted};
 pub use schema::*;
+pub use statement::TEXT_BYTES_MAX;

@@ -1,12 +1,13 @@
 //! The modules of a set, found among the given texts and linked by import and include (RFC 7950 §5.1).
 
 use super::argument::split_ref;
+use super::compile::CompileOptions;
 use super::grammar;
 use super::keyword::Keyword;
-use super::schema::ModuleId;
+use super::schema::{ModuleId, Prefixes};
 use super::statement::{FileId, StatementId, Statements};
 use crate::diagnostic::{Diagnostic, Diagnostics, Source, nearest};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// A module while it is compiled.
@@ -24,6 +25,10 @@ pub(super) struct ModuleDraft {
     pub(super) submodules: Vec<StatementId>,
     /// Whether its nodes are part of the schema.
     pub(super) implemented: bool,
+    /// Whether it is one of those meant, and not only there because others import it.
+    pub(super) is_given: bool,
+    /// The name of the submodule that stands here alone, without the module it belongs to.
+    pub(super) part: Option<Arc<str>>,
 }
 
 /// What a prefix stands for.
@@ -42,6 +47,17 @@ pub(super) enum Prefixed {
 struct FileScope {
     module: ModuleId,
     prefixes: HashMap<Arc<str>, Option<ModuleId>>,
+    /// Those of the prefixes that stand for a module, once all imports are known.
+    known: Prefixes,
+    /// Whether the text is in YANG 1.1.
+    is_1_1: bool,
+}
+
+impl FileScope {
+    fn new(module: ModuleId, prefix: Option<Arc<str>>, is_1_1: bool) -> Self {
+        let prefixes = prefix.map(|p| (p, Some(module))).into_iter().collect();
+        Self { module, prefixes, known: Prefixes::default(), is_1_1 }
+    }
 }
 
 /// All modules, linked.
@@ -60,27 +76,29 @@ struct Submodule {
     revision: Option<Arc<str>>,
     statement: StatementId,
     used: bool,
+    is_given: bool,
 }
 
 impl ModuleSet {
     /// Reads and links the texts. The flag says whether all texts could be read: without that, what refers to them cannot be judged.
-    pub(super) fn load(
-        sources: &[Arc<Source>],
-        is_import_only: impl Fn(&str) -> bool,
-        faults: &mut Diagnostics,
-    ) -> (Self, bool) {
+    pub(super) fn load(sources: &[Arc<Source>], options: &CompileOptions, faults: &mut Diagnostics) -> (Self, bool) {
         let mut set = Self::default();
         let mut submodules = Vec::new();
         let mut complete = true;
-        for source in sources {
+        let given = sources.len().saturating_sub(options.looked_up);
+        for (at, source) in sources.iter().enumerate() {
             match set.read(source, faults) {
-                Some(top) => set.register(top, &mut submodules, faults),
+                Some(top) => set.register(top, at < given, &mut submodules, faults),
                 None => complete = false,
             }
         }
-        set.choose_implemented(is_import_only, faults);
+        set.choose_implemented(|name| options.import_only.contains(name), faults);
         if complete {
-            set.include_all(&mut submodules, faults);
+            let modules = set.module_ids();
+            set.include_all(modules, &mut submodules, faults);
+            let parts = set.register_parts(&mut submodules);
+            set.include_all(parts, &mut submodules, faults);
+            set.tell_unused(&submodules, faults);
             set.import_all(faults);
             set.check_import_cycles(faults);
         }
@@ -91,6 +109,62 @@ impl ModuleSet {
     pub(super) fn bodies(&self, module: ModuleId) -> impl Iterator<Item = StatementId> + '_ {
         let draft = &self.modules[module.index()];
         std::iter::once(draft.statement).chain(draft.submodules.iter().copied())
+    }
+
+    /// Returns the statements of a module and its submodules, each after those that it includes.
+    pub(super) fn bodies_inside_out(&self, module: ModuleId) -> Vec<StatementId> {
+        let all: Vec<StatementId> = self.bodies(module).collect();
+        let mut done: Vec<StatementId> = Vec::new();
+        let mut way: Vec<(StatementId, Vec<StatementId>)> = vec![(self.modules[module.index()].statement, Vec::new())];
+        let mut seen: HashSet<StatementId> = way.iter().map(|(body, _)| *body).collect();
+        let included = |body: StatementId| -> Vec<StatementId> {
+            let names: Vec<&str> =
+                self.statements.all(body, Keyword::Include).map(|i| self.statements.argument(i)).collect();
+            let find = |name: &&str| all.iter().copied().find(|other| self.statements.argument(*other) == *name);
+            names.iter().rev().filter_map(find).collect()
+        };
+        if let Some((body, rest)) = way.last_mut() {
+            *rest = included(*body);
+        }
+        while let Some((body, rest)) = way.last_mut() {
+            match rest.pop() {
+                Some(next) if seen.insert(next) => way.push((next, included(next))),
+                Some(_) => {}
+                None => {
+                    done.push(*body);
+                    way.pop();
+                }
+            }
+        }
+        done
+    }
+
+    /// Returns all modules, each after those that it imports.
+    pub(super) fn imported_first(&self) -> Vec<ModuleId> {
+        let mut done = Vec::new();
+        let mut seen = HashSet::new();
+        for start in self.module_ids() {
+            let mut way: Vec<(ModuleId, Vec<ModuleId>)> = Vec::new();
+            if seen.insert(start) {
+                way.push((start, self.imported(start)));
+            }
+            while let Some((module, rest)) = way.last_mut() {
+                match rest.pop() {
+                    Some(next) if seen.insert(next) => way.push((next, self.imported(next))),
+                    Some(_) => {}
+                    None => {
+                        done.push(*module);
+                        way.pop();
+                    }
+                }
+            }
+        }
+        done
+    }
+
+    /// Returns the modules that a module imports, the last one first.
+    fn imported(&self, module: ModuleId) -> Vec<ModuleId> {
+        self.imports_of(module).into_iter().rev().map(|(to, _)| to).collect()
     }
 
     /// Returns the indices of all modules.
@@ -147,16 +221,29 @@ impl ModuleSet {
         }
     }
 
-    /// Returns the prefixes that a module and its submodules use.
+    /// Returns the prefixes that a module uses, and those of its submodules that do not mean something else in it.
     pub(super) fn prefixes(&self, module: ModuleId) -> HashMap<Arc<str>, ModuleId> {
         let mut all = HashMap::new();
         for body in self.bodies(module) {
-            if let Some(scope) = self.files.get(&self.statements.get(body).file) {
-                let known = scope.prefixes.iter().filter_map(|(prefix, to)| Some((Arc::clone(prefix), (*to)?)));
-                all.extend(known);
+            for (prefix, to) in self.known_prefixes(body).iter() {
+                all.entry(Arc::clone(prefix)).or_insert(*to);
             }
         }
         all
+    }
+
+    /// Returns whether the text that a statement is in is YANG 1.1.
+    pub(super) fn is_1_1(&self, at: StatementId) -> bool {
+        self.files.get(&self.statements.get(at).file).is_some_and(|scope| scope.is_1_1)
+    }
+
+    fn states_1_1(&self, top: StatementId) -> bool {
+        self.statements.first_argument(top, Keyword::YangVersion).as_deref() == Some("1.1")
+    }
+
+    /// Returns the prefixes that may be used where a statement is written.
+    pub(super) fn known_prefixes(&self, at: StatementId) -> Prefixes {
+        self.files.get(&self.statements.get(at).file).map(|scope| Arc::clone(&scope.known)).unwrap_or_default()
     }
 
     fn read(&mut self, source: &Arc<Source>, faults: &mut Diagnostics) -> Option<StatementId> {
@@ -186,7 +273,13 @@ impl ModuleSet {
         Some(first)
     }
 
-    fn register(&mut self, top: StatementId, submodules: &mut Vec<Submodule>, faults: &mut Diagnostics) {
+    fn register(
+        &mut self,
+        top: StatementId,
+        is_given: bool,
+        submodules: &mut Vec<Submodule>,
+        faults: &mut Diagnostics,
+    ) {
         let name = self.statements.shared_argument(top);
         let revision = self.statements.all(top, Keyword::Revision).map(|r| self.statements.shared_argument(r)).max();
         let is_module = self.statements.keyword(top) == Some(Keyword::Module);
@@ -202,29 +295,37 @@ impl ModuleSet {
             return;
         }
         if !is_module {
-            submodules.push(Submodule { name, revision, statement: top, used: false });
+            submodules.push(Submodule { name, revision, statement: top, used: false, is_given });
             return;
         }
         let Ok(id) = u32::try_from(self.modules.len()).map(ModuleId) else { return };
         let prefix = self.statements.first_argument(top, Keyword::Prefix).unwrap_or_else(|| Arc::clone(&name));
-        let prefixes = HashMap::from([(Arc::clone(&prefix), Some(id))]);
-        self.files.insert(self.statements.get(top).file, FileScope { module: id, prefixes });
-        let draft = ModuleDraft { name, revision, prefix, statement: top, submodules: Vec::new(), implemented: true };
-        self.modules.push(draft);
+        let scope = FileScope::new(id, Some(Arc::clone(&prefix)), self.states_1_1(top));
+        self.files.insert(self.statements.get(top).file, scope);
+        self.modules.push(ModuleDraft {
+            name,
+            revision,
+            prefix,
+            statement: top,
+            submodules: Vec::new(),
+            implemented: true,
+            is_given,
+            part: None,
+        });
     }
 
-    /// Of several revisions of a module only the latest is implemented (RFC 7950 §5.6.5); namespaces must differ.
+    /// Of several revisions of a module only one is implemented (RFC 7950 §5.6.5): the one that is meant, else the latest.
+    /// Namespaces must differ.
     fn choose_implemented(&mut self, is_import_only: impl Fn(&str) -> bool, faults: &mut Diagnostics) {
-        let mut latest: HashMap<Arc<str>, Option<Arc<str>>> = HashMap::new();
+        let rank = |module: &ModuleDraft| (module.is_given, module.revision.clone());
+        let mut best: HashMap<Arc<str>, (bool, Option<Arc<str>>)> = HashMap::new();
         for module in &self.modules {
-            let best = latest.entry(Arc::clone(&module.name)).or_default();
-            if *best < module.revision {
-                best.clone_from(&module.revision);
-            }
+            let so_far = best.entry(Arc::clone(&module.name)).or_default();
+            *so_far = rank(module).max(so_far.clone());
         }
         for module in &mut self.modules {
-            let is_latest = latest.get(&module.name).is_none_or(|best| *best == module.revision);
-            module.implemented = is_latest && !is_import_only(&module.name);
+            let is_best = best.get(&module.name).is_none_or(|best| *best == rank(module));
+            module.implemented = is_best && !is_import_only(&module.name);
         }
         let mut namespaces: HashMap<Arc<str>, &ModuleDraft> = HashMap::new();
         for module in &self.modules {
@@ -242,8 +343,49 @@ impl ModuleSet {
         }
     }
 
-    fn include_all(&mut self, submodules: &mut [Submodule], faults: &mut Diagnostics) {
-        for module in self.module_ids() {
+    /// Lets submodules that are meant stand for their modules where these are not there; returns those.
+    fn register_parts(&mut self, submodules: &mut [Submodule]) -> Vec<ModuleId> {
+        let mut parts = Vec::new();
+        for submodule in submodules.iter_mut().filter(|s| !s.used && s.is_given) {
+            let Some(owner) = self.statements.first(submodule.statement, Keyword::BelongsTo) else { continue };
+            let name = self.statements.shared_argument(owner);
+            if self.modules.iter().any(|m| m.name == name) {
+                continue;
+            }
+            let Ok(id) = u32::try_from(self.modules.len()).map(ModuleId) else { continue };
+            let prefix = self.statements.first_argument(owner, Keyword::Prefix).unwrap_or_else(|| Arc::clone(&name));
+            let scope = FileScope::new(id, Some(Arc::clone(&prefix)), self.states_1_1(submodule.statement));
+            self.files.insert(self.statements.get(submodule.statement).file, scope);
+            submodule.used = true;
+            self.modules.push(ModuleDraft {
+                name,
+                revision: submodule.revision.clone(),
+                prefix,
+                statement: submodule.statement,
+                submodules: Vec::new(),
+                implemented: true,
+                is_given: true,
+                part: Some(Arc::clone(&submodule.name)),
+            });
+            parts.push(id);
+        }
+        parts
+    }
+
+    fn tell_unused(&self, submodules: &[Submodule], faults: &mut Diagnostics) {
+        for submodule in submodules.iter().filter(|s| !s.used) {
+            let what = format!("submodule `{}` is included by no module", submodule.name);
+            faults.push(Diagnostic::warning(what).at(self.statements.argument_span(submodule.statement)));
+        }
+    }
+
+    fn include_all(
+        &mut self,
+        modules: impl IntoIterator<Item = ModuleId>,
+        submodules: &mut [Submodule],
+        faults: &mut Diagnostics,
+    ) {
+        for module in modules {
             let mut pending = vec![self.modules[module.index()].statement];
             while let Some(body) = pending.pop() {
                 let includes: Vec<StatementId> = self.statements.all(body, Keyword::Include).collect();
@@ -253,10 +395,6 @@ impl ModuleSet {
                     }
                 }
             }
-        }
-        for submodule in submodules.iter().filter(|s| !s.used) {
-            let what = format!("submodule `{}` is included by no module", submodule.name);
-            faults.push(Diagnostic::warning(what).at(self.statements.argument_span(submodule.statement)));
         }
     }
 
@@ -290,30 +428,37 @@ impl ModuleSet {
             faults.push(Diagnostic::error(what).at(at));
             return None;
         }
-        if draft.submodules.contains(&statement) {
+        if draft.submodules.contains(&statement) || draft.statement == statement {
             return None;
         }
         draft.submodules.push(statement);
         let prefix = self.statements.first_argument(owner, Keyword::Prefix);
-        let prefixes = prefix.map(|p| (p, Some(module))).into_iter().collect();
-        self.files.insert(self.statements.get(statement).file, FileScope { module, prefixes });
+        let (ours, its) = (self.states_1_1(self.modules[module.index()].statement), self.states_1_1(statement));
+        if ours != its {
+            let version = |is_1_1| if is_1_1 { "1.1" } else { "1" };
+            let what = format!("submodule `{name}` is YANG {}, the module is YANG {}", version(its), version(ours));
+            faults.push(Diagnostic::error(what).at(self.statements.argument_span(include)));
+        }
+        self.files.insert(self.statements.get(statement).file, FileScope::new(module, prefix, its));
         Some(statement)
     }
 
     fn import_all(&mut self, faults: &mut Diagnostics) {
         for module in self.module_ids() {
-            // One module has one table of prefixes in the compiled schema, so its texts must agree on them.
-            let mut meanings: HashMap<Arc<str>, ModuleId> = HashMap::new();
             for body in self.bodies(module).collect::<Vec<_>>() {
                 let imports: Vec<StatementId> = self.statements.all(body, Keyword::Import).collect();
                 for import in imports {
-                    self.import(import, &mut meanings, faults);
+                    self.import(import, faults);
                 }
             }
         }
+        for scope in self.files.values_mut() {
+            let known = scope.prefixes.iter().filter_map(|(prefix, to)| Some((Arc::clone(prefix), (*to)?)));
+            scope.known = Arc::new(known.collect());
+        }
     }
 
-    fn import(&mut self, import: StatementId, meanings: &mut HashMap<Arc<str>, ModuleId>, faults: &mut Diagnostics) {
+    fn import(&mut self, import: StatementId, faults: &mut Diagnostics) {
         let name = self.statements.shared_argument(import);
         let wanted = self.statements.first_argument(import, Keyword::RevisionDate);
         let found = self.find(&name, wanted.as_deref());
@@ -321,6 +466,15 @@ impl ModuleSet {
             let what = format!("module `{name}`{} is not given", revision_text(wanted.as_ref()));
             let known = self.modules.iter().map(|m| &*m.name).filter(|known| **known != *name);
             let fault = Diagnostic::error(what).did_you_mean(&name, known);
+            faults.push(fault.at(self.statements.argument_span(import)));
+        }
+        if let Some(found) = found
+            && wanted.is_some()
+            && !self.is_1_1(import)
+            && self.states_1_1(self.modules[found.index()].statement)
+        {
+            let what = format!("YANG 1 cannot import a revision of `{name}`, which is YANG 1.1");
+            let fault = Diagnostic::error(what).hint("leave `revision-date` out (RFC 7950 §12)");
             faults.push(fault.at(self.statements.argument_span(import)));
         }
         let Some(prefix_at) = self.statements.first(import, Keyword::Prefix) else { return };
@@ -332,23 +486,20 @@ impl ModuleSet {
             faults.push(Diagnostic::error(what).at(self.statements.argument_span(prefix_at)));
             return;
         }
-        scope.prefixes.insert(Arc::clone(&prefix), found);
-        let Some(found) = found else { return };
-        if *meanings.entry(Arc::clone(&prefix)).or_insert(found) != found {
-            let what = format!("prefix `{prefix}` stands for another module in another part of this module");
-            let fault = Diagnostic::error(what).hint("use the same prefixes in a module and its submodules");
-            faults.push(fault.at(self.statements.argument_span(prefix_at)));
-        }
+        scope.prefixes.insert(prefix, found);
     }
 
-    /// Finds a module by name, and by revision when one is wanted; else the latest.
+    /// Finds a module by name, and by revision when one is wanted; else the one that is implemented, or the latest.
     fn find(&self, name: &str, revision: Option<&str>) -> Option<ModuleId> {
         self.module_ids()
             .filter(|id| {
                 let module = &self.modules[id.index()];
                 &*module.name == name && (revision.is_none() || module.revision.as_deref() == revision)
             })
-            .max_by(|a, b| self.modules[a.index()].revision.cmp(&self.modules[b.index()].revision))
+            .max_by_key(|id| {
+                let module = &self.modules[id.index()];
+                (module.implemented, module.is_given, module.revision.clone())
+            })
     }
 
     fn check_import_cycles(&self, faults: &mut Diagnostics) {

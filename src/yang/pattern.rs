@@ -152,10 +152,16 @@ fn translate(pattern: &str) -> Result<String, String> {
 /// Reads `n}`, `n,}` or `n,m}`.
 fn quantity(chars: &mut Peekable<Chars<'_>>) -> Result<String, String> {
     let mut quantity = String::from("{");
+    let mut is_bounded = false;
     while let Some(c) = chars.next_if(|c| c.is_ascii_digit() || *c == ',') {
+        // Published modules leave the lower bound out where it is none, and validators read them so.
+        if c == ',' && quantity.ends_with('{') {
+            quantity.push('0');
+        }
+        is_bounded |= c != ',';
         quantity.push(c);
     }
-    if chars.next_if_eq(&'}').is_none() {
+    if chars.next_if_eq(&'}').is_none() || !is_bounded {
         return Err("expected a quantity such as `{1,3}` after `{`".to_owned());
     }
     quantity.push('}');
@@ -319,6 +325,7 @@ mod tests {
         assert!(matches("a|bc", "bc") && !matches("a|bc", "abc") && !matches("a", "a\n"));
         assert!(matches("^a$", "^a$") && !matches("^a$", "a"));
         assert!(matches("a{2}b{1,2}c{0,}", "aabb") && !matches("a{2}", "a"));
+        assert!(matches("a{,2}", "aa") && !matches("a{,2}", "aaa"));
         assert!(matches("a.c", "a c") && !matches("a.c", "a\nc"));
     }
 
@@ -340,7 +347,7 @@ mod tests {
         assert_eq!(fault("a)"), "`)` closes nothing");
         assert_eq!(fault("[a"), "`[` is not closed");
         assert_eq!(fault("a{1,x}"), "expected a quantity such as `{1,3}` after `{`");
-        assert!(!fault("a{2,1}").is_empty() && !fault("a{,1}").is_empty() && !fault("a{}").is_empty());
+        assert!(!fault("a{2,1}").is_empty() && !fault("a{}").is_empty() && !fault("a{,}").is_empty());
         assert_eq!(fault("[b-a]"), "range `b-a` is empty");
         assert_eq!(fault(r"\b"), "`\\b` is not an escape of XML Schema");
         assert_eq!(fault(r"\p{IsKlingon}"), "`IsKlingon` is not a Unicode block");

@@ -5,8 +5,9 @@ use super::draft::{DraftId, DraftKind};
 use super::finish::Finish;
 use super::keyword::Keyword;
 use super::module_set::Prefixed;
-use super::schema::{NodeKind, SchemaId};
+use super::schema::{BaseType, NodeKind, SchemaId};
 use super::statement::StatementId;
+use super::types::Shape;
 use crate::diagnostic::{Diagnostic, nearest};
 
 impl Finish<'_, '_> {
@@ -32,7 +33,7 @@ impl Finish<'_, '_> {
 
     fn resolve_keys(&mut self, list: SchemaId) {
         let Some(statement) = self.draft(list).property(Keyword::Key) else {
-            if self.nodes[list.index()].config {
+            if self.nodes[list.index()].config && !self.is_apart(list) {
                 let what = format!("list `{}` has no key, which configuration needs", self.nodes[list.index()].name);
                 let span = self.nodes[list.index()].span.clone();
                 self.compiler.faults.push(Diagnostic::error(what).at_maybe(span).hint("add `key …;`"));
@@ -57,6 +58,11 @@ impl Finish<'_, '_> {
                 self.fault(statement, Diagnostic::error(format!("key `{name}` {what}")));
                 continue;
             }
+            let (ours, its) = (self.nodes[list.index()].status, self.nodes[key.index()].written.status);
+            if ours < its {
+                let what = format!("key `{name}` is {}, its list is {}", its.name(), ours.name());
+                self.fault(statement, Diagnostic::error(what));
+            }
             keys.push(key);
         }
         for key in &keys {
@@ -77,7 +83,23 @@ impl Finish<'_, '_> {
         if node.config != self.nodes[list.index()].config {
             return Some("differs from its list in `config`");
         }
-        (!node.whens.is_empty()).then_some("has a `when`, so it could be absent")
+        if !node.whens.is_empty() {
+            return Some("has a `when`, so it could be absent");
+        }
+        let statement = self.draft(key).property(Keyword::Type)?;
+        let is_1_1 = self.compiler.set.is_1_1(statement);
+        if !node.written.if_features.is_empty() {
+            return Some("has an `if-feature`, so it could be absent");
+        }
+        let is_empty = matches!(self.kind_of_type(statement), Some(BaseType::Empty));
+        (!is_1_1 && is_empty).then_some("is of type `empty`, which YANG 1 does not allow for keys")
+    }
+
+    fn kind_of_type(&self, statement: StatementId) -> Option<&BaseType> {
+        match &self.compiler.types.get(&statement)?.as_ref()?.shape {
+            Shape::Plain(ty) => Some(&ty.base),
+            _ => None,
+        }
     }
 
     /// Returns the child of a node of that name, of the module that the prefix says or the node's own.
@@ -85,6 +107,10 @@ impl Finish<'_, '_> {
         let (prefix, local) = split_ref(name);
         let module = match prefix.map(|p| self.compiler.set.resolve_prefix(at, Some(p))) {
             None => self.nodes[parent.index()].module,
+            // The prefix of the text itself means its own nodes, wherever a grouping brings them.
+            Some(Prefixed::Module(module)) if module == self.compiler.set.module_of(at) => {
+                self.nodes[parent.index()].module
+            }
             Some(Prefixed::Module(module)) => module,
             Some(_) => return None,
         };
@@ -115,6 +141,14 @@ impl Finish<'_, '_> {
                     Some(leaf) => tuple.push(leaf),
                 }
             }
+            let is_mixed = tuple.windows(2).any(|pair| match pair {
+                [one, other] => self.nodes[one.index()].config != self.nodes[other.index()].config,
+                _ => false,
+            });
+            if is_mixed {
+                let what = format!("`unique {text}` mixes configuration and state");
+                self.fault(statement, Diagnostic::error(what));
+            }
             tuples.push(tuple);
         }
         if let NodeKind::List(schema) = &mut self.nodes[list.index()].kind {
@@ -142,12 +176,24 @@ impl Finish<'_, '_> {
             let what = format!("choice `{}` is mandatory and has a default", self.nodes[choice.index()].name);
             self.fault(statement, Diagnostic::error(what));
         }
-        let demanding = self.nodes[case.index()].children.iter().find(|id| self.nodes[id.index()].mandatory);
-        if let Some(node) = demanding {
+        if let Some(node) = self.demanding(case) {
             let what = format!("default case `{name}` has the mandatory node `{}`", self.nodes[node.index()].name);
             self.fault(statement, Diagnostic::error(what));
         }
         self.nodes[choice.index()].kind = NodeKind::Choice { default: Some(case) };
+    }
+
+    /// Returns a node below one that has to be there whenever that one is (RFC 7950 §3, "mandatory node").
+    fn demanding(&self, above: SchemaId) -> Option<SchemaId> {
+        self.nodes[above.index()].children.iter().copied().find_map(|id| {
+            let node = &self.nodes[id.index()];
+            match &node.kind {
+                NodeKind::List(list) if list.min_elements > 0 => Some(id),
+                NodeKind::LeafList(list) if list.min_elements > 0 => Some(id),
+                NodeKind::Container { presence: None } => self.demanding(id),
+                _ => node.mandatory.then_some(id),
+            }
+        })
     }
 
     /// Returns whether a child of that name is there in the modules, but not here: its features are off or it is deviated.

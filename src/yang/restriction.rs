@@ -61,8 +61,10 @@ fn is_within(low: i128, high: i128, base: &[(i128, i128)]) -> bool {
 
 /// Reads a whole number as restrictions write it.
 pub(super) fn integer(text: &str) -> Option<i128> {
-    let digits = text.strip_prefix('-').unwrap_or(text);
-    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+    // RFC 7950 §14: no leading zeros; a plus is not in its grammar, and is read everywhere.
+    let is_canonical = digits == "0" || !digits.starts_with('0');
+    if digits.is_empty() || !is_canonical || !digits.bytes().all(|b| b.is_ascii_digit()) {
         return None;
     }
     text.parse().ok()

@@ -43,6 +43,9 @@ impl IdentityId {
     }
 }
 
+/// What the prefixes stand for that one text declares: a module and its submodules may use one prefix for two modules.
+pub type Prefixes = Arc<HashMap<Arc<str>, ModuleId>>;
+
 /// A module of the set (RFC 7950 §5.1).
 #[derive(Debug)]
 pub struct Module {
@@ -56,10 +59,45 @@ pub struct Module {
     pub revision: Option<Arc<str>>,
     /// What it is for.
     pub description: Option<Arc<str>>,
-    /// The modules it imports, by the prefix it uses for them, and itself by its own prefix.
+    /// The modules it imports, by the prefix it uses for them, and itself by its own prefix; those of its submodules too,
+    /// where they do not mean something else. An expression has those of its own text.
     pub prefixes: HashMap<Arc<str>, ModuleId>,
     /// Whether its data nodes are implemented, or it was only imported for definitions.
     pub implemented: bool,
+    /// The features that it defines, on or off, in the order written.
+    pub features: Vec<Arc<str>>,
+    /// The names of its submodules, in the order included.
+    pub submodules: Vec<Arc<str>>,
+    /// The name of the submodule that stands here alone, without the module it belongs to.
+    pub part: Option<Arc<str>>,
+}
+
+/// An `augment` at the top level of a module (RFC 7950 §7.17).
+#[derive(Debug)]
+pub struct Augment {
+    /// The module that adds.
+    pub module: ModuleId,
+    /// The path as written.
+    pub path: Arc<str>,
+    /// The node it adds to.
+    pub target: SchemaId,
+    /// The nodes it adds, cases that it implies left out for what is in them.
+    pub nodes: Vec<SchemaId>,
+}
+
+/// How modules write a node, where the tree has what it comes to: for those who show modules to people.
+#[derive(Debug, Clone)]
+pub struct Written {
+    /// The keyword of its statement, `case` for an implied one.
+    pub keyword: &'static str,
+    /// Its own `status`.
+    pub status: Status,
+    /// The `if-feature` expressions that it depends on, those of the `uses` and `augment` that brought it included.
+    pub if_features: Vec<Arc<str>>,
+    /// The name of its type.
+    pub type_name: Option<Arc<str>>,
+    /// The argument of `key`.
+    pub key: Option<Arc<str>>,
 }
 
 /// An identity (RFC 7950 §7.18).
@@ -93,8 +131,10 @@ pub struct ExtensionUse {
 pub struct Condition {
     /// The XPath expression.
     pub xpath: Arc<str>,
-    /// The module whose prefixes the expression uses.
+    /// The module whose text the expression is in: names without prefix are its own.
     pub module: ModuleId,
+    /// The prefixes that the expression may use.
+    pub prefixes: Prefixes,
     /// What to say when it does not hold.
     pub error_message: Option<Arc<str>>,
     /// The machine's name for that fault.
@@ -104,7 +144,7 @@ pub struct Condition {
 }
 
 /// `status` (RFC 7950 §7.21.2).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Status {
     /// In use.
     Current,
@@ -156,6 +196,8 @@ pub struct SchemaNode {
     pub extensions: Vec<ExtensionUse>,
     /// Where it is defined.
     pub span: Option<Span>,
+    /// How the modules write it.
+    pub written: Written,
 }
 
 /// What a schema node is.
@@ -321,8 +363,10 @@ pub enum BaseType {
 pub struct Leafref {
     /// The path as written.
     pub path: Arc<str>,
-    /// The module whose prefixes the path uses.
+    /// The module whose text the path is in.
     pub module: ModuleId,
+    /// The prefixes that the path may use.
+    pub prefixes: Prefixes,
     /// The leaf or leaf-list it leads to.
     pub target: SchemaId,
     /// The target's own type.
@@ -480,6 +524,7 @@ pub struct SchemaTree {
     pub(crate) modules: Vec<Module>,
     pub(crate) identities: Vec<Identity>,
     pub(crate) by_name: HashMap<SchemaId, HashMap<Arc<str>, Vec<SchemaId>>>,
+    pub(crate) augments: Vec<Augment>,
 }
 
 impl SchemaTree {
@@ -507,6 +552,11 @@ impl SchemaTree {
         &self.modules
     }
 
+    /// Returns the indices of all modules.
+    pub fn module_ids(&self) -> impl Iterator<Item = ModuleId> + use<> {
+        (0..u32::try_from(self.modules.len()).unwrap_or(u32::MAX)).map(ModuleId)
+    }
+
     /// Returns the module of that name.
     #[must_use]
     pub fn module_by_name(&self, name: &str) -> Option<ModuleId> {
@@ -514,6 +564,12 @@ impl SchemaTree {
             |implemented: bool| self.modules.iter().position(|m| &*m.name == name && (m.implemented || !implemented));
         // Of several revisions the implemented one is meant.
         named(true).or_else(|| named(false)).and_then(|at| u32::try_from(at).ok()).map(ModuleId)
+    }
+
+    /// Returns the augments of all modules, module by module in the order written.
+    #[must_use]
+    pub fn augments(&self) -> &[Augment] {
+        &self.augments
     }
 
     /// Returns an identity.
@@ -549,13 +605,18 @@ impl SchemaTree {
     }
 
     /// Returns the data child that a name, qualified as `module:name` or not, stands for. Where several modules have a
-    /// child of that name, the unqualified name is that of the parent's own module (RFC 7951 §4).
+    /// child of that name, the unqualified name is that of the parent's own module (RFC 7951 §4), and at the top level that of
+    /// the module that was given first.
     #[must_use]
     pub fn child(&self, parent: SchemaId, name: &str) -> Option<SchemaId> {
         match name.split_once(':') {
             None => match self.children_named(parent, name) {
                 [only] => Some(*only),
-                several => several.iter().copied().find(|id| !self.needs_qualification(*id)),
+                several => {
+                    let own = several.iter().copied().find(|id| !self.needs_qualification(*id));
+                    // At the top level nobody is at home: there it is that of the first module.
+                    own.or_else(|| several.first().copied().filter(|_| parent == SchemaId::ROOT))
+                }
             },
             Some((module, local)) => self
                 .children_named(parent, local)

@@ -6,7 +6,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics, Source, Span};
 use std::sync::Arc;
 
 /// Largest module text: the largest published modules are a tenth of it, and offsets stay small.
-pub(super) const TEXT_BYTES_MAX: usize = 16 * 1024 * 1024;
+pub const TEXT_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Deepest nesting of statements: published modules stay below 30, and what walks statements recurses.
 pub(super) const DEPTH_MAX: usize = 100;
@@ -152,12 +152,23 @@ impl Statements {
         }
         let file = FileId(u32::try_from(self.sources.len()).ok()?);
         self.sources.push(Arc::clone(source));
-        let before = faults.error_count();
-        let tokens = Lexer::new(source, faults).run();
-        let broken = faults.error_count() > before;
+        let (tokens, broken) = Lexer::new(source, faults).run();
         let mut parser = Parser { arena: self, source, file, faults, open: Vec::new(), top: Vec::new(), broken };
         parser.run(&tokens);
         (!parser.broken).then_some(parser.top)
+    }
+
+    /// Reads the sections of a text that come before its definitions; what is wrong behind them does not matter.
+    pub(super) fn outline(&mut self, source: &Arc<Source>, faults: &mut Diagnostics) -> Option<Vec<StatementId>> {
+        if source.text().len() > TEXT_BYTES_MAX {
+            return None;
+        }
+        let file = FileId(u32::try_from(self.sources.len()).ok()?);
+        self.sources.push(Arc::clone(source));
+        let tokens = Lexer::new(source, faults).run_header();
+        let mut parser = Parser { arena: self, source, file, faults, open: Vec::new(), top: Vec::new(), broken: false };
+        parser.run(&tokens);
+        Some(parser.top)
     }
 }
 
@@ -234,7 +245,7 @@ impl Parser<'_> {
         }
         let id = StatementId(u32::try_from(self.arena.nodes.len()).ok()?);
         let parent = self.open.last().copied();
-        let word = self.word(word, at, parent);
+        let word = self.word(word, at);
         let text = argument.and_then(|token| match &token.kind {
             TokenKind::Word(text) | TokenKind::Quoted(text) => Some(Arc::from(text.as_str())),
             _ => None,
@@ -255,20 +266,16 @@ impl Parser<'_> {
         Some(id)
     }
 
-    fn word(&mut self, word: &str, at: &Token, parent: Option<StatementId>) -> Word {
+    fn word(&mut self, word: &str, at: &Token) -> Word {
         if let Some(keyword) = Keyword::parse(word) {
             return Word::Yang(keyword);
         }
         if let Some((prefix, name)) = word.split_once(':') {
             return Word::Extension { prefix: prefix.into(), name: name.into() };
         }
-        // Below an extension statement anything may stand: its meaning is the extension's own affair.
-        let in_extension = parent.is_some_and(|p| self.arena.keyword(p).is_none());
-        if !in_extension {
-            let fault = Diagnostic::error(format!("`{word}` is not a statement of YANG"))
-                .did_you_mean(word, Keyword::ALL.iter().map(|k| k.as_str()));
-            self.faults.push(fault.at(Span::new(self.source, at.start, at.end)));
-        }
+        let fault = Diagnostic::error(format!("`{word}` is not a statement of YANG"))
+            .did_you_mean(word, Keyword::ALL.iter().map(|k| k.as_str()));
+        self.faults.push(fault.at(Span::new(self.source, at.start, at.end)));
         Word::Extension { prefix: Arc::from(""), name: word.into() }
     }
 }

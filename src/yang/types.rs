@@ -114,6 +114,10 @@ impl Compiler<'_> {
             return self.builtin_type(statement, &name);
         }
         let typedef = self.definitions.find(self.set, statement, Keyword::Typedef, &name, &mut self.faults)?;
+        let user = self.set.statements.get(statement).parent;
+        if let Some(user) = user.filter(|u| self.set.statements.keyword(*u) != Some(Keyword::Type)) {
+            self.check_status(statement, user, typedef);
+        }
         let base_statement = self.set.statements.first(typedef, Keyword::Type)?;
         let base = self.type_of(base_statement);
         let default = self.set.statements.first(typedef, Keyword::Default).or(base.default);
@@ -154,7 +158,10 @@ impl Compiler<'_> {
     fn builtin_type(&mut self, statement: StatementId, name: &Arc<str>) -> Option<RawType> {
         let shape = match &**name {
             "leafref" => {
-                self.allow_only(statement, &[Keyword::Path, Keyword::RequireInstance], name);
+                let is_1_1 = self.set.is_1_1(statement);
+                let allowed = [Keyword::Path, Keyword::RequireInstance];
+                // RFC 6020 §9.9: every leafref of YANG 1 requires its instance.
+                self.allow_only(statement, if is_1_1 { &allowed } else { allowed.get(..1).unwrap_or_default() }, name);
                 let Some(path) = self.set.statements.first(statement, Keyword::Path) else {
                     self.lacks(statement, Keyword::Path);
                     return None;

@@ -14,8 +14,8 @@ use std::sync::Arc;
 type Refusal = (String, Option<String>);
 
 impl Compiler<'_> {
-    /// Returns the canonical form of a `default` statement's value; reports one that the type does not allow.
-    pub(super) fn default_of(&mut self, ty: &Type, default: StatementId) -> Option<Arc<str>> {
+    /// Returns the canonical form of a `default` statement's value; reports at `at` one that the type does not allow.
+    pub(super) fn default_of(&mut self, ty: &Type, default: StatementId, at: StatementId) -> Option<Arc<str>> {
         let text = self.set.statements.shared_argument(default);
         match self.canonical(ty, &text, default) {
             Ok(canonical) => Some(Arc::from(canonical)),
@@ -26,10 +26,14 @@ impl Compiler<'_> {
                     ty.name
                 ));
                 let fault = match hint {
+                    _ if at != default => {
+                        let written = self.set.statements.span(default);
+                        fault.hint(format!("the default is that of the type it comes from, at {written}: give another"))
+                    }
                     Some(hint) => fault.hint(hint),
                     None => fault,
                 };
-                self.faults.push(fault.at(self.set.statements.argument_span(default)));
+                self.faults.push(fault.at(self.set.statements.argument_span(at)));
                 None
             }
         }
@@ -77,7 +81,8 @@ impl Compiler<'_> {
             BaseType::InstanceIdentifier { .. } if text.starts_with('/') => Ok(text.to_owned()),
             BaseType::InstanceIdentifier { .. } => Err(refuse("expected a path that starts with `/`")),
             BaseType::Integer { kind, range } => {
-                let value = integer_value(text).ok_or_else(|| refuse("it is not a whole number"))?;
+                // Blanks around a number are no part of it, as in a data document.
+                let value = integer_value(text.trim()).ok_or_else(|| refuse("it is not a whole number"))?;
                 let (low, high) = kind.bounds();
                 if value < low || value > high {
                     return Err(refuse(&format!("expected a number from {low} to {high}")));

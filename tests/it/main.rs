@@ -10,6 +10,8 @@ mod alertmanager_clients;
 mod boot;
 mod check;
 mod commit;
+#[path = "../conformance/mod.rs"]
+mod conformance;
 mod crash;
 mod crash_delivery;
 mod data_folder;
@@ -18,16 +20,18 @@ mod fuzz_smoke;
 mod harness;
 mod intake;
 mod listener;
+mod outside_text;
 #[path = "../peers/mod.rs"]
 mod peers;
-mod outside_text;
 mod receive;
 mod restart;
+mod schema;
 mod script;
 mod script_manners;
 mod session;
 mod session_manners;
 mod shell_client;
+mod site_modules;
 mod transcripts;
 mod transport;
 mod webhook;

@@ -6,9 +6,16 @@ use crate::yang::{CompileOptions, compile};
 /// A module's body, and the faults told as `file:line:column message [hint]`.
 type Case<'a> = (&'a str, &'a [&'a str]);
 
+/// Writes the errors only.
+fn errors(faults: &crate::diagnostic::Diagnostics) -> Vec<String> {
+    let mut only = crate::diagnostic::Diagnostics::new();
+    only.extend(faults.iter().filter(|f| f.is_error()).cloned());
+    lines(&only)
+}
+
 fn expect(cases: &[Case<'_>]) {
     for (body, expected) in cases {
-        assert_eq!(lines(&faults_of(&[&module(body)])), *expected, "{body}");
+        assert_eq!(errors(&faults_of(&[&module(body)])), *expected, "{body}");
     }
 }
 
@@ -309,7 +316,7 @@ fn modules_must_not_import_each_other_or_be_given_twice() {
     let named = |name: &str, body: &str| format!("module {name} {{ namespace urn:{name}; prefix {name}; {body} }}");
     let import = |name: &str| format!("import {name} {{ prefix x; }}");
     assert_eq!(
-        lines(&faults_of(&[&named("a", &import("b")), &named("b", &import("c")), &named("c", &import("a"))])),
+        errors(&faults_of(&[&named("a", &import("b")), &named("b", &import("c")), &named("c", &import("a"))])),
         ["3:1:46 modules import each other: `a` → `b` → `c` → `a`"]
     );
     assert_eq!(
@@ -337,27 +344,102 @@ fn a_mandatory_node_is_not_added_to_another_modules_configuration() {
     let base = module("container c;");
     let other = |when: &str| {
         format!(
-            "module o {{ namespace urn:o; prefix o; import m {{ prefix m; }} augment /m:c {{ {when} leaf x {{ type string; mandatory true; }} }} }}"
+            "module o {{ yang-version 1.1; namespace urn:o; prefix o; import m {{ prefix m; }} augment /m:c {{ {when} leaf x {{ type string; mandatory true; }} }} }}"
         )
     };
     assert_eq!(
         lines(&faults_of(&[&base, &other("")])),
         [
-            "2:1:100 `x` is mandatory, which a node added to another module's configuration cannot be [give the augment a `when`]"
+            "2:1:118 `x` is mandatory, which a node added to another module's configuration cannot be [give the augment a `when`]"
         ]
     );
     compile_all(&[&base, &other("when 'true()';")]);
 }
 
 #[test]
-fn what_stands_out_of_order_is_a_warning() {
-    let text = module("leaf a { type string; } revision 2025-01-01;");
-    let (_, warnings) =
-        compile(&super::sources(&[&text]), &CompileOptions::default()).unwrap_or_else(|f| panic!("{f}"));
+fn what_stands_out_of_order_is_told_once() {
+    expect(&[(
+        "leaf a { type string; } revision 2025-01-01; import m { prefix x; }",
+        &[
+            "1:2:25 `revision 2025-01-01` stands behind the definitions of the module [the order is header, imports and includes, texts, revisions, definitions]",
+            "1:2:53 modules import each other: `m` → `m`",
+        ],
+    )]);
+}
+
+#[test]
+fn what_is_odd_is_told_and_does_not_keep_a_module_from_use() {
+    let text = "module m { yang-version 1.1; namespace urn:m; prefix m; import o { prefix o; } revision 2020-01-01; revision 2021-01-01;
+list l { key k; leaf k { type string; default x; } } rpc r { input { leaf a { type string; config true; } } } }";
+    let other = "module o { namespace urn:o; prefix o; leaf u { type union { type empty; type int8; } } }";
+    let told = |looked_up, strict| {
+        let options = CompileOptions { looked_up, strict, ..CompileOptions::default() };
+        let (_, warnings) = compile(&super::sources(&[text, other]), &options).unwrap_or_else(|f| panic!("{f}"));
+        lines(&warnings)
+    };
+    let own = [
+        "1:1:57 module `o` is imported and not used",
+        "1:1:101 revision 2021-01-01 stands behind 2020-01-01 [the latest revision comes first, each date once]",
+        "1:2:39 `default` says nothing on the key `k` [an entry always has its keys]",
+        "1:2:92 `config` says nothing in an operation or notification",
+    ];
+    assert_eq!(told(1, false), own);
     assert_eq!(
-        lines(&warnings),
-        [
-            "1:2:25 `revision 2025-01-01` stands behind the definitions of the module [the order is header, imports and includes, texts, revisions, definitions]"
-        ]
+        told(0, false).last().unwrap(),
+        "2:1:61 `empty` is in a union, which only YANG 1.1 allows [add `yang-version 1.1;` to the module]"
     );
+    assert!(told(1, true).contains(&"1:2:1 `list l` has no description".to_owned()));
+}
+
+#[test]
+fn what_yang_1_1_brought_is_not_yang_1() {
+    let old = |body: &str| format!("module m {{ namespace \"urn:m\"; prefix m;\n{body}\n}}");
+    for (body, fault) in [
+        (
+            "anydata a;",
+            "1:2:1 `anydata a` in `module m` is YANG 1.1, and the module is YANG 1 [add `yang-version 1.1;` to the module]",
+        ),
+        (
+            "leaf-list l { type int8; default 1; }",
+            "1:2:26 `default 1` in `leaf-list l` is YANG 1.1, and the module is YANG 1 [add `yang-version 1.1;` to the module]",
+        ),
+        (
+            "feature f; leaf a { if-feature 'not f'; type int8; }",
+            "1:2:32 YANG 1 has names of features in `if-feature`, no expressions [add `yang-version 1.1;` to the module]",
+        ),
+        (
+            "leaf xml-a { type int8; }",
+            "1:2:6 `leaf xml-a` is a name that starts with `xml`, which YANG 1 keeps for itself [YANG 1.1 allows it]",
+        ),
+        (
+            "list l { key k; leaf k { type empty; } }",
+            "1:2:14 key `k` is of type `empty`, which YANG 1 does not allow for keys",
+        ),
+    ] {
+        assert_eq!(lines(&faults_of(&[&old(body)])), [fault], "{body}");
+        compile_all(&[&module(body)]);
+    }
+}
+
+#[test]
+fn faults_of_groupings_that_nobody_uses_are_told() {
+    expect(&[
+        (
+            "grouping g { leaf a { type int8; } leaf a { type int8; } }",
+            &["1:2:41 `a` is there already among its siblings [the other one is at 1.yang:2:14]"],
+        ),
+        (
+            "grouping g { leaf a { type int8; } } grouping h { uses g { refine b { config false; } } }",
+            &["1:2:67 target of the refine is not there: the top level has no node `b`"],
+        ),
+    ]);
+    compile_all(&[&module("grouping g { list l { leaf a { type leafref { path '../../nowhere'; } } } }")]);
+}
+
+#[test]
+fn what_is_in_use_does_not_refer_to_what_is_not() {
+    expect(&[(
+        "typedef t { type int8; status obsolete; } leaf a { status deprecated; type t; }",
+        &["1:2:76 `leaf a` is deprecated and refers to `typedef t`, which is obsolete"],
+    )]);
 }
