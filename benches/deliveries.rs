@@ -9,7 +9,7 @@
     reason = "a benchmark ends at the first surprise, prints its figures, and is no part of the element"
 )]
 
-use annunciator::alarm::{AlarmKey, AlarmText, ContributionKey, Severity};
+use annunciator::alarm::{AlarmKey, AlarmText, ContributionKey, Notify, Severity};
 use annunciator::clock::Clock;
 use annunciator::delivery::{Deliveries, DeliverySpec, Handler, HandlerSpec};
 use annunciator::handler::webhook::{MessageFormat, WebhookSpec};
@@ -139,7 +139,15 @@ fn handler(receiver: SocketAddr, clock: &Clock) -> Handler {
     let delivery = DeliverySpec { max_in_flight: IN_FLIGHT, ..DeliverySpec::default() };
     Handler {
         notifier: notifier.build(&One(client)).unwrap(),
-        spec: HandlerSpec { id: "h1".to_owned(), description: None, is_enabled: true, notifier, delivery },
+        spec: HandlerSpec {
+            id: "h1".to_owned(),
+            description: None,
+            is_enabled: true,
+            notify: Notify::default(),
+            reminder_interval: None,
+            notifier,
+            delivery,
+        },
     }
 }
 
@@ -159,6 +167,7 @@ fn report(alarm: usize, is_raise: bool) -> Report {
         brief: "The HTTP client cannot connect to a remote host".to_owned(),
         detailed: vec!["Nobody listens on the port.".to_owned(); 4],
         suggested_actions: vec!["Check that the remote host is running.".to_owned(); 4],
+        ..AlarmText::default()
     };
     Report::Raise { key, severity: Severity::Major, text, contribution, ends_at: None, note: None }
 }

@@ -10,6 +10,7 @@ mod files;
 mod folder;
 mod handler_board;
 mod intake;
+mod listed;
 mod log;
 mod pages;
 mod receive;

@@ -236,7 +236,8 @@ impl Runner {
             if let Some(mut transitions) = self.ledger.read_ring(from, room) {
                 // The ring may have grown since commands were taken.
                 transitions.retain(|transition| transition.position <= self.newest);
-                offer(&mut running.lane, transitions, room, self.newest);
+                let is_all = transitions.len() < room;
+                running.offer(transitions, is_all, self.newest);
             } else {
                 running.is_reading = true;
                 let (ledger, clock, disk) = (self.ledger.clone(), self.clock.clone(), Arc::clone(&self.disk));
@@ -352,8 +353,8 @@ impl Runner {
                 let Some(running) = self.lanes.get_mut(&incarnation) else { return };
                 running.is_reading = false;
                 // A portion that is not full may have been cut short by the store; the next one tells.
-                let read = if transitions.is_empty() { newest } else { JournalPosition(0) };
-                running.lane.offer(transitions, read);
+                let is_all = transitions.is_empty();
+                running.offer(transitions, is_all, newest);
                 self.awake.insert(incarnation);
             }
             Err(error) => tracing::error!(%error, "a lane could not be read: a restart repairs it"),
@@ -385,13 +386,15 @@ impl Runner {
     }
 }
 
-/// Hands over what the ring had; less than was asked for is all there is up to `newest`.
-fn offer(lane: &mut Lane, transitions: Vec<Arc<Transition>>, asked: usize, newest: JournalPosition) {
-    let read = if transitions.len() < asked { newest } else { JournalPosition(0) };
-    lane.offer(transitions, read);
-}
-
 impl Running {
+    /// Hands over what was read, without what the handler is not told about; `is_all` says that there is nothing else up to
+    /// `newest`.
+    fn offer(&mut self, mut transitions: Vec<Arc<Transition>>, is_all: bool, newest: JournalPosition) {
+        let last = transitions.last().map(|transition| transition.position).unwrap_or_default();
+        transitions.retain(|transition| self.handler.spec.wants(transition));
+        self.lane.offer(transitions, if is_all { newest } else { last });
+    }
+
     fn take_landing(&mut self, position: JournalPosition, landed: Landed, now: Now) {
         let was_failing = self.lane.is_failing();
         let (consequence, failure) = match landed {

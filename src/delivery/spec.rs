@@ -1,5 +1,6 @@
 //! What an alarm handler is configured to be: which notifier, and how it is fed.
 
+use crate::alarm::{Notify, Transition};
 use crate::handler::NotifierSpec;
 use crate::retry::Schedule;
 use std::time::Duration;
@@ -13,10 +14,25 @@ pub struct HandlerSpec {
     pub description: Option<String>,
     /// Whether it is told about alarms.
     pub is_enabled: bool,
+    /// Which changes it is told about.
+    pub notify: Notify,
+    /// How often it is told again of what still stands; not at all without.
+    pub reminder_interval: Option<Duration>,
     /// Whom it tells, and how.
     pub notifier: NotifierSpec,
     /// How it is fed.
     pub delivery: DeliverySpec,
+}
+
+impl HandlerSpec {
+    /// Returns whether it is told about a transition: a reminder when it is for it, a change when it is of those that it wants.
+    #[must_use]
+    pub fn wants(&self, transition: &Transition) -> bool {
+        if transition.is_reminder() {
+            return transition.is_for(&self.id);
+        }
+        self.notify.tells(transition.before, transition.after.standing)
+    }
 }
 
 /// How a handler is fed: its `delivery` container.

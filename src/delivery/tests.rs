@@ -47,6 +47,7 @@ fn transition(position: u64, alarm: u64) -> Arc<Transition> {
         },
         last_updated: Timestamp::UNIX_EPOCH,
         revision: 1,
+        reminds: Vec::new(),
     })
 }
 

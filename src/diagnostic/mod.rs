@@ -8,7 +8,7 @@ mod seldom;
 mod source;
 mod text;
 
-pub use nearest::nearest;
+pub use nearest::{nearest, nearest_within};
 pub use seldom::Seldom;
 pub use source::{Source, Span};
 pub use text::{MESSAGE_CHARS_MAX, NAME_CHARS_MAX, is_steering, printable, shortened};

@@ -1,12 +1,13 @@
-//! What depends on an alarming resource: the references of running, followed backwards.
+//! What depends on an alarming resource: the references of running and the configured topology, followed backwards.
 
-use crate::alarm::{AlarmKey, ImpactGroup};
+use super::topology::{Topology, TopologyChange};
+use crate::alarm::{AlarmKey, ImpactGroup, ResourceName};
 use crate::datastore::Datastore;
 use crate::ledger::{Impact, ImpactSource};
 use crate::tree::{DataPath, DataTree, Key, NodeRef, Value};
 use crate::yang::{SchemaId, SchemaTree};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::OnceLock;
+use std::sync::{OnceLock, PoisonError, RwLock};
 
 /// Resources that an alarm is said to impact at most: a message lists them all, and people read none of very many.
 const IMPACTED_MAX: usize = 1000;
@@ -17,21 +18,39 @@ const EXTENSIONS: &str = "annunciator-extensions";
 /// Looks into running. Built before the datastore, which needs the ledger that needs this: nothing is impacted until it
 /// is bound.
 #[derive(Debug, Default)]
-pub struct RunningImpact(OnceLock<(Datastore, ResourceLists)>);
+pub struct RunningImpact {
+    bound: OnceLock<(Datastore, ResourceLists)>,
+    topology: RwLock<Topology>,
+}
 
 impl RunningImpact {
     /// Says which datastore to look into; the first one counts.
     pub fn bind(&self, datastore: Datastore) {
         let lists = ResourceLists::of(datastore.plan().schema());
-        self.0.get_or_init(|| (datastore, lists));
+        self.bound.get_or_init(|| (datastore, lists));
+    }
+
+    /// Takes a change of the configured resources into use.
+    pub(super) fn change(&self, change: TopologyChange) {
+        self.topology.write().unwrap_or_else(PoisonError::into_inner).apply(change);
     }
 }
 
 impl ImpactSource for RunningImpact {
     fn impact(&self, key: &AlarmKey) -> Impact {
-        let Some((datastore, lists)) = self.0.get() else { return Impact::default() };
+        let Some((datastore, lists)) = self.bound.get() else { return Impact::default() };
         let running = datastore.running();
-        Impact { revision: running.revision, groups: lists.impact(&running.tree, &key.resource_type, &key.resource) }
+        let name = ResourceName { resource_type: key.resource_type.clone(), resource: key.resource.clone() };
+        let topology = self.topology.read().unwrap_or_else(PoisonError::into_inner);
+        Impact { revision: running.revision, groups: lists.impact(&running.tree, &topology, name) }
+    }
+
+    fn path(&self, key: &AlarmKey) -> Option<String> {
+        let (datastore, lists) = self.bound.get()?;
+        let running = datastore.running();
+        let path = lists.entries_named(running.tree.schema(), &key.resource_type, &key.resource);
+        let path = path.into_iter().find(|path| running.tree.get(path).is_some())?;
+        Some(path.display(running.tree.schema()).to_string())
     }
 }
 
@@ -64,40 +83,125 @@ impl ResourceLists {
         Self { of_type, kinds }
     }
 
-    /// Finds what depends on a resource, directly or not, by kind and sorted; cycles end where they close.
-    fn impact(&self, tree: &DataTree, resource_type: &str, resource: &str) -> Vec<ImpactGroup> {
-        let schema = tree.schema();
+    /// Returns the entries that a resource may be.
+    fn entries_named(&self, schema: &SchemaTree, resource_type: &str, resource: &str) -> Vec<DataPath> {
         let lists = self.of_type.get(resource_type).map(Vec::as_slice).unwrap_or_default();
-        let mut waiting: Vec<DataPath> = lists.iter().filter_map(|list| entry_named(schema, *list, resource)).collect();
-        let mut seen: BTreeSet<DataPath> = waiting.iter().cloned().collect();
-        let mut groups: BTreeMap<&str, (&str, BTreeSet<String>)> = BTreeMap::new();
-        while let Some(entry) = waiting.pop() {
-            let mut referrers = Vec::new();
-            if let Some(node) = tree.get(&entry) {
-                collect_referrers(tree, node, &mut referrers);
-            }
-            for referrer in referrers {
-                let Some((kind, dependent)) = self.resource_around(schema, referrer) else { continue };
-                if seen.len() > IMPACTED_MAX || !seen.insert(dependent.clone()) {
-                    continue;
-                }
-                let (_, names) = groups.entry(&kind.resource_type).or_insert((&kind.title, BTreeSet::new()));
-                names.insert(name_of(&dependent));
-                waiting.push(dependent);
-            }
-        }
-        let group = |(kind, (title, names)): (&str, (&str, BTreeSet<String>))| ImpactGroup {
-            resource_type: kind.to_owned(),
-            title: title.to_owned(),
+        lists.iter().filter_map(|list| entry_named(schema, *list, resource)).collect()
+    }
+
+    /// Finds what depends on a resource, directly or not, by kind and sorted; cycles end where they close.
+    fn impact(&self, tree: &DataTree, topology: &Topology, resource: ResourceName) -> Vec<ImpactGroup> {
+        let mut search =
+            Search { lists: self, tree, topology, found: BTreeMap::new(), seen: BTreeSet::new(), waiting: Vec::new() };
+        search.begin(resource);
+        search.run();
+        let group = |(kind, (title, names)): (String, (String, BTreeSet<String>))| ImpactGroup {
+            resource_type: kind,
+            title,
             resources: names.into_iter().collect(),
         };
-        groups.into_iter().map(group).collect()
+        search.found.into_iter().map(group).collect()
+    }
+
+    /// Returns how people call resources of a kind.
+    fn title<'a>(&'a self, resource_type: &'a str) -> &'a str {
+        let list = self.of_type.get(resource_type).and_then(|lists| lists.first());
+        list.and_then(|list| self.kinds.get(list)).map_or(resource_type, |kind| &kind.title)
     }
 
     /// Returns the nearest entry around a leaf that is a resource.
     fn resource_around(&self, schema: &SchemaTree, leaf: &DataPath) -> Option<(&Kind, DataPath)> {
         let list = schema.ancestry(leaf.schema_id()).into_iter().rev().find(|id| self.kinds.contains_key(id))?;
         Some((self.kinds.get(&list)?, leaf.ancestor(schema, list)))
+    }
+}
+
+/// Something whose dependents are looked for: an entry, a resource that has a name, or both.
+struct Waiting {
+    path: Option<DataPath>,
+    name: Option<ResourceName>,
+}
+
+/// What has been seen: entries by their path, other resources by their name.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Seen {
+    Path(DataPath),
+    Name(ResourceName),
+}
+
+/// A search for all that depends on a resource.
+struct Search<'a> {
+    lists: &'a ResourceLists,
+    tree: &'a DataTree,
+    topology: &'a Topology,
+    /// By kind: its title, and the resources.
+    found: BTreeMap<String, (String, BTreeSet<String>)>,
+    seen: BTreeSet<Seen>,
+    waiting: Vec<Waiting>,
+}
+
+impl Search<'_> {
+    fn begin(&mut self, name: ResourceName) {
+        let paths = self.lists.entries_named(self.tree.schema(), &name.resource_type, &name.resource);
+        self.seen.insert(Seen::Name(name.clone()));
+        for path in paths {
+            self.seen.insert(Seen::Path(path.clone()));
+            self.waiting.push(Waiting { path: Some(path), name: None });
+        }
+        self.waiting.push(Waiting { path: None, name: Some(name) });
+    }
+
+    fn run(&mut self) {
+        while let Some(Waiting { path, name }) = self.waiting.pop() {
+            if let Some(node) = path.and_then(|path| self.tree.get(&path)) {
+                let mut referrers = Vec::new();
+                collect_referrers(self.tree, node, &mut referrers);
+                for referrer in referrers {
+                    self.see_referrer(referrer);
+                }
+            }
+            let topology = self.topology;
+            for dependent in name.iter().flat_map(|name| topology.dependents(name)) {
+                self.see_named(dependent);
+            }
+        }
+    }
+
+    /// Takes the entry around a leaf that refers to something impacted.
+    fn see_referrer(&mut self, leaf: &DataPath) {
+        let schema = self.tree.schema();
+        let Some((kind, path)) = self.lists.resource_around(schema, leaf) else { return };
+        if self.seen.len() > IMPACTED_MAX || !self.seen.insert(Seen::Path(path.clone())) {
+            return;
+        }
+        let name = ResourceName { resource_type: kind.resource_type.clone(), resource: name_of(&path) };
+        self.note(&name, &kind.title);
+        // An entry of a list inside a list has no name of its own, so nothing else can depend on it by name.
+        let name = Some(name).filter(|_| path.keys().len() == 1 && self.seen.len() <= IMPACTED_MAX);
+        if let Some(name) = &name {
+            self.seen.insert(Seen::Name(name.clone()));
+        }
+        self.waiting.push(Waiting { path: Some(path), name });
+    }
+
+    /// Takes a resource of the topology that depends on something impacted; it may be configured as well.
+    fn see_named(&mut self, name: &ResourceName) {
+        if self.seen.len() > IMPACTED_MAX || !self.seen.insert(Seen::Name(name.clone())) {
+            return;
+        }
+        let title = self.lists.title(&name.resource_type).to_owned();
+        self.note(name, &title);
+        for path in self.lists.entries_named(self.tree.schema(), &name.resource_type, &name.resource) {
+            if self.seen.insert(Seen::Path(path.clone())) {
+                self.waiting.push(Waiting { path: Some(path), name: None });
+            }
+        }
+        self.waiting.push(Waiting { path: None, name: Some(name.clone()) });
+    }
+
+    fn note(&mut self, name: &ResourceName, title: &str) {
+        let group = self.found.entry(name.resource_type.clone()).or_insert_with(|| (title.to_owned(), BTreeSet::new()));
+        group.1.insert(name.resource.clone());
     }
 }
 
@@ -150,7 +254,44 @@ mod tests {
         let mut builder = Builder::new(DataTree::new(Plan::new(schema)), &ring);
         read_json(&mut builder, &Source::new("t.json", HANDLERS));
         assert!(!builder.diagnostics.has_errors(), "{}", builder.diagnostics);
-        ResourceLists::of(builder.tree.schema()).impact(&builder.tree, resource_type, resource)
+        let name = ResourceName { resource_type: resource_type.to_owned(), resource: resource.to_owned() };
+        ResourceLists::of(builder.tree.schema()).impact(&builder.tree, &topology(), name)
+    }
+
+    /// A shop on a service on a database on the handler `h3`, and on itself.
+    fn topology() -> Topology {
+        let name = |text: &str| {
+            let (resource_type, resource) = text.split_once('/').unwrap();
+            ResourceName { resource_type: resource_type.to_owned(), resource: resource.to_owned() }
+        };
+        let edges = [
+            ("shop/s1", "service/x"),
+            ("service/x", "database/db1"),
+            ("database/db1", "alarm-handler/h3"),
+            ("database/db1", "shop/s1"),
+        ];
+        let mut topology = Topology::default();
+        let added = edges.map(|(from, to)| (name(from), name(to))).to_vec();
+        topology.apply(TopologyChange { removed: Vec::new(), added });
+        topology
+    }
+
+    #[test]
+    fn impact_goes_from_references_to_the_topology_and_cycles_end() {
+        let group = |resource_type: &str, title: &str, resource: &str| ImpactGroup {
+            resource_type: resource_type.to_owned(),
+            title: title.to_owned(),
+            resources: vec![resource.to_owned()],
+        };
+        let all = [
+            group("alarm-handler", "Alarm handlers", "h3"),
+            group("database", "database", "db1"),
+            group("service", "service", "x"),
+            group("shop", "shop", "s1"),
+        ];
+        assert_eq!(impact("http-client", "c2"), all);
+        assert_eq!(impact("alarm-handler", "h3"), all[1..]);
+        assert_eq!(impact("shop", "s1"), all[1..3]);
     }
 
     #[test]
@@ -163,7 +304,6 @@ mod tests {
             }]
         };
         assert_eq!(impact("http-client", "c1"), handlers(&["h1", "h2"]));
-        assert_eq!(impact("http-client", "c2"), handlers(&["h3"]));
     }
 
     #[test]
@@ -172,7 +312,7 @@ mod tests {
             ("http-client", "c3"),
             ("http-client", "gone"),
             ("alarm-handler", "h1"),
-            ("database", "c1"),
+            ("database", "db2"),
             ("http-client", ""),
         ] {
             assert_eq!(impact(resource_type, resource), [], "{resource_type} {resource}");

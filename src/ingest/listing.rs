@@ -15,10 +15,6 @@ use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Sleep;
 
-/// Answers under way at once: each keeps a snapshot of the alarm list and an index of it, and takes processor time from those
-/// who report. Dashboards ask one at a time.
-pub(super) const LISTINGS_MAX: usize = 8;
-
 /// How long a client may take to read an answer: 30 MB at 2 Mbit/s.
 const READ_WITHIN: Duration = Duration::from_secs(120);
 

@@ -2,11 +2,14 @@
 //!
 //! **Invariants**: faces decide nothing: whatever two of them do is here or below. A session that is dropped is gone.
 
+pub mod alarm_json;
 mod alarms;
+mod operations;
 mod sessions;
 mod shared;
 
 pub use alarms::{AlarmError, AlarmName, HandlerStatuses};
+pub use operations::{InventoryEntry, OperatorRequest};
 pub use sessions::{SESSIONS_MAX, Session, SessionHandle, SessionMode, SessionsExhausted};
 pub use shared::SharedCandidate;
 

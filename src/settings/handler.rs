@@ -6,7 +6,8 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::handler::webhook::WebhookSpec;
 use crate::handler::{Kind, NotifierSpec, WebService};
 use crate::retry::Schedule;
-use crate::tree::{DataPath, NodeRef};
+use crate::tree::{DataPath, NodeRef, Value};
+use std::time::Duration;
 
 /// Reads an alarm handler.
 ///
@@ -17,10 +18,20 @@ pub fn handler(node: NodeRef<'_>, path: &DataPath) -> Result<HandlerSpec, Diagno
     let id = reader.mandatory_text("id");
     let description = reader.text("description");
     let is_enabled = reader.boolean("enabled");
+    let notify = super::alarm_control::notify(&mut reader, "");
+    let reminder_interval = reader.value("reminder-interval").and_then(Value::as_u64).map(Duration::from_secs);
     let notifier = notifier(&mut reader);
     let delivery = delivery(&mut reader);
     let read = (|| {
-        Some(HandlerSpec { id: id?, description, is_enabled: is_enabled?, notifier: notifier?, delivery: delivery? })
+        Some(HandlerSpec {
+            id: id?,
+            description,
+            is_enabled: is_enabled?,
+            notify: notify?,
+            reminder_interval,
+            notifier: notifier?,
+            delivery: delivery?,
+        })
     })();
     reader.finish(read)
 }

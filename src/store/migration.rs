@@ -25,6 +25,11 @@ CREATE TABLE exception (
 CREATE INDEX exception_seq ON exception (seq);
 ", "
 ALTER TABLE contribution ADD COLUMN note TEXT;
+", "
+CREATE TABLE amendment (seq INTEGER PRIMARY KEY, alarm BLOB NOT NULL, body TEXT NOT NULL) STRICT;
+CREATE TABLE silence (id BLOB PRIMARY KEY, body TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE answer (
+  number INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, digest TEXT NOT NULL, time TEXT NOT NULL, body TEXT NOT NULL) STRICT;
 "];
 
 /// Steps of `records.db`.

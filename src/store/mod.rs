@@ -34,6 +34,7 @@ mod queue;
 mod reader;
 mod records;
 mod revision;
+mod silence;
 #[cfg(test)]
 mod tests;
 mod transaction;
@@ -49,5 +50,6 @@ pub use lock::FolderLock;
 pub use open::{JOURNAL_NAME, RECORDS_NAME, Store, StoreOptions};
 pub use records::{RecordChange, StoredAlarms};
 pub use revision::{Checkpoint, NewRevision, Revision};
+pub use silence::KeptAnswer;
 pub use transaction::{RowWrite, WriteTransaction};
 pub use writer::Isolation;

@@ -58,6 +58,7 @@ fn transition(position: JournalPosition, resource: &str) -> Transition {
         after: AlarmState { standing, text: AlarmText::default(), impact: Vec::new() },
         last_updated: Timestamp::from_second(1_800_000_000).unwrap(),
         revision: 7,
+        reminds: Vec::new(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Delivery from the ledger to real receivers: order, identifiers, restarts, changes of the handlers.
 
 use crate::harness::http::{Answer, Gate, HttpReceiver, Recorded};
-use annunciator::alarm::{AlarmKey, AlarmText, ContributionKey, Severity, Transition};
+use annunciator::alarm::{AlarmKey, AlarmText, ContributionKey, Notify, Severity, Transition};
 use annunciator::clock::Clock;
 use annunciator::delivery::{Deliveries, DeliverySpec, Handler, HandlerSpec, HandlerState, LaneChange};
 use annunciator::handler::webhook::{MessageFormat, WebhookSpec};
@@ -64,7 +64,15 @@ impl World {
         let delivery = DeliverySpec { retries: Schedule::new(retries.iter().copied()), ..DeliverySpec::default() };
         Handler {
             notifier: notifier.build(&One(Arc::new(client))).unwrap(),
-            spec: HandlerSpec { id: id.to_owned(), description: None, is_enabled: true, notifier, delivery },
+            spec: HandlerSpec {
+                id: id.to_owned(),
+                description: None,
+                is_enabled: true,
+                notify: Notify::default(),
+                reminder_interval: None,
+                notifier,
+                delivery,
+            },
         }
     }
 

@@ -35,6 +35,7 @@ fn transition() -> Transition {
         },
         last_updated: Timestamp::UNIX_EPOCH,
         revision: 1,
+        reminds: Vec::new(),
     }
 }
 

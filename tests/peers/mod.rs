@@ -1,6 +1,7 @@
 //! Independent programs from package registries against the real binary and its modules. Without the program a test says
 //! that it skipped.
 
+pub(crate) mod amtool;
 mod prometheus;
 mod schema;
 

@@ -49,6 +49,8 @@ pub(super) enum Values {
     Resources,
     /// Types of alarms in the list.
     AlarmTypes,
+    /// Some words, each with its help, and no other text may stand there.
+    Words(&'static [(&'static str, &'static str)]),
 }
 
 /// One thing that may follow a command's words.
