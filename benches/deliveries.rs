@@ -1,20 +1,25 @@
-//! Durable, ordered deliveries beside raw POSTs to the same receiver, in turns within one run.
+//! Durable, ordered, signed deliveries: how many a second, how late, at what cost in memory, beside raw POSTs to the same
+//! receiver and beside Alertmanager, in turns within one run.
 //!
-//! `cargo bench --bench deliveries`. Each figure is the median of the rounds; the ratio is that of the medians.
+//! `cargo bench --bench deliveries [-- rates|alertmanager|latency|backlog]`; without a word all of them. Figures are medians.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
     clippy::disallowed_methods,
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
     missing_docs,
     reason = "a benchmark ends at the first surprise, prints its figures, and is no part of the element"
 )]
 
-use annunciator::alarm::{AlarmKey, AlarmText, ContributionKey, Notify, Severity};
+use annunciator::alarm::{AlarmKey, AlarmText, ContributionKey, Control, Notify, Severity};
 use annunciator::clock::Clock;
-use annunciator::delivery::{Deliveries, DeliverySpec, Handler, HandlerSpec};
+use annunciator::delivery::{Deliveries, DeliverySpec, Filter, Handler, HandlerSpec, HandlerState};
 use annunciator::handler::webhook::{MessageFormat, WebhookSpec};
 use annunciator::handler::{Clients, NotifierSpec, WebService};
 use annunciator::ledger::{Ledger, LedgerOptions, Report};
+use annunciator::secret::Secret;
 use annunciator::store::Store;
 use annunciator::task::Scope;
 use annunciator::transport::{HttpClient, HttpClientSpec, HttpServer, Scheme, ServerLimits, Transport};
@@ -23,7 +28,10 @@ use axum::body::Bytes;
 use axum::http::StatusCode;
 use axum::routing::post;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
@@ -36,6 +44,11 @@ const IN_FLIGHT: usize = 64;
 /// Alarms that the messages are about, each raised and cleared in turn.
 const ALARMS: usize = 1000;
 
+const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+
+/// A port that nobody listens on.
+const DEAD: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 1);
+
 struct One(Arc<HttpClient>);
 
 impl Clients for One {
@@ -44,21 +57,26 @@ impl Clients for One {
     }
 }
 
-/// Counts what it is sent.
+/// Counts what it is sent, and notes when messages about `client-N` came.
 struct Receiver {
     _runtime: Runtime,
     address: SocketAddr,
     received: watch::Receiver<usize>,
-    body_bytes: watch::Receiver<usize>,
+    body_bytes: Arc<AtomicUsize>,
+    arrivals: Arc<Mutex<Vec<(usize, Instant)>>>,
 }
 
 impl Receiver {
-    fn start() -> Self {
+    fn start(notes_arrivals: bool) -> Self {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let (count, received) = watch::channel(0);
-        let (size, body_bytes) = watch::channel(0);
+        let (body_bytes, arrivals) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(Vec::new())));
+        let (size, notes) = (Arc::clone(&body_bytes), Arc::clone(&arrivals));
         let take = move |body: Bytes| {
-            size.send_replace(body.len());
+            size.store(body.len(), Ordering::Relaxed);
+            if notes_arrivals && let Some(number) = number_of(&body) {
+                notes.lock().unwrap().push((number, Instant::now()));
+            }
             count.send_modify(|count| *count += 1);
             async { StatusCode::NO_CONTENT }
         };
@@ -67,7 +85,7 @@ impl Receiver {
         let server = runtime.block_on(HttpServer::bind(SocketAddr::from(([127, 0, 0, 1], 0)), limits)).unwrap();
         let address = server.local_addr();
         runtime.spawn(server.serve(router, Scope::new()));
-        Self { _runtime: runtime, address, received, body_bytes }
+        Self { _runtime: runtime, address, received, body_bytes, arrivals }
     }
 
     fn count(&self) -> usize {
@@ -80,11 +98,23 @@ impl Receiver {
     }
 }
 
+/// Finds N in a message about `client-N`.
+fn number_of(body: &[u8]) -> Option<usize> {
+    let text = std::str::from_utf8(body).ok()?;
+    let (_, rest) = text.split_once("client-")?;
+    rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+}
+
+fn current_thread() -> Runtime {
+    Builder::new_current_thread().enable_all().build().unwrap()
+}
+
 /// POSTs bodies of the size that deliveries have, as many at once as a handler does.
 fn raw(receiver: &Receiver) -> f64 {
-    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = current_thread();
     let client = reqwest::Client::builder().no_proxy().http1_only().build().unwrap();
-    let (url, body) = (format!("http://{}/", receiver.address), Bytes::from(vec![b'x'; *receiver.body_bytes.borrow()]));
+    let body = Bytes::from(vec![b'x'; receiver.body_bytes.load(Ordering::Relaxed)]);
+    let url = format!("http://{}/", receiver.address);
     let started = Instant::now();
     runtime.block_on(async {
         let mut workers = JoinSet::new();
@@ -102,50 +132,73 @@ fn raw(receiver: &Receiver) -> f64 {
     per_second(MESSAGES / IN_FLIGHT * IN_FLIGHT, started.elapsed())
 }
 
-/// Reports alarms to a ledger on the disk, and waits until the receiver has been told of all.
-fn durable(receiver: &Receiver) -> f64 {
-    let (folder, clock, scope) = (tempfile::tempdir().unwrap(), Clock::system(), Scope::new());
-    let store = Store::open(folder.path(), clock.clone()).unwrap();
-    let ledger = Ledger::open(store.clone(), clock.clone(), LedgerOptions::default()).unwrap();
-    let deliveries = Deliveries::start(&scope, ledger.clone(), store.clone(), clock.clone()).unwrap();
-    let mut lanes = deliveries.change();
-    lanes.put(handler(receiver.address, &clock));
-    let (rows, apply) = lanes.into_parts();
-    store.write(move |tx| rows.into_iter().try_for_each(|row| row(tx))).unwrap();
-    apply();
-    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-    let (before, started) = (receiver.count(), Instant::now());
-    for round in 0..MESSAGES / ALARMS {
-        ledger.report_blocking((0..ALARMS).map(|alarm| report(alarm, round % 2 == 0)).collect()).unwrap();
-    }
-    receiver.wait_for(&runtime, before + MESSAGES);
-    let rate = per_second(MESSAGES, started.elapsed());
-    runtime.block_on(scope.drain(&clock, Duration::from_secs(20))).unwrap();
-    ledger.close();
-    store.close();
-    rate
+/// An element without its configuration: what stores, decides and delivers.
+struct Element {
+    clock: Clock,
+    scope: Scope,
+    store: Store,
+    ledger: Ledger,
+    deliveries: Deliveries,
 }
 
-fn handler(receiver: SocketAddr, clock: &Clock) -> Handler {
-    let spec = HttpClientSpec { scheme: Scheme::Http, ..HttpClientSpec::new("c1") };
-    let client = Arc::new(Transport::new(clock).client(&spec).unwrap());
+impl Element {
+    fn open(folder: &Path) -> Self {
+        let (clock, scope) = (Clock::system(), Scope::new());
+        let store = Store::open(folder, clock.clone()).unwrap();
+        let control = Control { alarms_max: 1_000_000, ..Control::default() };
+        let options = LedgerOptions { control, ..LedgerOptions::default() };
+        let ledger = Ledger::open(store.clone(), clock.clone(), options).unwrap();
+        let deliveries = Deliveries::start(&scope, ledger.clone(), store.clone(), clock.clone()).unwrap();
+        Self { clock, scope, store, ledger, deliveries }
+    }
+
+    fn put(&self, handlers: Vec<Handler>) {
+        let mut lanes = self.deliveries.change();
+        for handler in handlers {
+            lanes.put(handler);
+        }
+        let (rows, apply) = lanes.into_parts();
+        self.store.write(move |tx| rows.into_iter().try_for_each(|row| row(tx))).unwrap();
+        apply();
+    }
+
+    fn handlers(&self, name: &str, count: usize, receiver: SocketAddr) -> Vec<Handler> {
+        let spec = HttpClientSpec { scheme: Scheme::Http, ..HttpClientSpec::new("c1") };
+        let client = Arc::new(Transport::new(&self.clock).client(&spec).unwrap());
+        (0..count).map(|number| handler(&format!("{name}{number}"), receiver, &client)).collect()
+    }
+
+    fn close(self) {
+        current_thread().block_on(self.scope.drain(&self.clock, Duration::from_secs(20))).unwrap();
+        self.ledger.close();
+        self.store.close();
+    }
+}
+
+fn handler(id: &str, receiver: SocketAddr, client: &Arc<HttpClient>) -> Handler {
     let web_service = WebService {
-        hostname: "127.0.0.1".to_owned(),
+        hostname: receiver.ip().to_string(),
         port: receiver.port(),
         context: "/".to_owned(),
         http_client: "c1".to_owned(),
     };
-    let notifier = NotifierSpec::Webhook(WebhookSpec { web_service, message_format: MessageFormat::Nested });
+    let notifier = NotifierSpec::Webhook(WebhookSpec {
+        web_service,
+        message_format: MessageFormat::Nested,
+        signing_secrets: vec![Secret::new(SECRET)],
+        headers: Vec::new(),
+    });
     let delivery = DeliverySpec { max_in_flight: IN_FLIGHT, ..DeliverySpec::default() };
     Handler {
-        notifier: notifier.build(&One(client)).unwrap(),
+        notifier: notifier.build(&One(Arc::clone(client))).unwrap(),
         spec: HandlerSpec {
-            id: "h1".to_owned(),
+            id: id.to_owned(),
             description: None,
             is_enabled: true,
             notify: Notify::default(),
             reminder_interval: None,
             notifier,
+            filter: Filter::default(),
             delivery,
         },
     }
@@ -172,7 +225,204 @@ fn report(alarm: usize, is_raise: bool) -> Report {
     Report::Raise { key, severity: Severity::Major, text, contribution, ends_at: None, note: None }
 }
 
-#[allow(clippy::cast_precision_loss, reason = "some thousands are exact")]
+/// Reports alarms to an element with so many handlers on one receiver, and waits until it has been told of all; returns
+/// deliveries a second.
+fn durable(receiver: &Receiver, handlers: usize) -> f64 {
+    let folder = tempfile::tempdir().unwrap();
+    let element = Element::open(folder.path());
+    element.put(element.handlers("h", handlers, receiver.address));
+    let runtime = current_thread();
+    let rounds = (MESSAGES / ALARMS / handlers).max(2);
+    let (before, started) = (receiver.count(), Instant::now());
+    for round in 0..rounds {
+        element.ledger.report_blocking((0..ALARMS).map(|alarm| report(alarm, round % 2 == 0)).collect()).unwrap();
+    }
+    let deliveries = rounds * ALARMS * handlers;
+    receiver.wait_for(&runtime, before + deliveries);
+    let rate = per_second(deliveries, started.elapsed());
+    element.close();
+    rate
+}
+
+fn rates(receiver: &Receiver) {
+    // The first round warms up, and tells how long a message is.
+    durable(receiver, 1);
+    let counts = [1, 10, 100];
+    let (mut raws, mut durables) = (Vec::new(), [Vec::new(), Vec::new(), Vec::new()]);
+    for _ in 0..ROUNDS {
+        raws.push(raw(receiver));
+        for (rates, count) in durables.iter_mut().zip(counts) {
+            rates.push(durable(receiver, count));
+        }
+    }
+    let raw = median(raws);
+    println!("body: {} bytes, {IN_FLIGHT} in flight", receiver.body_bytes.load(Ordering::Relaxed));
+    println!("raw POSTs:                              {raw:>8.0} a second");
+    for (rates, count) in durables.into_iter().zip(counts) {
+        let rate = median(rates);
+        println!("durable signed deliveries, {count:>3} handlers: {rate:>8.0} a second, ratio {:.2}", rate / raw);
+    }
+}
+
+/// Alertmanager, killed when dropped.
+struct Alertmanager(Child);
+
+impl Drop for Alertmanager {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+/// Lets Alertmanager tell of alerts, each its own group; returns webhooks a second. `None` where it is not installed.
+fn alertmanager(receiver: &Receiver) -> Option<f64> {
+    const ALERTS: usize = 10_000;
+    let folder = tempfile::tempdir().unwrap();
+    let config = format!(
+        "route:\n  receiver: r\n  group_by: ['...']\n  group_wait: 0s\n  group_interval: 1h\n  repeat_interval: 1h\n\
+         receivers:\n- name: r\n  webhook_configs:\n  - url: http://{}/\n    send_resolved: false\n",
+        receiver.address
+    );
+    let file = folder.path().join("config.yml");
+    annunciator::persist::write_atomically(&file, config.as_bytes(), 0o600).unwrap();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let child = Command::new("prometheus-alertmanager")
+        .args([
+            format!("--config.file={}", file.display()),
+            format!("--storage.path={}", folder.path().join("data").display()),
+            format!("--web.listen-address=127.0.0.1:{port}"),
+            "--cluster.listen-address=".to_owned(),
+            "--log.level=error".to_owned(),
+        ])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .ok()?;
+    let _alertmanager = Alertmanager(child);
+    let runtime = current_thread();
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let base = format!("http://127.0.0.1:{port}");
+    runtime.block_on(async {
+        while client.get(format!("{base}/-/ready")).send().await.is_err() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    });
+    let (before, started) = (receiver.count(), Instant::now());
+    let numbers: Vec<usize> = (0..ALERTS).collect();
+    for some in numbers.chunks(64) {
+        let alerts: Vec<serde_json::Value> = some
+            .iter()
+            .map(|number| {
+                serde_json::json!({"labels": {"alertname": "failed-connection", "instance": format!("client-{number}"),
+                    "severity": "major"}, "annotations": {"summary": "The HTTP client cannot connect to a remote host"}})
+            })
+            .collect();
+        let body = serde_json::Value::Array(alerts).to_string();
+        let request =
+            client.post(format!("{base}/api/v2/alerts")).header("content-type", "application/json").body(body);
+        assert!(runtime.block_on(request.send()).unwrap().status().is_success());
+    }
+    receiver.wait_for(&runtime, before + ALERTS);
+    Some(per_second(ALERTS, started.elapsed()))
+}
+
+fn beside_alertmanager(receiver: &Receiver) {
+    durable(receiver, 1);
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    for _ in 0..3 {
+        let Some(rate) = alertmanager(receiver) else {
+            println!("Alertmanager is not installed");
+            return;
+        };
+        theirs.push(rate);
+        ours.push(durable(receiver, 1));
+    }
+    let (ours, theirs) = (median(ours), median(theirs));
+    println!("Alertmanager:              {theirs:>8.0} webhooks a second");
+    println!("durable signed deliveries: {ours:>8.0} a second, {:.1} times as many", ours / theirs);
+}
+
+/// Raises alarms at an even rate beside so many dead handlers; returns the delays from the raise to the message, rising.
+fn delays(rate: usize, dead: usize) -> Vec<Duration> {
+    const TIME: Duration = Duration::from_secs(3);
+    let (receiver, folder) = (Receiver::start(true), tempfile::tempdir().unwrap());
+    let element = Element::open(folder.path());
+    element.put(element.handlers("dead", dead, DEAD));
+    element.put(element.handlers("h", 1, receiver.address));
+    let (per_tick, ticks) = ((rate / 1000).max(1), TIME.as_millis() as usize);
+    let (mut raised, started) = (Vec::with_capacity(per_tick * ticks), Instant::now());
+    for tick in 0..ticks {
+        let due = Duration::from_millis(tick as u64);
+        if let Some(wait) = due.checked_sub(started.elapsed()) {
+            std::thread::sleep(wait);
+        }
+        let now = Instant::now();
+        let numbers = tick * per_tick..(tick + 1) * per_tick;
+        raised.extend(numbers.clone().map(|_| now));
+        element.ledger.report_blocking(numbers.map(|number| report(number, true)).collect()).unwrap();
+    }
+    receiver.wait_for(&current_thread(), per_tick * ticks);
+    element.close();
+    let arrivals = receiver.arrivals.lock().unwrap();
+    let mut delays: Vec<Duration> =
+        arrivals.iter().map(|(number, at)| at.saturating_duration_since(raised[*number])).collect();
+    delays.sort_unstable();
+    delays
+}
+
+fn latency() {
+    for (rate, dead) in [(1000, 0), (5000, 0), (10_000, 0), (1000, 100)] {
+        let delays = delays(rate, dead);
+        let at = |share: f64| delays[((delays.len() - 1) as f64 * share) as usize];
+        println!(
+            "{rate:>6} raises a second, {dead:>3} dead handlers: p50 {:>8.2?}, p99 {:>8.2?}, max {:>8.2?}",
+            at(0.5),
+            at(0.99),
+            at(1.0)
+        );
+    }
+}
+
+/// Lets a million transitions of a hundred thousand alarms wait for a dead handler, and starts again with them.
+fn backlog() {
+    const STANDING: usize = 100_000;
+    const WAITING: usize = 1_000_000;
+    let folder = tempfile::tempdir().unwrap();
+    let element = Element::open(folder.path());
+    element.put(element.handlers("dead", 1, DEAD));
+    let before = resident_megabytes();
+    let accepted = AtomicU64::new(0);
+    let started = Instant::now();
+    for round in 0..WAITING / STANDING {
+        for first in (0..STANDING).step_by(ALARMS) {
+            let is_raise = round % 2 == 0 || round + 1 == WAITING / STANDING;
+            let reports = (first..first + ALARMS).map(|alarm| report(alarm, is_raise)).collect();
+            let verdicts = element.ledger.report_blocking(reports).unwrap();
+            accepted.fetch_add(verdicts.len() as u64, Ordering::Relaxed);
+        }
+    }
+    let rate = per_second(accepted.load(Ordering::Relaxed) as usize, started.elapsed());
+    let waiting = element.deliveries.statuses()[0].waiting;
+    println!("accepted durably in thousands: {rate:.0} a second; {waiting} deliveries wait");
+    println!("memory: {before} MB before, {} MB with {STANDING} alarms and the backlog", resident_megabytes());
+    element.close();
+    let started = Instant::now();
+    let element = Element::open(folder.path());
+    let opened = started.elapsed();
+    element.put(element.handlers("dead", 1, DEAD));
+    while element.deliveries.statuses().first().is_none_or(|status| status.state == HandlerState::Idle) {
+        std::thread::yield_now();
+    }
+    println!("restart: {opened:.2?} to open, {:.2?} to the first attempt", started.elapsed());
+    element.close();
+}
+
+fn resident_megabytes() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
+    line.split_whitespace().next().and_then(|kilobytes| kilobytes.parse::<u64>().ok()).unwrap_or(0) / 1024
+}
+
 fn per_second(count: usize, took: Duration) -> f64 {
     count as f64 / took.as_secs_f64()
 }
@@ -185,17 +435,19 @@ fn median(mut figures: Vec<f64>) -> f64 {
 fn main() {
     // The raw client asks for one although it speaks plain HTTP.
     rustls::crypto::ring::default_provider().install_default().unwrap();
-    let receiver = Receiver::start();
-    // The first round warms up, and tells how long a message is.
-    durable(&receiver);
-    let (mut raws, mut durables) = (Vec::new(), Vec::new());
-    for _ in 0..ROUNDS {
-        raws.push(raw(&receiver));
-        durables.push(durable(&receiver));
+    let asked: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    let is_asked = |section: &str| asked.is_empty() || asked.iter().any(|word| word == section);
+    let receiver = Receiver::start(false);
+    if is_asked("rates") {
+        rates(&receiver);
     }
-    let (raw, durable) = (median(raws), median(durables));
-    println!("body: {} bytes, {IN_FLIGHT} in flight, medians of {ROUNDS}", *receiver.body_bytes.borrow());
-    println!("raw POSTs:          {raw:>8.0} a second");
-    println!("durable deliveries: {durable:>8.0} a second");
-    println!("ratio:              {:>8.2}", durable / raw);
+    if is_asked("alertmanager") {
+        beside_alertmanager(&receiver);
+    }
+    if is_asked("latency") {
+        latency();
+    }
+    if is_asked("backlog") {
+        backlog();
+    }
 }

@@ -186,6 +186,9 @@ pub(crate) struct ReceiveArgs {
     /// File with the password that senders must give.
     #[arg(long, value_name = "FILE", requires = "username")]
     pub(crate) password_file: Option<PathBuf>,
+    /// Secret (`whsec_…`) that notifications must be signed with; may be repeated while one takes the place of another.
+    #[arg(long, value_name = "SECRET")]
+    pub(crate) secret: Vec<String>,
     /// Answer each Nth notification with 503, to watch a sender's retries.
     #[arg(long, value_name = "N")]
     pub(crate) fail_every: Option<NonZeroU64>,

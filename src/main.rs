@@ -5,6 +5,7 @@
 mod args;
 
 use annunciator::daemon::{self, LogForm, RunOptions, SchemaOptions, Stopped, Voice};
+use annunciator::handler::SigningKey;
 use annunciator::receive::{Credentials, ReceiverOptions};
 use annunciator::secret::Secret;
 use annunciator::shell::client;
@@ -142,7 +143,15 @@ fn receive(args: ReceiveArgs) -> u8 {
         },
         _ => None,
     };
-    ended(daemon::receive(ReceiverOptions { listen: args.listen, credentials, fail_every: args.fail_every }))
+    let mut secrets = Vec::with_capacity(args.secret.len());
+    for secret in &args.secret {
+        match SigningKey::parse(secret) {
+            Ok(key) => secrets.push(key),
+            Err(error) => return ended(Err(Stopped::failed("use --secret", error.to_string()))),
+        }
+    }
+    let ReceiveArgs { listen, fail_every, .. } = args;
+    ended(daemon::receive(ReceiverOptions { listen, credentials, secrets, fail_every }))
 }
 
 fn reference(what: Reference) -> u8 {

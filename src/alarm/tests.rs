@@ -87,6 +87,7 @@ impl Alarm {
                 after: record.state.clone(),
                 last_updated: change.time,
                 revision: 0,
+                base_url: None,
                 reminds: Vec::new(),
             };
             record = record.announced_by(&transition);

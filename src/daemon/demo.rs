@@ -195,7 +195,7 @@ type Receiving = (SocketAddr, mpsc::Receiver<Event>);
 
 async fn receiver(clock: &Clock, scope: &Scope) -> Result<Receiving, Stopped> {
     let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let options = ReceiverOptions { listen, credentials: None, fail_every: None };
+    let options = ReceiverOptions { listen, credentials: None, secrets: Vec::new(), fail_every: None };
     let (receiver, events) = Receiver::bind(options, clock).await.map_err(|e| Stopped::failed("open a receiver", e))?;
     let address = receiver.local_addr();
     scope.spawn("receiver", receiver.serve(scope.clone()));

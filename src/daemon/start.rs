@@ -116,12 +116,13 @@ pub async fn start(options: &StartOptions, signals: Option<&Signals>) -> Result<
     let listening = Arc::clone(&http);
     let own_url: OwnUrl = Arc::new(move || listening.local_addr().map(|address| format!("http://{address}")));
     let outbound = Outbound::new(places, Arc::new(Transport::new(&clock)), Arc::clone(&sealer))
-        .delivering(deliveries.clone(), own_url)
+        .delivering(deliveries.clone(), Arc::clone(&own_url))
         .supervised(supervisor.clone());
     let board = HandlerBoard::new(deliveries.clone(), outbound.handlers().clone());
     let told = deliveries.clone();
     let told_handlers = outbound.handlers().clone();
-    let rules = AlarmRules::new(places, ledger.clone(), Arc::clone(&impact), Arc::new(move || told.statuses()));
+    let statuses = Arc::new(move || told.statuses());
+    let rules = AlarmRules::new(places, ledger.clone(), Arc::clone(&impact), statuses, Arc::clone(&sealer));
     // The listener comes first: the handlers ask for its address. What is made of alarms comes before those who are told.
     let participants: Vec<Arc<dyn Participant>> =
         vec![Arc::clone(&http) as Arc<dyn Participant>, Arc::new(rules), Arc::new(outbound)];
@@ -136,10 +137,11 @@ pub async fn start(options: &StartOptions, signals: Option<&Signals>) -> Result<
     };
     go_on(signals)?;
     let (datastore, findings) = take_up(options, booting, &found)?;
-    impact.bind(datastore.clone());
+    impact.bind(datastore.clone(), own_url);
     let stored_node = stored_node(&store)?;
     let management =
         Management::new(datastore, clock.clone()).with_alarms(ledger.clone(), stored_node, Arc::new(board));
+    let management = management.with_deliveries(deliveries.clone());
     let watched = Watched { supervisor, ledger: ledger.clone(), deliveries, handlers: told_handlers, findings };
     supervise(&scope, watched, &management, &options.data_dir);
     let node = management.node();

@@ -1,9 +1,10 @@
 //! One attempt, from the transition to what its end means.
 
 use super::handle::Handler;
+use super::lane::Landing;
 use crate::alarm::{JournalPosition, Transition};
 use crate::clock::Clock;
-use crate::handler::{DeliveryId, Outcome, RenderContext};
+use crate::handler::{DeliveryId, OutgoingMessage, RenderContext};
 use crate::transport::Attempt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,13 +24,17 @@ pub(super) struct Flight {
 #[derive(Debug)]
 pub(super) enum Landed {
     /// It was made.
-    Attempted {
-        outcome: Outcome,
-        /// Why it failed, for people; empty when it did not.
-        failure: String,
-    },
+    Attempted(Box<Attempted>),
     /// There is no message to send.
     Unwritable(String),
+}
+
+/// An attempt that was made.
+#[derive(Debug)]
+pub(super) struct Attempted {
+    pub(super) landing: Landing,
+    pub(super) message: OutgoingMessage,
+    pub(super) made: Attempt,
 }
 
 impl Flight {
@@ -41,20 +46,29 @@ impl Flight {
         let delivery = DeliveryId::new(self.incarnation, self.transition.position);
         let context = RenderContext { base_url: self.base_url.as_deref(), delivery };
         let notifier = &self.handler.notifier;
-        let message = match notifier.render(&self.transition, &context) {
+        let mut message = match notifier.render(&self.transition, &context) {
             Ok(message) => message,
             Err(error) => return Landed::Unwritable(error.to_string()),
         };
-        let attempt = notifier.send(&message, self.deadline).await;
-        let outcome = notifier.classify(&attempt, self.clock.now());
-        Landed::Attempted { outcome, failure: failure(outcome, &attempt) }
+        if let Err(error) = notifier.vouch(&mut message, delivery, self.clock.now()) {
+            return Landed::Unwritable(error.to_string());
+        }
+        let made = notifier.send(&message, self.deadline).await;
+        let outcome = notifier.classify(&made, self.clock.now());
+        let answer = made.result.as_ref().map_or_else(|fault| fault.partial.as_ref(), Some);
+        let status = answer.map_or(0, |answer| answer.status);
+        let landing = Landing { outcome, status, duration: made.duration };
+        Landed::Attempted(Box::new(Attempted { landing, message, made }))
     }
 }
 
-fn failure(outcome: Outcome, attempt: &Attempt) -> String {
-    let Some(reason) = outcome.reason() else { return String::new() };
-    match &attempt.result {
-        Ok(answer) => format!("{}: status {}", reason.as_str(), answer.status),
-        Err(fault) => format!("{}: {}", reason.as_str(), fault.detail),
+impl Attempted {
+    /// Says why it failed; empty when it did not.
+    pub(super) fn failure(&self) -> String {
+        let Some(reason) = self.landing.outcome.reason() else { return String::new() };
+        match &self.made.result {
+            Ok(answer) => format!("{}: status {}", reason.as_str(), answer.status),
+            Err(fault) => format!("{}: {}", reason.as_str(), fault.detail),
+        }
     }
 }

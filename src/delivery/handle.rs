@@ -1,16 +1,20 @@
 //! The handle on delivery: lanes are created, changed and removed by commits; how they fare is asked here.
 
 use super::HandlerSpec;
+use super::log::AttemptLog;
+use super::parcel::kept_number;
 use super::progress::Desk;
-use super::runner::{Command, Runner};
+use super::runner::{Command, Opening, Parts, Runner};
 use super::status::{Board, HandlerStatus, lock};
 use crate::alarm::JournalPosition;
 use crate::clock::Clock;
 use crate::handler::Notifier;
 use crate::ledger::Ledger;
-use crate::store::{LaneRow, RowWrite, Store, StoreError};
+use crate::store::{LaneRow, LogRetention, NewLane, RowWrite, Store, StoreError};
 use crate::task::Scope;
+use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, OnceLock};
 use tokio::sync::mpsc;
 use uuid::Uuid;
@@ -39,12 +43,18 @@ pub enum StartError {
 #[derive(Debug, Clone)]
 pub struct Deliveries(Arc<Shared>);
 
-#[derive(Debug)]
-struct Shared {
-    ledger: Ledger,
+pub(super) struct Shared {
+    pub(super) ledger: Ledger,
+    pub(super) store: Store,
     commands: mpsc::UnboundedSender<Command>,
     board: Arc<Board>,
     directory: Mutex<Directory>,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").field("directory", &self.directory).finish_non_exhaustive()
+    }
 }
 
 /// The lanes there are, by handler.
@@ -62,20 +72,32 @@ impl Deliveries {
     /// # Errors
     /// When the lanes cannot be read or the thread not be started.
     pub fn start(scope: &Scope, ledger: Ledger, store: Store, clock: Clock) -> Result<Self, StartError> {
-        let stored = store.lanes()?.into_iter().map(|lane| (lane.handler.clone(), lane)).collect();
+        let lanes = store.lanes()?;
+        let next = next_number(&store, &lanes)?;
+        let stored = lanes.into_iter().map(|lane| (lane.handler.clone(), lane)).collect();
         let board = Arc::new(Board::default());
         let (commands, inbox) = mpsc::unbounded_channel();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let desk = Desk::new(store.clone());
-        let runner = Runner::new(ledger.clone(), store, clock, Arc::clone(&board), desk, inbox);
+        let log = AttemptLog::default();
+        let parts = Parts {
+            clock,
+            board: Arc::clone(&board),
+            desk: Desk::new(store.clone()),
+            log: log.clone(),
+            numbers: Arc::new(AtomicU64::new(next)),
+            commands: inbox,
+        };
+        let runner = Runner::new(ledger.clone(), store.clone(), parts);
         let until = scope.clone();
+        let writing = store.clone();
+        scope.spawn_thread("delivery-log", move || log.run(&writing))?;
         scope.spawn_thread("delivery", move || {
             runtime.block_on(runner.run(&until));
             // A name that is still being resolved on a thread must not hold up the end.
             runtime.shutdown_background();
         })?;
         let directory = Mutex::new(Directory { stored, running: BTreeMap::new() });
-        Ok(Self(Arc::new(Shared { ledger, commands, board, directory })))
+        Ok(Self(Arc::new(Shared { ledger, store, commands, board, directory })))
     }
 
     /// Begins a change of the lanes, to be prepared as part of a commit.
@@ -90,12 +112,28 @@ impl Deliveries {
         self.0.board.read(*self.0.ledger.tail().borrow())
     }
 
-    fn send(&self, command: Command) {
+    pub(super) fn shared(&self) -> &Shared {
+        &self.0
+    }
+
+    /// Returns the lane of a handler that is told about alarms.
+    pub(super) fn lane_of(&self, handler: &str) -> Option<Uuid> {
+        lock(&self.0.directory).running.get(handler).copied()
+    }
+
+    pub(super) fn send(&self, command: Command) {
         // The other side ends with the element only; what is durable is taken up by the next start.
         if self.0.commands.send(command).is_err() {
             tracing::debug!("delivery has ended: a change of the handlers waits for the next start");
         }
     }
+}
+
+/// Returns the first number that no delivery has in the delivery log.
+fn next_number(store: &Store, lanes: &[LaneRow]) -> Result<u64, StoreError> {
+    let waiting = lanes.iter().flat_map(|lane| lane.exceptions.iter().filter_map(kept_number)).max().unwrap_or(0);
+    let last = waiting.max(store.last_delivery_number()?).max(store.last_attempt_number()?);
+    Ok(last.saturating_add(1))
 }
 
 /// A change of the lanes: rows for the commit's transaction, and steps for afterwards. Dropping it leaves all as it is.
@@ -107,32 +145,42 @@ pub struct LaneChange {
 
 impl std::fmt::Debug for LaneChange {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("LaneChange").field("rows", &self.rows.len()).field("steps", &self.steps).finish_non_exhaustive()
+        f.debug_struct("LaneChange").field("rows", &self.rows.len()).finish_non_exhaustive()
     }
 }
 
-#[derive(Debug)]
 enum Step {
-    Create { incarnation: Uuid, start: Arc<OnceLock<JournalPosition>>, handler: Arc<Handler> },
+    Create {
+        incarnation: Uuid,
+        created: Arc<OnceLock<Created>>,
+        handler: Arc<Handler>,
+    },
     Adopt(Arc<Handler>),
     Change(Uuid, Arc<Handler>),
+    Rename {
+        from: String,
+        handler: Arc<Handler>,
+    },
     Remove(String),
-    BaseUrl(BaseUrl),
+    /// Says the address that links begin with, when the change is taken into use.
+    BaseUrl(Box<dyn FnOnce() -> Option<String> + Send>),
+    Revision(Arc<OnceLock<u64>>),
+    Keep(LogRetention),
 }
 
-/// Says the address that links begin with, when the change is taken into use.
-struct BaseUrl(Box<dyn FnOnce() -> Option<String> + Send>);
-
-impl std::fmt::Debug for BaseUrl {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("BaseUrl")
-    }
+/// What a lane's row was given when it was written.
+#[derive(Debug, Clone, Copy)]
+struct Created {
+    number: u32,
+    start: JournalPosition,
+    at: Timestamp,
 }
 
 impl LaneChange {
     /// Puts a handler. One that has a lane keeps it, with its progress and the identifiers of its deliveries; the
     /// specification counts from the next attempt on, and what waits for a retry is retried at once. One that has none
-    /// gets a lane that begins with the next transition after the commit: what stood before is not told.
+    /// gets a lane that begins with the alarms that stand, where it is configured to, and goes on with the next transition
+    /// after the commit.
     pub fn put(&mut self, handler: Handler) {
         let handler = Arc::new(handler);
         let directory = lock(&self.deliveries.0.directory);
@@ -141,28 +189,36 @@ impl LaneChange {
             (Some(incarnation), _) => Step::Change(*incarnation, handler),
             (None, true) => Step::Adopt(handler),
             (None, false) => {
-                let (incarnation, start) = (Uuid::new_v4(), Arc::new(OnceLock::new()));
-                let (name, told) = (id.clone(), Arc::clone(&start));
+                let (incarnation, created) = (Uuid::new_v4(), Arc::new(OnceLock::new()));
+                let (name, told) = (id.clone(), Arc::clone(&created));
+                let sends_standing = handler.spec.delivery.sends_standing;
                 self.rows.push(Box::new(move |tx| {
-                    let position = tx.last_position();
-                    tx.create_lane(incarnation, &name, position)?;
-                    told.get_or_init(|| position);
+                    let start = tx.last_position();
+                    let low = if sends_standing { JournalPosition(0) } else { start };
+                    let number = tx.create_lane(&NewLane { incarnation, handler: &name, start, low })?;
+                    let at = tx.now();
+                    told.get_or_init(|| Created { number, start, at });
                     Ok(())
                 }));
-                Step::Create { incarnation, start, handler }
+                Step::Create { incarnation, created, handler }
             }
         };
         self.steps.push(step);
     }
 
+    /// Gives a handler's lane another name: its progress and the identifiers of its deliveries stay. Without a lane of the
+    /// old name this is [`LaneChange::put`].
+    pub fn rename(&mut self, from: &str, handler: Handler) {
+        let Some(incarnation) = self.deliveries.0.incarnation(from) else { return self.put(handler) };
+        let name = handler.spec.id.clone();
+        self.rows.push(Box::new(move |tx| tx.rename_lane(incarnation, &name)));
+        self.steps.push(Step::Rename { from: from.to_owned(), handler: Arc::new(handler) });
+    }
+
     /// Removes a handler's lane with all that waits in it; one that does not exist is fine. A handler that is disabled is
-    /// removed, too: enabled again, it is told what happens from then on, not what happened meanwhile.
+    /// removed, too: enabled again, it begins anew.
     pub fn remove(&mut self, id: &str) {
-        let directory = lock(&self.deliveries.0.directory);
-        let incarnation = directory.running.get(id).copied();
-        let Some(incarnation) = incarnation.or_else(|| directory.stored.get(id).map(|lane| lane.incarnation)) else {
-            return;
-        };
+        let Some(incarnation) = self.deliveries.0.incarnation(id) else { return };
         self.rows.push(Box::new(move |tx| tx.remove_lane(incarnation)));
         self.steps.push(Step::Remove(id.to_owned()));
     }
@@ -179,10 +235,40 @@ impl LaneChange {
         }
     }
 
-    /// Sets the address that links in messages begin with; it is asked for when the change is taken into use.
+    /// Sets the address that links in messages begin with where the transition brings none; it is asked for when the change
+    /// is taken into use.
     pub fn set_base_url(&mut self, base_url: impl FnOnce() -> Option<String> + Send + 'static) {
         // First of all: a lane may make attempts as soon as it is open, and each must have the address.
-        self.steps.insert(0, Step::BaseUrl(BaseUrl(Box::new(base_url))));
+        self.steps.insert(0, Step::BaseUrl(Box::new(base_url)));
+    }
+
+    /// Lets attempts be made under the revision that the change is part of; at a restart under the newest.
+    pub fn follow_revision(&mut self, is_restart: bool) {
+        let revision = Arc::new(OnceLock::new());
+        if is_restart {
+            // There is no new one, and so nothing to write.
+            match self.deliveries.0.store.revision_heads(1) {
+                Ok(heads) => drop(revision.set(heads.first().map_or(0, |head| head.number))),
+                Err(error) => {
+                    tracing::warn!(error = &error as &dyn std::error::Error, "the newest revision is unknown");
+                }
+            }
+            self.steps.insert(0, Step::Revision(revision));
+            return;
+        }
+        let told = Arc::clone(&revision);
+        self.rows.push(Box::new(move |tx| {
+            let number = tx.last_revision()?;
+            told.get_or_init(|| number);
+            Ok(())
+        }));
+        // First of all: a lane that is opened notes under which revision.
+        self.steps.insert(0, Step::Revision(revision));
+    }
+
+    /// Sets what of the delivery log is kept.
+    pub fn set_retention(&mut self, keep: LogRetention) {
+        self.steps.push(Step::Keep(keep));
     }
 
     /// Returns the rows, and what takes the change into use once they are durable.
@@ -193,34 +279,71 @@ impl LaneChange {
     }
 }
 
+impl Shared {
+    fn incarnation(&self, handler: &str) -> Option<Uuid> {
+        let directory = lock(&self.directory);
+        let running = directory.running.get(handler).copied();
+        running.or_else(|| directory.stored.get(handler).map(|lane| lane.incarnation))
+    }
+}
+
 impl Deliveries {
     fn take(&self, steps: Vec<Step>) {
         let mut directory = lock(&self.0.directory);
         for step in steps {
             match step {
-                Step::Create { incarnation, start, handler } => {
-                    let Some(low) = start.get().copied() else {
+                Step::Create { incarnation, created, handler } => {
+                    let Some(created) = created.get().copied() else {
                         tracing::error!(handler = handler.spec.id, "a lane was not written and is not used");
                         continue;
                     };
                     directory.running.insert(handler.spec.id.clone(), incarnation);
-                    self.send(Command::Open { incarnation, low, exceptions: Vec::new(), handler });
+                    let row = new_row(incarnation, created, &handler);
+                    self.send(Command::Open(Box::new(Opening { row, handler })));
                 }
                 Step::Adopt(handler) => {
-                    let Some(lane) = directory.stored.remove(&handler.spec.id) else { continue };
-                    directory.running.insert(handler.spec.id.clone(), lane.incarnation);
-                    let LaneRow { incarnation, low, exceptions, .. } = lane;
-                    self.send(Command::Open { incarnation, low, exceptions, handler });
+                    let Some(row) = directory.stored.remove(&handler.spec.id) else { continue };
+                    directory.running.insert(handler.spec.id.clone(), row.incarnation);
+                    self.send(Command::Open(Box::new(Opening { row, handler })));
                 }
                 Step::Change(incarnation, handler) => self.send(Command::Change { incarnation, handler }),
+                Step::Rename { from, handler } => {
+                    if let Some(incarnation) = directory.running.remove(&from) {
+                        directory.running.insert(handler.spec.id.clone(), incarnation);
+                        self.send(Command::Change { incarnation, handler });
+                    } else if let Some(row) = directory.stored.remove(&from) {
+                        directory.running.insert(handler.spec.id.clone(), row.incarnation);
+                        self.send(Command::Open(Box::new(Opening { row, handler })));
+                    }
+                }
                 Step::Remove(id) => {
                     directory.stored.remove(&id);
                     if let Some(incarnation) = directory.running.remove(&id) {
                         self.send(Command::Close { incarnation });
                     }
                 }
-                Step::BaseUrl(BaseUrl(ask)) => self.send(Command::BaseUrl(ask().map(Into::into))),
+                Step::BaseUrl(ask) => self.send(Command::BaseUrl(ask().map(Into::into))),
+                Step::Revision(revision) => {
+                    if let Some(revision) = revision.get() {
+                        self.send(Command::Revision(*revision));
+                    }
+                }
+                Step::Keep(keep) => self.send(Command::Keep(keep)),
             }
         }
+    }
+}
+
+fn new_row(incarnation: Uuid, created: Created, handler: &Handler) -> LaneRow {
+    let low = if handler.spec.delivery.sends_standing { JournalPosition(0) } else { created.start };
+    LaneRow {
+        incarnation,
+        number: created.number,
+        handler: handler.spec.id.clone(),
+        low,
+        start: created.start,
+        condition: None,
+        created: created.at,
+        exceptions: Vec::new(),
     }
 }

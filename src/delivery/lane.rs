@@ -1,14 +1,20 @@
 //! One handler's ordered way through the journal, as a state machine without tasks, clock or disk.
 
-use super::DeliverySpec;
-use super::parcel::{Now, Parcel, Stage};
+use super::fate::{Fate, standing_code};
+use super::filter::{ALARM_HANDLER, Filter, FilteredBy, HTTP_CLIENT, is_self_test};
+use super::health::{Condition, Health};
+use super::pace::Pace;
+use super::parcel::{Now, Parcel, Stage, Urgency};
 use super::reading::Restored;
+use super::spec::{Order, Terms};
 use crate::alarm::{AlarmId, JournalPosition, Transition};
 use crate::handler::{DeliveryId, Outcome, RETRY_AFTER_MAX};
-use crate::store::{LaneException, LaneExceptionState, LaneProgress};
+use crate::store::{LaneException, LaneFilter, LaneProgress, Settlement};
 use crate::transport::FailureReason;
+use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -23,32 +29,20 @@ pub(super) const EXCEPTIONS_MAX: usize = 1024;
 /// mark back for longer becomes an exception.
 const REPEATS_MAX: u64 = 1024;
 
-/// Failures in a row after which a lane makes one attempt at a time: a receiver that is down is not helped by more, and
-/// one that comes back is not met by all at once.
-pub(super) const FAILING_AFTER: u32 = 8;
-
 /// Refusals of one delivery after which it is given up, or the handler suspended: a receiver that is being deployed
 /// refuses for a moment.
 const REFUSALS_MAX: u32 = 3;
 
-/// Why a delivery is given up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum GivenUp {
-    /// The receiver refuses it each time.
-    Refused(FailureReason),
-    /// It was tried for as long as the handler is configured to.
-    TriedTooLong(FailureReason),
-    /// It cannot be written as a message.
-    Unwritable,
-}
+/// Stands for a filter that is not the lane's present one.
+const ANOTHER_FILTER: u32 = u32::MAX;
 
 /// What the end of an attempt came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Consequence {
-    /// Settled; `resumed` when it ended a suspension.
+    /// It arrived; `resumed` when that ended a suspension.
     Delivered { resumed: bool },
-    /// Settled, without having arrived.
-    GivenUp(GivenUp),
+    /// It is settled, without having arrived.
+    Settled(Fate),
     /// There will be another attempt.
     Again,
     /// There will be another attempt, and the lane just became suspended.
@@ -57,88 +51,155 @@ pub(super) enum Consequence {
     Unknown,
 }
 
-/// How a lane fares.
+/// The end of an attempt, as the delivery log numbers it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Health {
-    Good,
-    /// Probing; the next probe is not before this.
-    Suspended {
-        probe_at: Duration,
-    },
+pub(super) struct Finished {
+    pub(super) consequence: Consequence,
+    /// Number of the delivery in the delivery log.
+    pub(super) number: u64,
+    /// Which attempt it was, from 1.
+    pub(super) attempt: u32,
+}
+
+/// What an attempt came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Landing {
+    pub(super) outcome: Outcome,
+    /// Status of the answer, 0 for none.
+    pub(super) status: u16,
+    pub(super) duration: Duration,
+}
+
+/// Where one delivery stands, for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ParcelView {
+    pub(super) transition: Arc<Transition>,
+    pub(super) number: Option<u64>,
+    pub(super) attempts: u32,
+    pub(super) revision: u64,
+    pub(super) last_failure: Option<(FailureReason, u16)>,
+    pub(super) stage: Stage,
+}
+
+/// Who a lane is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Identity {
+    pub(super) incarnation: Uuid,
+    /// Its number in the delivery log.
+    pub(super) number: u32,
+    /// Where the journal was when it was created.
+    pub(super) start: JournalPosition,
 }
 
 /// One handler's lane.
 #[derive(Debug)]
 pub(super) struct Lane {
-    incarnation: Uuid,
-    spec: DeliverySpec,
+    identity: Identity,
+    terms: Terms,
+    /// The configuration revision in force.
+    revision: u64,
+    /// Counts the filters since the process began.
+    filter_number: u32,
+    /// Filters of suspended handlers for which this one stands in.
+    stands_in_for: Vec<Filter>,
+    /// Numbers of deliveries in the delivery log, of all lanes.
+    numbers: Arc<AtomicU64>,
     /// Everything at or below was taken up.
     read: JournalPosition,
     unsettled: BTreeMap<JournalPosition, Parcel>,
-    /// Unsettled transitions of each alarm, in order: the first is the one that may be attempted.
+    /// Unsettled transitions of each alarm, in order. One at most of each is not parked.
     chains: HashMap<AlarmId, VecDeque<JournalPosition>>,
     /// Unsettled ones that are no exceptions: the first holds the low-water mark.
     plain: BTreeSet<JournalPosition>,
-    ready: BTreeSet<JournalPosition>,
+    ready: BTreeSet<(Urgency, JournalPosition)>,
+    withheld: BTreeSet<JournalPosition>,
     timers: BTreeSet<(Duration, JournalPosition)>,
     in_flight: usize,
     /// The highest position settled.
     top: JournalPosition,
-    paused_until: Duration,
-    failures_in_row: u32,
     health: Health,
+    pace: Pace,
     written_low: JournalPosition,
+    written_condition: Condition,
     /// Exceptions that changed since they were written.
     unwritten: BTreeSet<JournalPosition>,
     /// Settled exceptions whose rows are still there.
     gone: Vec<JournalPosition>,
+    settlements: Vec<Settlement>,
+    unwritten_filters: Vec<LaneFilter>,
 }
 
 impl Lane {
     /// Takes up a lane where it was left.
     pub(super) fn new(
-        incarnation: Uuid,
+        identity: Identity,
         low: JournalPosition,
-        spec: DeliverySpec,
+        terms: Terms,
+        revision: u64,
+        numbers: Arc<AtomicU64>,
         restored: Restored,
         now: Now,
     ) -> Self {
+        let health = Health::restored(restored.condition.as_deref(), now);
         let mut lane = Self {
-            incarnation,
-            spec,
+            identity,
+            pace: Pace::new(terms.delivery.rate_limit),
+            terms,
+            revision,
+            filter_number: 0,
+            stands_in_for: Vec::new(),
+            numbers,
             read: low,
             unsettled: BTreeMap::new(),
             chains: HashMap::new(),
             plain: BTreeSet::new(),
             ready: BTreeSet::new(),
+            withheld: BTreeSet::new(),
             timers: BTreeSet::new(),
             in_flight: 0,
             top: low,
-            paused_until: Duration::ZERO,
-            failures_in_row: 0,
-            health: Health::Good,
+            written_condition: health.condition(),
+            health,
             written_low: low,
             unwritten: BTreeSet::new(),
-            gone: restored.missing,
+            gone: restored.missing.clone(),
+            settlements: Vec::new(),
+            unwritten_filters: Vec::new(),
         };
+        if restored.filter.as_ref() != Some(&lane.terms.filter) {
+            lane.note_filter();
+        }
+        restored.missing.iter().for_each(|position| lane.note_lost(*position, now.wall));
         // No wait that this program writes down is longer, jitter included.
-        let wait_max = lane.spec.retries.wait(u32::MAX, 1.0).max(RETRY_AFTER_MAX);
+        let wait_max = lane.terms.delivery.retries.wait(u32::MAX, 1.0).max(RETRY_AFTER_MAX);
         for (transition, exception) in restored.found {
-            if exception.state == LaneExceptionState::Suspended {
-                lane.health = Health::Suspended { probe_at: now.elapsed };
-            }
             let chain = lane.chains.entry(transition.id).or_default();
             chain.push_back(transition.position);
-            let parcel = Parcel::restored(transition, &exception, chain.len() == 1, wait_max, now);
-            let position = parcel.position();
+            let mut parcel = Parcel::restored(transition, &exception, chain.len() == 1, wait_max, now);
+            // What was not attempted yet has the filter of its first attempt before it.
+            parcel.admitted_by = if parcel.attempts == 0 && !parcel.is_resend { ANOTHER_FILTER } else { 0 };
+            let (id, position) = (parcel.transition.id, parcel.position());
             lane.unsettled.insert(position, parcel);
             lane.enlist(position);
+            lane.supersede_before(id, position, now);
         }
         lane
     }
 
     pub(super) fn incarnation(&self) -> Uuid {
-        self.incarnation
+        self.identity.incarnation
+    }
+
+    pub(super) fn number(&self) -> u32 {
+        self.identity.number
+    }
+
+    pub(super) fn start_position(&self) -> JournalPosition {
+        self.identity.start
+    }
+
+    pub(super) fn health(&self) -> &Health {
+        &self.health
     }
 
     /// Returns the position up to which the journal was taken up.
@@ -147,9 +208,9 @@ impl Lane {
     }
 
     /// Returns how many transitions to read: none while many are under way, so that reading is done in portions.
-    pub(super) fn room(&self) -> usize {
-        let is_full = self.unsettled.len() > WINDOW / 2 || self.exceptions() >= EXCEPTIONS_MAX;
-        if is_full { 0 } else { WINDOW - self.unsettled.len() }
+    pub(super) fn room(&self, window: usize) -> usize {
+        let is_full = self.unsettled.len() > window / 2 || self.exceptions() >= EXCEPTIONS_MAX;
+        if is_full { 0 } else { window - self.unsettled.len() }
     }
 
     pub(super) fn unsettled(&self) -> usize {
@@ -161,137 +222,370 @@ impl Lane {
     }
 
     pub(super) fn is_suspended(&self) -> bool {
-        self.health != Health::Good
+        self.health.is_suspended()
     }
 
     pub(super) fn is_failing(&self) -> bool {
-        self.failures_in_row >= FAILING_AFTER
+        self.health.is_failing()
     }
 
     pub(super) fn is_retrying(&self) -> bool {
-        !self.timers.is_empty() || self.failures_in_row > 0 && !self.unsettled.is_empty()
+        !self.timers.is_empty() || self.health.is_unwell() && !self.unsettled.is_empty()
+    }
+
+    /// Returns until when nothing goes because of the handler's own limit.
+    pub(super) fn held_by_pace(&self, now: Duration) -> Option<Duration> {
+        self.pace.held_until(now)
     }
 
     pub(super) fn attempt_timeout(&self) -> Duration {
-        self.spec.attempt_timeout
+        self.terms.delivery.attempt_timeout
+    }
+
+    /// Returns which alarm an unsettled transition is about.
+    pub(super) fn alarm_at(&self, position: JournalPosition) -> Option<AlarmId> {
+        self.unsettled.get(&position).map(|parcel| parcel.transition.id)
+    }
+
+    /// Says why a transition is not for this handler.
+    pub(super) fn admit(&self, transition: &Transition) -> Result<(), FilteredBy> {
+        if is_self_test(&transition.key) {
+            let is_own = transition.key.resource == self.terms.handler;
+            return if is_own { Ok(()) } else { Err(FilteredBy::SelfTest) };
+        }
+        if transition.is_reminder() && !transition.is_for(&self.terms.handler) {
+            return Err(FilteredBy::Reminder);
+        }
+        let own = self.terms.filter.admit(transition).and_then(|()| {
+            let is_told = self.terms.notify.tells(transition.before, transition.after.standing);
+            if is_told || transition.is_reminder() { Ok(()) } else { Err(FilteredBy::StatusChanges) }
+        });
+        match own {
+            Err(_) if self.stands_in_for.iter().any(|filter| filter.admit(transition).is_ok()) => Ok(()),
+            own => own,
+        }
     }
 
     /// Takes up transitions that come next, in order; there is nothing else up to `read`.
-    pub(super) fn offer(&mut self, transitions: Vec<Arc<Transition>>, read: JournalPosition) {
+    pub(super) fn offer(&mut self, transitions: Vec<Arc<Transition>>, read: JournalPosition, now: Now) {
         for transition in transitions {
-            let (id, position) = (transition.id, transition.position);
+            let position = transition.position;
             if position <= self.read {
                 continue;
             }
             self.read = position;
-            let chain = self.chains.entry(id).or_default();
-            let first = chain.front().copied();
-            chain.push_back(position);
-            let stage = if first.is_none() { Stage::Ready } else { Stage::Parked };
-            self.unsettled.insert(position, Parcel::new(transition, stage));
-            self.plain.insert(position);
-            if first.is_some_and(|first| self.unsettled.get(&first).is_some_and(|parcel| parcel.is_exception)) {
-                self.except(position);
+            // What is read and kept back is told by the filters that the lane read with.
+            if self.admit(&transition).is_ok() {
+                self.append(transition, now);
             }
-            self.enlist(position);
         }
         self.read = self.read.max(read);
+    }
+
+    fn append(&mut self, transition: Arc<Transition>, now: Now) {
+        let (id, position) = (transition.id, transition.position);
+        let chain = self.chains.entry(id).or_default();
+        let first = chain.front().copied();
+        chain.push_back(position);
+        let stage = if first.is_none() { Stage::Ready } else { Stage::Parked };
+        let mut parcel = Parcel::new(transition, stage);
+        parcel.admitted_by = self.filter_number;
+        self.unsettled.insert(position, parcel);
+        self.plain.insert(position);
+        if first.is_some_and(|first| self.unsettled.get(&first).is_some_and(|parcel| parcel.is_exception)) {
+            self.except(position);
+        }
+        self.enlist(position);
+        self.supersede_before(id, position, now);
+    }
+
+    /// Takes up transitions that were read before: again, because a person wants that, or because this handler stands in
+    /// for another. Returns how many were not there already.
+    pub(super) fn insert(&mut self, transitions: Vec<Arc<Transition>>, is_resend: bool) -> usize {
+        let mut count = 0;
+        for transition in transitions {
+            let (id, position) = (transition.id, transition.position);
+            if position > self.read || self.unsettled.contains_key(&position) {
+                continue;
+            }
+            let chain = self.chains.entry(id).or_default();
+            let stage = if chain.is_empty() { Stage::Ready } else { Stage::Parked };
+            let at = chain.partition_point(|other| *other < position);
+            chain.insert(at, position);
+            let mut parcel = Parcel::new(transition, stage);
+            (parcel.is_resend, parcel.admitted_by) = (is_resend, self.filter_number);
+            self.unsettled.insert(position, parcel);
+            self.except(position);
+            self.enlist(position);
+            count += 1;
+        }
+        count
     }
 
     /// Returns the next transition to attempt now, which is under way from then on.
     pub(super) fn start(&mut self, now: Now) -> Option<Arc<Transition>> {
         self.ripen(now);
-        if self.paused_until > now.elapsed || self.in_flight >= self.in_flight_max(now) {
+        let is_held = self.health.paused_until(now.elapsed).is_some() || self.pace.held_until(now.elapsed).is_some();
+        if is_held || self.in_flight >= self.health.in_flight_max(&self.terms.delivery, now.elapsed) {
             return None;
         }
-        let position = self.ready.pop_first()?;
-        let parcel = self.unsettled.get_mut(&position)?;
-        parcel.start(now);
-        self.in_flight += 1;
-        Some(Arc::clone(&parcel.transition))
+        loop {
+            let position = self.take_ready()?;
+            let revision = self.revision;
+            let filter_number = self.filter_number;
+            let kept_back = {
+                let parcel = self.unsettled.get(&position)?;
+                let is_judged = parcel.attempts > 0 || parcel.is_resend || parcel.admitted_by == filter_number;
+                if is_judged { None } else { self.admit(&parcel.transition).err() }
+            };
+            if let Some(by) = kept_back {
+                self.settle(position, Fate::Filtered(by), None, now);
+                continue;
+            }
+            if self.is_about_itself(position) && self.health.is_unwell() {
+                self.withheld.insert(position);
+                if let Some(parcel) = self.unsettled.get_mut(&position) {
+                    parcel.stage = Stage::Withheld;
+                }
+                self.except_chain(position);
+                continue;
+            }
+            let parcel = self.unsettled.get_mut(&position)?;
+            parcel.admitted_by = filter_number;
+            parcel.start(revision, now);
+            self.in_flight += 1;
+            self.pace.sent(now.elapsed);
+            return Some(Arc::clone(&parcel.transition));
+        }
+    }
+
+    /// Takes the most urgent one; the newest where it is to find out whether the receiver works again.
+    fn take_ready(&mut self) -> Option<JournalPosition> {
+        let next = match self.ready.first() {
+            Some(first) if self.is_suspended() && first.0 != Urgency::SELF_TEST => {
+                self.ready.iter().max_by_key(|(_, position)| *position).copied()
+            }
+            first => first.copied(),
+        }?;
+        self.ready.remove(&next);
+        Some(next.1)
+    }
+
+    /// Returns whether a transition is about this handler, or about the client that it delivers through. The test that a
+    /// person asked for is not.
+    fn is_about_itself(&self, position: JournalPosition) -> bool {
+        let Some(parcel) = self.unsettled.get(&position) else { return false };
+        let key = &parcel.transition.key;
+        let is_handler = key.resource_type == ALARM_HANDLER && key.resource == self.terms.handler;
+        let is_client = key.resource_type == HTTP_CLIENT && Some(&key.resource) == self.terms.http_client.as_ref();
+        (is_handler || is_client) && !is_self_test(key)
     }
 
     /// Takes the end of an attempt.
-    pub(super) fn finish(&mut self, position: JournalPosition, outcome: Outcome, now: Now) -> Consequence {
+    pub(super) fn finish(&mut self, position: JournalPosition, landing: Landing, now: Now) -> Finished {
+        let nothing = Finished { consequence: Consequence::Unknown, number: 0, attempt: 0 };
         let Some(parcel) = self.unsettled.get_mut(&position).filter(|parcel| parcel.stage == Stage::InFlight) else {
-            return Consequence::Unknown;
+            return nothing;
         };
         parcel.attempts = parcel.attempts.saturating_add(1);
+        let attempt = parcel.attempts;
+        let number = *parcel.number.get_or_insert_with(|| self.numbers.fetch_add(1, Ordering::Relaxed));
+        parcel.last_failure = landing.outcome.reason().map(|reason| (reason, landing.status));
         self.in_flight = self.in_flight.saturating_sub(1);
-        match outcome {
+        let consequence = match landing.outcome {
             Outcome::Delivered => {
-                self.settle(position);
+                self.settle(position, Fate::Delivered, Some(landing), now);
                 Consequence::Delivered { resumed: self.take_heart(now) }
             }
             Outcome::GiveUp { reason } => {
                 parcel.refusals = parcel.refusals.saturating_add(1);
                 if parcel.refusals < REFUSALS_MAX {
-                    return self.again(position, None, now);
+                    self.fail_again(position, None, landing, now)
+                } else {
+                    // The receiver works; it is this message that it does not take.
+                    self.settle(position, Fate::Dead(reason), Some(landing), now);
+                    self.take_heart(now);
+                    Consequence::Settled(Fate::Dead(reason))
                 }
-                // The receiver works; it is this message that it does not take.
-                self.settle(position);
-                self.take_heart(now);
-                Consequence::GivenUp(GivenUp::Refused(reason))
             }
             Outcome::Suspend { .. } => {
                 parcel.refusals = parcel.refusals.saturating_add(1);
-                let is_enough = parcel.refusals >= REFUSALS_MAX && self.health == Health::Good;
-                if is_enough {
-                    self.health = Health::Suspended { probe_at: now.elapsed };
+                if parcel.refusals >= REFUSALS_MAX && !self.health.is_suspended() {
+                    self.health.fail(&self.terms.delivery, now);
+                    self.suspend(position, landing, now)
+                } else {
+                    self.fail_again(position, None, landing, now)
                 }
-                let consequence = self.again(position, None, now);
-                if is_enough { Consequence::Suspended } else { consequence }
             }
             Outcome::Retry { reason, after, pauses_lane } => {
-                if self.health == Health::Good && parcel.tried_for(now) >= self.spec.retry_for {
-                    self.failures_in_row = self.failures_in_row.saturating_add(1);
-                    self.settle(position);
-                    return Consequence::GivenUp(GivenUp::TriedTooLong(reason));
-                }
+                let is_too_long = parcel.tried_for(now) >= self.terms.delivery.retry_for;
                 if let Some(after) = after.filter(|_| pauses_lane) {
-                    self.paused_until = self.paused_until.max(now.elapsed.saturating_add(after));
+                    self.health.pause(after, now);
                 }
-                self.again(position, after, now)
+                if is_too_long && !self.health.is_suspended() {
+                    self.health.fail(&self.terms.delivery, now);
+                    self.settle(position, Fate::Expired(reason), Some(landing), now);
+                    Consequence::Settled(Fate::Expired(reason))
+                } else {
+                    self.fail_again(position, after, landing, now)
+                }
             }
+        };
+        Finished { consequence, number, attempt }
+    }
+
+    /// Takes note of a failure after which there is another attempt; the lane may be suspended by it.
+    fn fail_again(
+        &mut self,
+        position: JournalPosition,
+        after: Option<Duration>,
+        landing: Landing,
+        now: Now,
+    ) -> Consequence {
+        if self.health.fail(&self.terms.delivery, now) {
+            return self.suspend(position, landing, now);
         }
+        if self.give_way(position, landing, now) {
+            return Consequence::Settled(Fate::Superseded);
+        }
+        self.again(position, after, now);
+        Consequence::Again
+    }
+
+    fn suspend(&mut self, position: JournalPosition, landing: Landing, now: Now) -> Consequence {
+        self.health.suspend(Duration::ZERO, now);
+        if !self.give_way(position, landing, now) {
+            self.again(position, None, now);
+        } else if let Some(parcel) = self.unsettled.values().next() {
+            // The pace of probes is that of the retries, whichever delivery is next.
+            let wait = self.terms.delivery.retries.wait(u32::MAX, chance(self.incarnation(), parcel.position(), 0));
+            self.health.suspend(wait, now);
+        }
+        Consequence::Suspended
     }
 
     /// Settles a transition under way that cannot be written as a message.
-    pub(super) fn bury(&mut self, position: JournalPosition) -> Consequence {
-        if self.unsettled.get(&position).is_none_or(|parcel| parcel.stage != Stage::InFlight) {
-            return Consequence::Unknown;
+    pub(super) fn bury(&mut self, position: JournalPosition, now: Now) -> Finished {
+        let is_under_way = self.unsettled.get(&position).is_some_and(|parcel| parcel.stage == Stage::InFlight);
+        if !is_under_way {
+            return Finished { consequence: Consequence::Unknown, number: 0, attempt: 0 };
         }
         self.in_flight = self.in_flight.saturating_sub(1);
-        self.settle(position);
-        Consequence::GivenUp(GivenUp::Unwritable)
+        let number = self.settle(position, Fate::Unwritable, None, now);
+        Finished { consequence: Consequence::Settled(Fate::Unwritable), number, attempt: 1 }
     }
 
-    /// Puts another specification into force: for all attempts from now on, and those that wait do so no longer.
-    pub(super) fn reconfigure(&mut self, spec: DeliverySpec, now: Now) {
-        self.spec = spec;
-        self.paused_until = Duration::ZERO;
-        self.take_heart(now);
+    /// Puts other terms into force: for all attempts from now on, and those that wait do so no longer.
+    pub(super) fn reconfigure(&mut self, terms: Terms, now: Now) {
+        let has_other_filter = terms.filter != self.terms.filter;
+        let has_other_order = terms.delivery.order != self.terms.delivery.order;
+        self.pace.set(terms.delivery.rate_limit);
+        self.terms = terms;
+        if has_other_filter {
+            self.filter_number = self.filter_number.saturating_add(1).min(ANOTHER_FILTER - 1);
+            // What was taken up with the old filter is written down, so that a restart does not read it with the new one.
+            for position in std::mem::take(&mut self.plain) {
+                self.except(position);
+            }
+            self.note_filter();
+        }
+        if has_other_order {
+            self.supersede_all(now);
+        }
+        self.resume(now);
+    }
+
+    /// Tries everything again that waits, at once.
+    pub(super) fn resume(&mut self, now: Now) {
+        self.health.end_pause();
+        if self.health.resume() {
+            self.unsettled.values_mut().for_each(|parcel| parcel.forget_tries(now));
+        }
         for (_, position) in std::mem::take(&mut self.timers) {
             if let Some(parcel) = self.unsettled.get_mut(&position) {
                 parcel.stage = Stage::Ready;
-                self.ready.insert(position);
+            }
+            self.enlist(position);
+        }
+    }
+
+    /// Says for whom this handler stands in from now on.
+    pub(super) fn stand_in_for(&mut self, filters: Vec<Filter>) {
+        self.stands_in_for = filters;
+    }
+
+    pub(super) fn set_revision(&mut self, revision: u64) {
+        self.revision = revision;
+    }
+
+    /// Settles everything as removed with its handler.
+    pub(super) fn end(&mut self, now: Now) {
+        let all: Vec<JournalPosition> = self.unsettled.keys().copied().collect();
+        for position in all {
+            self.settle(position, Fate::Removed, None, now);
+        }
+    }
+
+    /// Forgets what was read and not attempted, the newest first, until so many are left: it is read again later. For lanes
+    /// that do not come on, so that very many of them do not take all memory.
+    pub(super) fn shrink(&mut self, keep: usize) {
+        let bound = self.top.max(self.identity.start);
+        while self.unsettled.len() > keep {
+            let Some((position, parcel)) = self.unsettled.last_key_value() else { return };
+            let position = *position;
+            let is_untouched = parcel.attempts == 0 && matches!(parcel.stage, Stage::Parked | Stage::Ready);
+            if !is_untouched || parcel.is_exception || position <= bound {
+                return;
+            }
+            let (id, urgency) = (parcel.transition.id, parcel.urgency);
+            self.unsettled.remove(&position);
+            self.plain.remove(&position);
+            self.ready.remove(&(urgency, position));
+            self.read = JournalPosition(position.0.saturating_sub(1));
+            if let Some(chain) = self.chains.get_mut(&id) {
+                chain.pop_back();
+                if chain.is_empty() {
+                    self.chains.remove(&id);
+                }
             }
         }
     }
 
     /// Returns when to look again although nothing came or ended.
-    pub(super) fn wake_at(&self) -> Option<Duration> {
+    pub(super) fn wake_at(&self, now: Duration) -> Option<Duration> {
         let timer = self.timers.first().map(|(at, _)| *at);
-        let is_held = !self.ready.is_empty() && self.in_flight == 0;
-        let held_until = match self.health {
-            Health::Suspended { probe_at } if is_held => Some(probe_at.max(self.paused_until)),
-            Health::Good if !self.ready.is_empty() && self.paused_until > Duration::ZERO => Some(self.paused_until),
-            _ => None,
-        };
-        match (timer, held_until) {
+        if self.ready.is_empty() {
+            return timer;
+        }
+        let paused = self.health.paused_until(now).map(|(until, _)| until);
+        let probe = self.health.probe_at().filter(|_| self.in_flight == 0);
+        let held = paused.max(probe).max(self.pace.held_until(now));
+        match (timer, held) {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),
         }
+    }
+
+    /// Returns where deliveries stand: those of one alarm, or all.
+    pub(super) fn look(&self, alarm: Option<&AlarmId>) -> Vec<ParcelView> {
+        let wanted = self.unsettled.values().filter(|parcel| alarm.is_none_or(|id| *id == parcel.transition.id));
+        let view = |parcel: &Parcel| ParcelView {
+            transition: Arc::clone(&parcel.transition),
+            number: parcel.number,
+            attempts: parcel.attempts,
+            revision: parcel.revision,
+            last_failure: parcel.last_failure,
+            stage: parcel.stage,
+        };
+        wanted.map(view).collect()
+    }
+
+    /// Returns the newest waiting transition of each alarm, for a handler that stands in.
+    pub(super) fn newest_waiting(&self) -> Vec<Arc<Transition>> {
+        let newest = self.chains.values().filter_map(|chain| chain.back()).filter_map(|at| self.unsettled.get(at));
+        let mut all: Vec<_> = newest.map(|parcel| Arc::clone(&parcel.transition)).collect();
+        all.sort_by_key(|transition| transition.position);
+        all
     }
 
     /// Returns what changed since it was asked last.
@@ -304,11 +598,33 @@ impl Lane {
         }
         let low = self.plain.first().map_or(self.read, |first| JournalPosition(first.0.saturating_sub(1)));
         let put = self.changed_exceptions(low, now);
-        if low == self.written_low && put.is_empty() && self.gone.is_empty() {
+        let condition = self.health.condition();
+        let condition = (condition != self.written_condition).then_some(condition);
+        let is_same = low == self.written_low && put.is_empty() && self.gone.is_empty();
+        let says_nothing = self.settlements.is_empty() && condition.is_none() && self.unwritten_filters.is_empty();
+        if is_same && says_nothing {
             return None;
         }
         self.written_low = low;
-        Some(LaneProgress { incarnation: self.incarnation, low, put, settled: std::mem::take(&mut self.gone) })
+        if let Some(condition) = &condition {
+            self.written_condition = *condition;
+        }
+        let lane = self.identity.number;
+        Some(LaneProgress {
+            incarnation: self.incarnation(),
+            low,
+            put,
+            settled: std::mem::take(&mut self.gone),
+            settlements: std::mem::take(&mut self.settlements),
+            condition: condition.map(Condition::text),
+            filters: std::mem::take(&mut self.unwritten_filters).into_iter().map(|filter| (lane, filter)).collect(),
+        })
+    }
+
+    /// Returns what was settled since progress was asked for.
+    #[cfg(test)]
+    pub(super) fn noted(&self) -> &[Settlement] {
+        &self.settlements
     }
 
     /// Returns the rows of exceptions at or below the low-water mark; those above are read again after a restart, in order.
@@ -321,20 +637,23 @@ impl Lane {
         let is_suspended = self.is_suspended();
         let mut put = Vec::with_capacity(changed.len());
         for position in changed {
+            let start = self.identity.start;
             if let Some(parcel) = self.unsettled.get_mut(&position) {
                 parcel.is_written = true;
-                put.push(parcel.exception(is_suspended, now));
+                // The journal may have been trimmed behind what is old.
+                let keeps_transition = position <= start || parcel.is_resend;
+                put.push(parcel.exception(is_suspended, keeps_transition, now));
             }
         }
         put
     }
 
-    fn in_flight_max(&self, now: Now) -> usize {
-        match self.health {
-            Health::Suspended { probe_at } => usize::from(probe_at <= now.elapsed),
-            Health::Good if self.is_failing() => 1,
-            Health::Good => self.spec.max_in_flight.max(1),
-        }
+    /// Takes note of a filter that the lane reads with from here on.
+    fn note_filter(&mut self) {
+        let from = JournalPosition(self.read.0.saturating_add(1));
+        // Names and severities only.
+        let filter = serde_json::to_string(&self.terms.filter).unwrap_or_default();
+        self.unwritten_filters.push(LaneFilter { from, revision: self.revision, filter });
     }
 
     /// Makes those ready whose time has come.
@@ -343,78 +662,169 @@ impl Lane {
             self.timers.remove(&(at, position));
             if let Some(parcel) = self.unsettled.get_mut(&position) {
                 parcel.stage = Stage::Ready;
-                self.ready.insert(position);
             }
+            self.enlist(position);
         }
     }
 
     /// Lets a delivery be attempted again, when the schedule and the receiver say so.
-    fn again(&mut self, position: JournalPosition, after: Option<Duration>, now: Now) -> Consequence {
-        self.failures_in_row = self.failures_in_row.saturating_add(1);
+    fn again(&mut self, position: JournalPosition, after: Option<Duration>, now: Now) {
         if let Some(parcel) = self.unsettled.get_mut(&position) {
-            let chance = chance(self.incarnation, position, parcel.attempts);
-            match &mut self.health {
-                Health::Suspended { probe_at } => {
-                    parcel.stage = Stage::Ready;
-                    *probe_at = now.elapsed.saturating_add(self.spec.retries.wait(u32::MAX, chance));
-                }
-                Health::Good => {
-                    let wait = self.spec.retries.wait(parcel.attempts, chance);
-                    parcel.stage = Stage::retrying(wait.max(after.unwrap_or_default()), now);
-                }
+            let chance = chance(self.identity.incarnation, position, parcel.attempts);
+            if self.health.is_suspended() {
+                parcel.stage = Stage::Ready;
+                self.health.suspend(self.terms.delivery.retries.wait(u32::MAX, chance), now);
+            } else {
+                let wait = self.terms.delivery.retries.wait(parcel.attempts, chance);
+                parcel.stage = Stage::retrying(wait.max(after.unwrap_or_default()), now);
             }
         }
         self.enlist(position);
         self.except_chain(position);
-        Consequence::Again
     }
 
     /// Takes note that the receiver works. Returns whether the lane was suspended: what waited then gets all its time again.
     fn take_heart(&mut self, now: Now) -> bool {
-        self.failures_in_row = 0;
-        if self.health == Health::Good {
-            return false;
-        }
-        self.health = Health::Good;
-        for parcel in self.unsettled.values_mut() {
-            parcel.forget_tries();
-            if parcel.stage == Stage::InFlight {
-                parcel.start(now);
+        for position in std::mem::take(&mut self.withheld) {
+            if let Some(parcel) = self.unsettled.get_mut(&position) {
+                parcel.stage = Stage::Ready;
             }
+            self.enlist(position);
         }
-        true
+        let was_suspended = self.health.recover();
+        if was_suspended {
+            self.unsettled.values_mut().for_each(|parcel| parcel.forget_tries(now));
+        }
+        was_suspended
     }
 
-    fn settle(&mut self, position: JournalPosition) {
-        let Some(parcel) = self.unsettled.remove(&position) else { return };
+    /// Lets a newer transition take the place of one that just failed. Returns whether it did.
+    fn give_way(&mut self, position: JournalPosition, landing: Landing, now: Now) -> bool {
+        let Some(parcel) = self.unsettled.get(&position) else { return false };
+        let newest = self.chains.get(&parcel.transition.id).and_then(|chain| chain.back().copied());
+        let gives_way = self.terms.delivery.order == Order::LatestState && !parcel.is_resend && newest > Some(position);
+        if gives_way {
+            self.settle(position, Fate::Superseded, Some(landing), now);
+        }
+        gives_way
+    }
+
+    /// Lets a transition take the place of the earlier ones of its alarm, where the handler wants the newest only.
+    fn supersede_before(&mut self, id: AlarmId, position: JournalPosition, now: Now) {
+        // The end of a test is of no interest to who was not told that it began.
+        let is_test = self.unsettled.get(&position).is_some_and(|parcel| is_self_test(&parcel.transition.key));
+        if self.terms.delivery.order != Order::LatestState && !is_test {
+            return;
+        }
+        let chain = self.chains.get(&id).into_iter().flatten();
+        let is_superseded = |at: &JournalPosition| {
+            let parcel = self.unsettled.get(at);
+            *at < position && parcel.is_some_and(|parcel| parcel.stage != Stage::InFlight && !parcel.is_resend)
+        };
+        let superseded: Vec<JournalPosition> = chain.copied().filter(is_superseded).collect();
+        for position in superseded {
+            self.settle(position, Fate::Superseded, None, now);
+        }
+    }
+
+    fn supersede_all(&mut self, now: Now) {
+        let newest = self.chains.iter().filter_map(|(id, chain)| Some((*id, *chain.back()?)));
+        let newest: Vec<(AlarmId, JournalPosition)> = newest.collect();
+        for (id, position) in newest {
+            self.supersede_before(id, position, now);
+        }
+    }
+
+    /// Takes a transition out and writes down what became of it; returns its number in the delivery log.
+    fn settle(&mut self, position: JournalPosition, fate: Fate, landing: Option<Landing>, now: Now) -> u64 {
+        let Some(parcel) = self.unsettled.remove(&position) else { return 0 };
+        let number = self.note(&parcel, fate, landing, now.wall);
         self.plain.remove(&position);
         self.unwritten.remove(&position);
+        self.withheld.remove(&position);
+        match parcel.stage {
+            Stage::Ready => drop(self.ready.remove(&(parcel.urgency, position))),
+            Stage::Retrying { at, .. } => drop(self.timers.remove(&(at, position))),
+            Stage::Parked | Stage::InFlight | Stage::Withheld => {}
+        }
         if parcel.is_written {
             self.gone.push(position);
         }
         self.top = self.top.max(position);
-        let Some(chain) = self.chains.get_mut(&parcel.transition.id) else { return };
-        chain.pop_front();
+        let Some(chain) = self.chains.get_mut(&parcel.transition.id) else { return number };
+        if let Some(at) = chain.iter().position(|other| *other == position) {
+            chain.remove(at);
+        }
         let Some(next) = chain.front().copied() else {
             self.chains.remove(&parcel.transition.id);
-            return;
+            return number;
         };
-        if let Some(parcel) = self.unsettled.get_mut(&next) {
+        let is_active = |at: &JournalPosition| self.unsettled.get(at).is_some_and(|other| other.stage != Stage::Parked);
+        if !chain.iter().any(is_active)
+            && let Some(parcel) = self.unsettled.get_mut(&next)
+        {
             parcel.stage = Stage::Ready;
-            self.ready.insert(next);
+            self.enlist(next);
         }
+        number
+    }
+
+    /// Writes down that there is nothing left to deliver.
+    fn note_lost(&mut self, position: JournalPosition, time: Timestamp) {
+        let (fate, reason) = Fate::Lost.codes();
+        self.settlements.push(Settlement {
+            number: self.numbers.fetch_add(1, Ordering::Relaxed),
+            position,
+            alarm: AlarmId::from_uuid(Uuid::nil()),
+            sequence: 0,
+            lane: self.identity.number,
+            time,
+            attempts: 0,
+            revision: 0,
+            duration: Duration::ZERO,
+            status: 0,
+            reason,
+            fate,
+            standing: 0,
+        });
+    }
+
+    fn note(&mut self, parcel: &Parcel, fate: Fate, landing: Option<Landing>, time: Timestamp) -> u64 {
+        let number = parcel.number.unwrap_or_else(|| self.numbers.fetch_add(1, Ordering::Relaxed));
+        let narrow = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
+        let (code, reason) = fate.codes();
+        self.settlements.push(Settlement {
+            number,
+            position: parcel.position(),
+            alarm: parcel.transition.id,
+            sequence: narrow(parcel.transition.sequence),
+            lane: self.identity.number,
+            time,
+            attempts: parcel.attempts,
+            revision: narrow(if parcel.attempts > 0 { parcel.revision } else { self.revision }),
+            duration: landing.map_or(Duration::ZERO, |landing| landing.duration),
+            status: landing.map_or(parcel.last_failure.map_or(0, |(_, status)| status), |landing| landing.status),
+            reason,
+            fate: code,
+            standing: standing_code(parcel.transition.after.standing),
+        });
+        number
     }
 
     /// Puts a parcel where its stage says.
     fn enlist(&mut self, position: JournalPosition) {
-        match self.unsettled.get(&position).map(|parcel| parcel.stage) {
-            Some(Stage::Ready) => {
-                self.ready.insert(position);
+        let Some(parcel) = self.unsettled.get(&position) else { return };
+        match parcel.stage {
+            Stage::Ready => {
+                self.ready.insert((parcel.urgency, position));
             }
-            Some(Stage::Retrying { at, .. }) => {
+            Stage::Retrying { at, .. } => {
                 self.timers.insert((at, position));
             }
-            Some(Stage::Parked | Stage::InFlight) | None => {}
+            Stage::Withheld => {
+                self.withheld.insert(position);
+            }
+            Stage::Parked | Stage::InFlight => {}
         }
     }
 

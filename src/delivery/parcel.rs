@@ -1,7 +1,9 @@
 //! One transition on its way to one handler.
 
-use crate::alarm::{JournalPosition, Transition};
+use super::filter::is_self_test;
+use crate::alarm::{JournalPosition, Severity, Standing, Transition};
 use crate::store::{LaneException, LaneExceptionState};
+use crate::transport::FailureReason;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -19,10 +21,12 @@ pub(super) struct Now {
 /// Where a parcel stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stage {
-    /// Behind an earlier transition of the same alarm.
+    /// Behind another transition of the same alarm.
     Parked,
     /// Next of its alarm.
     Ready,
+    /// Next of its alarm, which is about the handler itself: held back while that fails.
+    Withheld,
     /// An attempt is under way.
     InFlight,
     /// Its next attempt has a time.
@@ -34,14 +38,50 @@ pub(super) enum Stage {
     },
 }
 
+/// How urgent a parcel is; the least value goes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Urgency(u8);
+
+impl Urgency {
+    /// A person waits for it.
+    pub(super) const SELF_TEST: Self = Self(0);
+
+    /// Ranks by the worse of the severities before and after: that a critical alarm ended is as urgent as that it began.
+    fn of(transition: &Transition) -> Self {
+        if is_self_test(&transition.key) {
+            return Self::SELF_TEST;
+        }
+        let severity = |standing: &Standing| if standing.is_cleared { None } else { Some(standing.severity) };
+        let worst = transition.before.as_ref().and_then(severity).max(severity(&transition.after.standing));
+        Self(match worst.unwrap_or(transition.after.standing.severity) {
+            Severity::Critical => 1,
+            Severity::Major => 2,
+            Severity::Minor => 3,
+            Severity::Warning => 4,
+            Severity::Indeterminate => 5,
+        })
+    }
+}
+
 /// One transition on its way to one handler.
 #[derive(Debug)]
 pub(super) struct Parcel {
     pub(super) transition: Arc<Transition>,
+    pub(super) urgency: Urgency,
+    /// Its number in the delivery log, once something was logged of it.
+    pub(super) number: Option<u64>,
     /// Attempts that ended.
     pub(super) attempts: u32,
     /// Attempts among them that the receiver refused for good.
     pub(super) refusals: u32,
+    /// Why the last one failed, with the status of the answer.
+    pub(super) last_failure: Option<(FailureReason, u16)>,
+    /// The revision in force at its first attempt.
+    pub(super) revision: u64,
+    /// Which of the lane's filters let it through.
+    pub(super) admitted_by: u32,
+    /// Whether a person wants it again: nothing takes its place, and no filter keeps it back.
+    pub(super) is_resend: bool,
     /// For how long it was tried before this process, or before the handler was resumed.
     tried_before: Duration,
     /// When its first attempt since then began.
@@ -59,14 +99,57 @@ pub(super) struct Parcel {
 struct Detail {
     tried_for_seconds: u64,
     refusals: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    number: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_failure: Option<(FailureReason, u16)>,
+    #[serde(skip_serializing_if = "is_zero")]
+    revision: u64,
+    #[serde(skip_serializing_if = "is_false")]
+    is_resend: bool,
+    /// The transition itself, where the journal does not have it: an alarm that stood before the lane began.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    transition: Option<Arc<Transition>>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "the signature is serde's")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "the signature is serde's")]
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
+/// Reads what an exception keeps; the store holds text that this program wrote, and one that cannot be read costs a longer
+/// patience, nothing else.
+fn detail_of(exception: &LaneException) -> Detail {
+    exception.detail.as_deref().and_then(|detail| serde_json::from_str(detail).ok()).unwrap_or_default()
+}
+
+/// Returns the transition that an exception brings along.
+pub(super) fn kept_transition(exception: &LaneException) -> Option<Arc<Transition>> {
+    detail_of(exception).transition
+}
+
+/// Returns the number of an exception in the delivery log.
+pub(super) fn kept_number(exception: &LaneException) -> Option<u64> {
+    detail_of(exception).number
 }
 
 impl Parcel {
     pub(super) fn new(transition: Arc<Transition>, stage: Stage) -> Self {
         Self {
+            urgency: Urgency::of(&transition),
             transition,
+            number: None,
             attempts: 0,
             refusals: 0,
+            last_failure: None,
+            revision: 0,
+            admitted_by: 0,
+            is_resend: false,
             tried_before: Duration::ZERO,
             tried_since: None,
             stage,
@@ -92,11 +175,14 @@ impl Parcel {
             }
             LaneExceptionState::Parked | LaneExceptionState::Suspended => Stage::Ready,
         };
-        // The store holds text that this program wrote; one that cannot be read costs a longer patience, nothing else.
-        let detail: Detail = exception.detail.as_deref().and_then(|d| serde_json::from_str(d).ok()).unwrap_or_default();
+        let detail = detail_of(exception);
         Self {
             attempts: exception.attempts,
             refusals: detail.refusals,
+            number: detail.number,
+            last_failure: detail.last_failure,
+            revision: detail.revision,
+            is_resend: detail.is_resend,
             tried_before: Duration::from_secs(detail.tried_for_seconds),
             is_exception: true,
             is_written: true,
@@ -108,8 +194,11 @@ impl Parcel {
         self.transition.position
     }
 
-    pub(super) fn start(&mut self, now: Now) {
+    pub(super) fn start(&mut self, revision: u64, now: Now) {
         self.tried_since.get_or_insert(now.elapsed);
+        if self.attempts == 0 {
+            self.revision = revision;
+        }
         self.stage = Stage::InFlight;
     }
 
@@ -120,21 +209,32 @@ impl Parcel {
     }
 
     /// Begins its patience anew.
-    pub(super) fn forget_tries(&mut self) {
+    pub(super) fn forget_tries(&mut self, now: Now) {
         (self.tried_before, self.tried_since, self.refusals) = (Duration::ZERO, None, 0);
+        if self.stage == Stage::InFlight {
+            self.tried_since = Some(now.elapsed);
+        }
     }
 
-    /// Returns its row.
-    pub(super) fn exception(&self, is_suspended: bool, now: Now) -> LaneException {
+    /// Returns its row; `keeps_transition` where no journal has it.
+    pub(super) fn exception(&self, is_suspended: bool, keeps_transition: bool, now: Now) -> LaneException {
         let state = match self.stage {
             Stage::Parked => LaneExceptionState::Parked,
             Stage::Retrying { wall, .. } => LaneExceptionState::Retrying { next_at: wall },
-            Stage::Ready | Stage::InFlight if is_suspended => LaneExceptionState::Suspended,
-            Stage::Ready | Stage::InFlight => LaneExceptionState::Retrying { next_at: now.wall },
+            Stage::Ready | Stage::InFlight | Stage::Withheld if is_suspended => LaneExceptionState::Suspended,
+            Stage::Ready | Stage::InFlight | Stage::Withheld => LaneExceptionState::Retrying { next_at: now.wall },
         };
-        let tried_for_seconds = self.tried_for(now).as_secs();
-        let detail = Detail { tried_for_seconds, refusals: self.refusals };
-        let detail = if self.attempts == 0 { None } else { serde_json::to_string(&detail).ok() };
+        let detail = Detail {
+            tried_for_seconds: self.tried_for(now).as_secs(),
+            refusals: self.refusals,
+            number: self.number,
+            last_failure: self.last_failure,
+            revision: self.revision,
+            is_resend: self.is_resend,
+            transition: keeps_transition.then(|| Arc::clone(&self.transition)),
+        };
+        let says_nothing = self.attempts == 0 && !self.is_resend && !keeps_transition;
+        let detail = if says_nothing { None } else { serde_json::to_string(&detail).ok() };
         LaneException { position: self.position(), state, attempts: self.attempts, detail }
     }
 }

@@ -1,6 +1,6 @@
 //! Progress of all lanes on its way to the disk: gathered, and written along with the next group.
 
-use crate::store::{LaneProgress, Store, StoreError, WriteTransaction};
+use crate::store::{LaneProgress, Settlement, Store, StoreError, WriteTransaction};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -117,6 +117,9 @@ fn merge(older: &mut LaneProgress, newer: LaneProgress) {
     });
     older.put.extend(newer.put);
     older.settled.extend(newer.settled);
+    older.settlements.extend(newer.settlements);
+    older.condition = newer.condition.or(older.condition.take());
+    older.filters.extend(newer.filters);
 }
 
 fn write(tx: &mut WriteTransaction<'_>, lanes: &[LaneProgress]) -> Result<(), StoreError> {
@@ -127,7 +130,8 @@ fn write(tx: &mut WriteTransaction<'_>, lanes: &[LaneProgress]) -> Result<(), St
             Err(error) => return Err(error),
         }
     }
-    Ok(())
+    let settled: Vec<Settlement> = lanes.iter().flat_map(|lane| lane.settlements.iter().copied()).collect();
+    tx.append_settled(&settled)
 }
 
 #[cfg(test)]
@@ -165,7 +169,7 @@ mod tests {
                 let put = put.into_iter().filter(|p| !settled_ever.contains(p) && !settled.contains(p)).map(|p| exception(p, number)).collect();
                 settled_ever.extend(settled.iter().copied());
                 let settled = settled.into_iter().map(JournalPosition).collect();
-                let progress = LaneProgress { incarnation: Uuid::nil(), low: JournalPosition(u64::from(number)), put, settled };
+                let progress = LaneProgress { incarnation: Uuid::nil(), low: JournalPosition(u64::from(number)), put, settled, settlements: Vec::new(), condition: None, filters: Vec::new() };
                 apply(&mut rows, &progress);
                 match &mut merged {
                     None => merged = Some(progress),

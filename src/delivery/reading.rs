@@ -1,9 +1,11 @@
 //! What a lane reads from the disk: where it is behind, and what it left behind.
 
+use super::filter::Filter;
+use super::parcel::kept_transition;
 use crate::alarm::{JournalPosition, Transition};
 use crate::clock::Clock;
 use crate::ledger::Ledger;
-use crate::store::{LaneException, Store, StoreError};
+use crate::store::{LaneException, LaneRow, Store, StoreError};
 use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +22,10 @@ pub(super) struct Restored {
     pub(super) found: Vec<(Arc<Transition>, LaneException)>,
     /// Those whose transitions the journal does not have: a damaged file. Nothing can be delivered of them.
     pub(super) missing: Vec<JournalPosition>,
+    /// How the lane fared.
+    pub(super) condition: Option<String>,
+    /// The filter that it read with last.
+    pub(super) filter: Option<Filter>,
 }
 
 /// Reads transitions until that succeeds.
@@ -37,26 +43,30 @@ pub(super) async fn read(
     .await
 }
 
-/// Reads the transitions of exceptions until that succeeds.
-pub(super) async fn restore(
-    store: Store,
-    clock: Clock,
-    disk: Arc<Semaphore>,
-    exceptions: Vec<LaneException>,
-) -> Restored {
+/// Reads what a lane left behind until that succeeds.
+pub(super) async fn restore(store: Store, clock: Clock, disk: Arc<Semaphore>, lane: Arc<LaneRow>) -> Restored {
     persist(&clock, &disk, move || {
-        let (store, exceptions) = (store.clone(), exceptions.clone());
-        move || find(&store, exceptions)
+        let (store, lane) = (store.clone(), Arc::clone(&lane));
+        move || find(&store, &lane)
     })
     .await
 }
 
-fn find(store: &Store, exceptions: Vec<LaneException>) -> Result<Restored, StoreError> {
-    let mut restored = Restored::default();
-    for exception in exceptions {
+fn find(store: &Store, lane: &LaneRow) -> Result<Restored, StoreError> {
+    let newest = store.lane_filters(lane.number)?.into_iter().next();
+    let mut restored = Restored {
+        condition: lane.condition.clone(),
+        filter: newest.and_then(|newest| serde_json::from_str(&newest.filter).ok()),
+        ..Restored::default()
+    };
+    for exception in &lane.exceptions {
         let position = exception.position;
-        if let Some(transition) = store.transition(position)? {
-            restored.found.push((Arc::new(transition), exception));
+        let transition = match kept_transition(exception) {
+            Some(transition) => Some(transition),
+            None => store.transition(position)?.map(Arc::new),
+        };
+        if let Some(transition) = transition {
+            restored.found.push((transition, exception.clone()));
         } else {
             tracing::error!(position = position.0, "the journal lacks a transition that a lane was to deliver");
             restored.missing.push(position);

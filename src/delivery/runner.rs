@@ -1,21 +1,27 @@
 //! The loop that delivers: reads for lanes that have room, starts attempts, takes their ends, gathers progress.
 
+use super::filter::{Filter, is_self_test};
 use super::flight::{Flight, Landed};
 use super::handle::Handler;
-use super::lane::{Consequence, GivenUp, Lane};
+use super::lane::{Identity, Lane, WINDOW};
+use super::log::AttemptLog;
 use super::parcel::Now;
 use super::progress::Desk;
 use super::reading::{self, Restored};
-use super::status::{Board, HandlerState, LaneStatus, Sheet, lock};
-use crate::alarm::{JournalPosition, Transition};
+use super::running::{Running, Watcher};
+use super::spec::Terms;
+use super::standing::Standing;
+use super::status::{Board, HandlerState, LaneStatus};
+use super::view::LaneView;
+use crate::alarm::{AlarmId, JournalPosition, Transition};
 use crate::clock::Clock;
-use crate::handler::{DeliveryId, Outcome};
 use crate::ledger::Ledger;
-use crate::store::{LaneException, Store};
+use crate::store::{LaneRow, LogRetention, Store};
 use crate::task::Scope;
-use crate::transport::FailureReason;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::{Id, JoinError, JoinSet};
@@ -34,28 +40,30 @@ const LANDINGS_MAX: usize = 256;
 /// Lanes that read the disk at the same time: as many as the store keeps connections for.
 const DISK_READS_MAX: usize = 4;
 
+/// Unsettled transitions of all lanes past which lanes that do not come on hold few: some hundred megabytes at the most.
+const UNSETTLED_MAX: usize = 65_536;
+
+/// What a lane that does not come on holds then.
+const SMALL_WINDOW: usize = 32;
+
 /// What the handle tells the loop.
-#[derive(Debug)]
 pub(super) enum Command {
-    Open { incarnation: Uuid, low: JournalPosition, exceptions: Vec<LaneException>, handler: Arc<Handler> },
+    Open(Box<Opening>),
     Change { incarnation: Uuid, handler: Arc<Handler> },
     Close { incarnation: Uuid },
     BaseUrl(Option<Arc<str>>),
+    Revision(u64),
+    Keep(LogRetention),
+    Resume { incarnation: Uuid },
+    Insert { incarnation: Uuid, transitions: Vec<Arc<Transition>>, told: SyncSender<usize> },
+    Look { alarm: Option<AlarmId>, told: SyncSender<Vec<LaneView>> },
+    Watch { incarnation: Uuid, watcher: Watcher },
 }
 
-/// A lane that takes part.
-struct Running {
-    lane: Lane,
-    handler: Arc<Handler>,
-    sheet: Sheet,
-    is_reading: bool,
-    wake_at: Option<Duration>,
-}
-
-/// A lane whose exceptions are being read.
-struct Opening {
-    low: JournalPosition,
-    handler: Arc<Handler>,
+/// A lane to be taken up.
+pub(super) struct Opening {
+    pub(super) row: LaneRow,
+    pub(super) handler: Arc<Handler>,
 }
 
 /// The loop's state.
@@ -65,39 +73,52 @@ pub(super) struct Runner {
     clock: Clock,
     board: Arc<Board>,
     desk: Arc<Desk>,
+    log: AttemptLog,
+    numbers: Arc<AtomicU64>,
     commands: mpsc::UnboundedReceiver<Command>,
     tail: watch::Receiver<JournalPosition>,
     newest: JournalPosition,
     lanes: HashMap<Uuid, Running>,
-    opening: HashMap<Uuid, Opening>,
+    opening: HashMap<Uuid, Arc<Handler>>,
     flights: JoinSet<Landed>,
     routes: HashMap<Id, (Uuid, JournalPosition)>,
     reads: JoinSet<(Uuid, JournalPosition, Vec<Arc<Transition>>)>,
-    openings: JoinSet<(Uuid, Restored)>,
+    openings: JoinSet<(Arc<LaneRow>, Restored)>,
     disk: Arc<Semaphore>,
     alarms: BTreeSet<(Duration, Uuid)>,
     awake: HashSet<Uuid>,
+    /// Unsettled transitions of all lanes.
+    unsettled: usize,
+    /// Whether who stands in for whom has to be found out again.
+    is_rearranged: bool,
     base_url: Option<Arc<str>>,
+    revision: u64,
     write_again_at: Option<Duration>,
 }
 
+/// What the loop is built with, beside the ledger and the store.
+pub(super) struct Parts {
+    pub(super) clock: Clock,
+    pub(super) board: Arc<Board>,
+    pub(super) desk: Arc<Desk>,
+    pub(super) log: AttemptLog,
+    pub(super) numbers: Arc<AtomicU64>,
+    pub(super) commands: mpsc::UnboundedReceiver<Command>,
+}
+
 impl Runner {
-    pub(super) fn new(
-        ledger: Ledger,
-        store: Store,
-        clock: Clock,
-        board: Arc<Board>,
-        desk: Arc<Desk>,
-        commands: mpsc::UnboundedReceiver<Command>,
-    ) -> Self {
+    pub(super) fn new(ledger: Ledger, store: Store, parts: Parts) -> Self {
         let tail = ledger.tail();
         let newest = *tail.borrow();
+        let Parts { clock, board, desk, log, numbers, commands } = parts;
         Self {
             ledger,
             store,
             clock,
             board,
             desk,
+            log,
+            numbers,
             commands,
             tail,
             newest,
@@ -110,21 +131,22 @@ impl Runner {
             disk: Arc::new(Semaphore::new(DISK_READS_MAX)),
             alarms: BTreeSet::new(),
             awake: HashSet::new(),
+            unsettled: 0,
+            is_rearranged: false,
             base_url: None,
+            revision: 0,
             write_again_at: None,
         }
     }
 
     /// Delivers until the scope stops.
-    pub(super) async fn run(mut self, scope: &Scope) {
-        let desk = Arc::clone(&self.desk);
-        let clock = self.clock.clone();
-        let stopped = scope.stopped();
+    pub(super) async fn run(mut self, until: &Scope) {
+        let (clock, desk) = (self.clock.clone(), Arc::clone(&self.desk));
+        let stopped = until.stopped();
         tokio::pin!(stopped);
         loop {
             self.look_around();
-            // After looking at the journal's end: whatever is below it and was raised after a commit finds that commit's
-            // commands here, so that a handler that is gone is not told of it.
+            // All that was told, before anything is done: a lane that is to go makes no attempt any more.
             while let Ok(command) = self.commands.try_recv() {
                 self.obey(command);
             }
@@ -178,6 +200,7 @@ impl Runner {
             let error = &error as &dyn std::error::Error;
             tracing::warn!(error, "the last progress of deliveries could not be written: the next start repeats them");
         }
+        self.log.close();
     }
 
     fn now(&self) -> Now {
@@ -189,8 +212,9 @@ impl Runner {
         let newest = *self.tail.borrow_and_update();
         if newest > self.newest {
             self.newest = newest;
-            let reading = self.lanes.iter().filter(|(_, running)| running.lane.room() > 0);
-            self.awake.extend(reading.map(|(lane, _)| *lane));
+            let reading = self.lanes.iter().filter(|(_, running)| self.room(running) > 0);
+            let reading: Vec<Uuid> = reading.map(|(lane, _)| *lane).collect();
+            self.awake.extend(reading);
         }
         if self.alarms.is_empty() && self.write_again_at.is_none() {
             return;
@@ -217,8 +241,18 @@ impl Runner {
         }
     }
 
+    /// Returns how many transitions a lane may take up.
+    fn room(&self, running: &Running) -> usize {
+        let is_small = self.unsettled > UNSETTLED_MAX && running.lane.health().is_unwell();
+        running.lane.room(if is_small { SMALL_WINDOW } else { WINDOW })
+    }
+
     /// Lets every lane that is awake do what it can.
     fn work(&mut self) {
+        if self.is_rearranged {
+            self.is_rearranged = false;
+            self.arrange_fallbacks();
+        }
         if self.awake.is_empty() {
             return;
         }
@@ -229,24 +263,17 @@ impl Runner {
     }
 
     fn serve(&mut self, incarnation: Uuid, now: Now) {
-        let Some(running) = self.lanes.get_mut(&incarnation) else { return };
-        let room = running.lane.room();
-        if room > 0 && !running.is_reading && running.lane.read() < self.newest {
-            let from = JournalPosition(running.lane.read().0.saturating_add(1));
-            if let Some(mut transitions) = self.ledger.read_ring(from, room) {
-                // The ring may have grown since commands were taken.
-                transitions.retain(|transition| transition.position <= self.newest);
-                let is_all = transitions.len() < room;
-                running.offer(transitions, is_all, self.newest);
-            } else {
-                running.is_reading = true;
-                let (ledger, clock, disk) = (self.ledger.clone(), self.clock.clone(), Arc::clone(&self.disk));
-                let newest = self.newest;
-                let read = reading::read(ledger, clock, disk, from, room);
-                self.reads.spawn(async move { (incarnation, newest, read.await) });
-            }
+        let Some(running) = self.lanes.get(&incarnation) else { return };
+        let room = self.room(running);
+        let newest = self.newest;
+        let is_behind = |lane: &Lane| lane.read() < newest;
+        if room > 0 && !running.is_reading && is_behind(&running.lane) {
+            self.read(incarnation, room, now);
         }
-        while let Some(transition) = running.lane.start(now) {
+        let Some(running) = self.lanes.get_mut(&incarnation) else { return };
+        // Who comes back from a failure looks at what waits first, and then begins with the most urgent.
+        let waits_for_read = running.is_reading && running.lane.unsettled() <= SMALL_WINDOW;
+        while !waits_for_read && let Some(transition) = running.lane.start(now) {
             let flight = Flight {
                 handler: Arc::clone(&running.handler),
                 transition,
@@ -259,14 +286,13 @@ impl Runner {
             let task = self.flights.spawn(flight.fly());
             self.routes.insert(task.id(), route);
         }
-        // A portion that is done with at once leaves room for the next.
-        if running.lane.room() > 0 && !running.is_reading && running.lane.read() < self.newest {
-            self.awake.insert(incarnation);
+        if self.unsettled > UNSETTLED_MAX && running.lane.health().is_unwell() {
+            running.lane.shrink(SMALL_WINDOW);
         }
         if let Some(progress) = running.lane.progress(now) {
             self.desk.put(progress);
         }
-        let wake_at = running.lane.wake_at().filter(|at| *at > now.elapsed);
+        let wake_at = running.lane.wake_at(now.elapsed).filter(|at| *at > now.elapsed);
         if wake_at != running.wake_at {
             if let Some(old) = std::mem::replace(&mut running.wake_at, wake_at) {
                 self.alarms.remove(&(old, incarnation));
@@ -274,73 +300,138 @@ impl Runner {
             self.alarms.extend(wake_at.map(|at| (at, incarnation)));
         }
         running.show();
-    }
-
-    fn obey(&mut self, command: Command) {
-        match command {
-            Command::Open { incarnation, low, exceptions, handler } => {
-                let opening = Opening { low, handler };
-                if exceptions.is_empty() {
-                    self.open(incarnation, opening, Restored::default());
-                } else {
-                    self.opening.insert(incarnation, opening);
-                    let restored =
-                        reading::restore(self.store.clone(), self.clock.clone(), Arc::clone(&self.disk), exceptions);
-                    self.openings.spawn(async move { (incarnation, restored.await) });
-                }
-            }
-            Command::Change { incarnation, handler } => {
-                let now = self.now();
-                if let Some(running) = self.lanes.get_mut(&incarnation) {
-                    running.lane.reconfigure(handler.spec.delivery.clone(), now);
-                    {
-                        let mut sheet = lock(&running.sheet);
-                        (sheet.kind, sheet.destination) = (handler.notifier.kind(), handler.notifier.destination());
-                    }
-                    running.handler = handler;
-                    self.awake.insert(incarnation);
-                } else if let Some(opening) = self.opening.get_mut(&incarnation) {
-                    opening.handler = handler;
-                }
-            }
-            Command::Close { incarnation } => {
-                self.opening.remove(&incarnation);
-                if let Some(running) = self.lanes.remove(&incarnation)
-                    && let Some(at) = running.wake_at
-                {
-                    self.alarms.remove(&(at, incarnation));
-                }
-                self.board.remove(incarnation);
-            }
-            Command::BaseUrl(base_url) => self.base_url = base_url,
+        let unsettled = running.lane.unsettled();
+        self.unsettled = self.unsettled.saturating_sub(running.counted).saturating_add(unsettled);
+        running.counted = unsettled;
+        // A portion that is done with at once leaves room for the next.
+        let is_ready = !running.is_reading && is_behind(&running.lane);
+        if is_ready && self.lanes.get(&incarnation).is_some_and(|running| self.room(running) > 0) {
+            self.awake.insert(incarnation);
         }
     }
 
-    fn open(&mut self, incarnation: Uuid, opening: Opening, restored: Restored) {
-        let Opening { low, handler } = opening;
+    /// Lets a lane take up what comes next: alarms that stood when it was created, then the journal.
+    fn read(&mut self, incarnation: Uuid, room: usize, now: Now) {
+        let Some(running) = self.lanes.get_mut(&incarnation) else { return };
+        if running.lane.read() < running.lane.start_position() {
+            let start = running.lane.start_position();
+            let (transitions, read) = running.standing.next(&self.ledger, room, start, self.base_url.as_deref());
+            running.lane.offer(transitions, read, now);
+            return;
+        }
+        let from = JournalPosition(running.lane.read().0.saturating_add(1));
+        if let Some(mut transitions) = self.ledger.read_ring(from, room) {
+            // The ring may have grown since commands were taken.
+            transitions.retain(|transition| transition.position <= self.newest);
+            // Less than was asked for is all there is.
+            let read = if transitions.len() < room { self.newest } else { JournalPosition(0) };
+            running.lane.offer(transitions, read, now);
+        } else {
+            running.is_reading = true;
+            let (ledger, clock, disk) = (self.ledger.clone(), self.clock.clone(), Arc::clone(&self.disk));
+            let newest = self.newest;
+            let read = reading::read(ledger, clock, disk, from, room);
+            self.reads.spawn(async move { (incarnation, newest, read.await) });
+        }
+    }
+
+    fn obey(&mut self, command: Command) {
+        let now = self.now();
+        match command {
+            Command::Open(opening) => {
+                let Opening { row, handler } = *opening;
+                self.opening.insert(row.incarnation, handler);
+                let (row, disk) = (Arc::new(row), Arc::clone(&self.disk));
+                let restored = reading::restore(self.store.clone(), self.clock.clone(), disk, Arc::clone(&row));
+                self.openings.spawn(async move { (row, restored.await) });
+            }
+            Command::Change { incarnation, handler } => {
+                if let Some(running) = self.lanes.get_mut(&incarnation) {
+                    running.change(handler, now);
+                    self.is_rearranged = true;
+                    self.awake.insert(incarnation);
+                } else if let Some(opening) = self.opening.get_mut(&incarnation) {
+                    *opening = handler;
+                }
+            }
+            Command::Close { incarnation } => self.close(incarnation, now),
+            Command::BaseUrl(base_url) => self.base_url = base_url,
+            Command::Revision(revision) => {
+                self.revision = revision;
+                self.lanes.values_mut().for_each(|running| running.lane.set_revision(revision));
+            }
+            Command::Keep(keep) => self.log.keep(keep),
+            Command::Resume { incarnation } => {
+                if let Some(running) = self.lanes.get_mut(&incarnation) {
+                    running.lane.resume(now);
+                    self.is_rearranged = true;
+                    self.awake.insert(incarnation);
+                }
+            }
+            Command::Insert { incarnation, transitions, told } => {
+                let count =
+                    self.lanes.get_mut(&incarnation).map_or(0, |running| running.lane.insert(transitions, true));
+                self.awake.insert(incarnation);
+                tell(&told, count);
+            }
+            Command::Look { alarm, told } => {
+                let views = self.lanes.values().map(|running| running.view(alarm.as_ref(), now));
+                let mut views: Vec<LaneView> = views.collect();
+                views.sort_by(|a, b| a.handler.cmp(&b.handler));
+                tell(&told, views);
+            }
+            Command::Watch { incarnation, watcher } => {
+                if let Some(running) = self.lanes.get_mut(&incarnation) {
+                    running.watchers.push(watcher);
+                }
+            }
+        }
+    }
+
+    fn close(&mut self, incarnation: Uuid, now: Now) {
+        self.opening.remove(&incarnation);
+        if let Some(mut running) = self.lanes.remove(&incarnation) {
+            if let Some(at) = running.wake_at {
+                self.alarms.remove(&(at, incarnation));
+            }
+            self.unsettled = self.unsettled.saturating_sub(running.counted);
+            running.lane.end(now);
+            if let Some(progress) = running.lane.progress(now) {
+                self.desk.put(progress);
+            }
+            self.is_rearranged = true;
+        }
+        self.board.remove(incarnation);
+    }
+
+    fn open(&mut self, row: &LaneRow, handler: Arc<Handler>, restored: Restored) {
         let status = LaneStatus {
             handler: handler.spec.id.clone(),
             kind: handler.notifier.kind(),
             destination: handler.notifier.destination(),
             state: HandlerState::Idle,
-            read: low,
+            read: row.low,
             unsettled: 0,
             delivered: 0,
             given_up: 0,
             last_success: None,
             last_failure: None,
         };
-        let sheet = self.board.put(incarnation, status);
-        let lane = Lane::new(incarnation, low, handler.spec.delivery.clone(), restored, self.now());
-        self.lanes.insert(incarnation, Running { lane, handler, sheet, is_reading: false, wake_at: None });
-        self.awake.insert(incarnation);
+        let sheet = self.board.put(row.incarnation, status);
+        let identity = Identity { incarnation: row.incarnation, number: row.number, start: row.start };
+        let (terms, numbers) = (Terms::of(&handler.spec), Arc::clone(&self.numbers));
+        let lane = Lane::new(identity, row.low, terms, self.revision, numbers, restored, self.now());
+        let standing = Standing::after(&self.ledger, row.low, row.start);
+        self.is_rearranged |= lane.is_suspended() || self.lanes.values().any(|running| running.lane.is_suspended());
+        self.lanes.insert(row.incarnation, Running::new(lane, handler, sheet, standing));
+        self.awake.insert(row.incarnation);
     }
 
-    fn take_opened(&mut self, opened: Result<(Uuid, Restored), JoinError>) {
+    fn take_opened(&mut self, opened: Result<(Arc<LaneRow>, Restored), JoinError>) {
         match opened {
-            Ok((incarnation, restored)) => {
-                if let Some(opening) = self.opening.remove(&incarnation) {
-                    self.open(incarnation, opening, restored);
+            Ok((row, restored)) => {
+                if let Some(handler) = self.opening.remove(&row.incarnation) {
+                    self.open(&row, handler, restored);
                 }
             }
             Err(error) => tracing::error!(%error, "a lane could not be opened: a restart repairs it"),
@@ -350,11 +441,12 @@ impl Runner {
     fn take_read(&mut self, read: Result<(Uuid, JournalPosition, Vec<Arc<Transition>>), JoinError>) {
         match read {
             Ok((incarnation, newest, transitions)) => {
+                let now = self.now();
                 let Some(running) = self.lanes.get_mut(&incarnation) else { return };
                 running.is_reading = false;
                 // A portion that is not full may have been cut short by the store; the next one tells.
-                let is_all = transitions.is_empty();
-                running.offer(transitions, is_all, newest);
+                let read = if transitions.is_empty() { newest } else { JournalPosition(0) };
+                running.lane.offer(transitions, read, now);
                 self.awake.insert(incarnation);
             }
             Err(error) => tracing::error!(%error, "a lane could not be read: a restart repairs it"),
@@ -372,98 +464,70 @@ impl Runner {
 
     fn take_landing(&mut self, landed: Result<(Id, Landed), JoinError>, now: Now) {
         let (task, landed) = match landed {
-            Ok(landed) => landed,
+            Ok((task, landed)) => (task, Ok(landed)),
             // A defect of a notifier is no reason to lose an alarm.
-            Err(error) => {
-                let outcome = Outcome::Retry { reason: FailureReason::InvalidRequest, after: None, pauses_lane: false };
-                (error.id(), Landed::Attempted { outcome, failure: format!("the notifier failed: {error}") })
-            }
+            Err(error) => (error.id(), Err(format!("the notifier failed: {error}"))),
         };
         let Some((incarnation, position)) = self.routes.remove(&task) else { return };
         let Some(running) = self.lanes.get_mut(&incarnation) else { return };
-        running.take_landing(position, landed, now);
+        let was_suspended = running.lane.is_suspended();
+        running.take_landing(position, landed, &self.log, now);
+        self.is_rearranged |= was_suspended != running.lane.is_suspended();
         self.awake.insert(incarnation);
+    }
+
+    /// Finds out which handlers stand in for suspended ones, and gives them what waits for those.
+    fn arrange_fallbacks(&mut self) {
+        let by_name: BTreeMap<&str, Uuid> =
+            self.lanes.iter().map(|(lane, running)| (running.handler.spec.id.as_str(), *lane)).collect();
+        let mut stand_ins: HashMap<Uuid, Vec<Filter>> = HashMap::new();
+        let mut handed_over: Vec<(Uuid, Vec<Arc<Transition>>)> = Vec::new();
+        for running in self.lanes.values().filter(|running| running.lane.is_suspended()) {
+            let Some(fallback) = self.fallback_of(running, &by_name) else { continue };
+            stand_ins.entry(fallback).or_default().push(running.handler.spec.filter.clone());
+            if !running.has_handed_over {
+                handed_over.push((fallback, running.lane.newest_waiting()));
+            }
+        }
+        for (lane, running) in &mut self.lanes {
+            running.has_handed_over = running.lane.is_suspended();
+            running.lane.stand_in_for(stand_ins.remove(lane).unwrap_or_default());
+        }
+        for (fallback, waiting) in handed_over {
+            let Some(running) = self.lanes.get_mut(&fallback) else { continue };
+            // What it is told anyway, and what is no longer so, is nothing to stand in for.
+            let is_news = |transition: &Arc<Transition>| {
+                let record = self.ledger.alarm(&transition.id);
+                let is_newest = record.is_some_and(|record| record.position == transition.position);
+                is_newest && !is_self_test(&transition.key) && running.handler.spec.filter.admit(transition).is_err()
+            };
+            let news = waiting.into_iter().filter(is_news).collect();
+            running.lane.insert(news, false);
+            self.awake.insert(fallback);
+        }
+    }
+
+    /// Follows fallback handlers to the first that is not suspended itself.
+    fn fallback_of(&self, from: &Running, by_name: &BTreeMap<&str, Uuid>) -> Option<Uuid> {
+        let mut seen = HashSet::from([from.lane.incarnation()]);
+        let mut at = from;
+        loop {
+            let name = at.handler.spec.delivery.fallback.as_deref()?;
+            let lane = *by_name.get(name)?;
+            if !seen.insert(lane) {
+                return None;
+            }
+            at = self.lanes.get(&lane)?;
+            if !at.lane.is_suspended() {
+                return Some(lane);
+            }
+        }
     }
 }
 
-impl Running {
-    /// Hands over what was read, without what the handler is not told about; `is_all` says that there is nothing else up to
-    /// `newest`.
-    fn offer(&mut self, mut transitions: Vec<Arc<Transition>>, is_all: bool, newest: JournalPosition) {
-        let last = transitions.last().map(|transition| transition.position).unwrap_or_default();
-        transitions.retain(|transition| self.handler.spec.wants(transition));
-        self.lane.offer(transitions, if is_all { newest } else { last });
-    }
-
-    fn take_landing(&mut self, position: JournalPosition, landed: Landed, now: Now) {
-        let was_failing = self.lane.is_failing();
-        let (consequence, failure) = match landed {
-            Landed::Attempted { outcome, failure } => (self.lane.finish(position, outcome, now), failure),
-            Landed::Unwritable(why) => (self.lane.bury(position), why),
-        };
-        self.log(position, consequence, &failure, was_failing);
-        let mut sheet = lock(&self.sheet);
-        match consequence {
-            Consequence::Unknown => return,
-            Consequence::Delivered { .. } => {
-                sheet.delivered = sheet.delivered.saturating_add(1);
-                sheet.last_success = Some(now.wall);
-                return;
-            }
-            Consequence::GivenUp(_) => sheet.given_up = sheet.given_up.saturating_add(1),
-            Consequence::Again | Consequence::Suspended => {}
-        }
-        sheet.last_failure = Some((now.wall, failure));
-    }
-
-    fn log(&self, position: JournalPosition, consequence: Consequence, failure: &str, was_failing: bool) {
-        let (handler, to) = (self.handler.spec.id.as_str(), self.handler.notifier.destination());
-        match consequence {
-            Consequence::Unknown => {}
-            Consequence::Delivered { resumed: true } => tracing::info!(handler, to, "the handler takes alarms again"),
-            Consequence::Delivered { .. } => {
-                if was_failing {
-                    tracing::info!(handler, to, "the handler is reached again");
-                }
-            }
-            Consequence::Again if !was_failing && self.lane.is_failing() => {
-                tracing::warn!(handler, to, failure, "the handler fails: what is for it waits and is retried");
-            }
-            Consequence::Again => tracing::debug!(handler, to, failure, position = position.0, "an attempt failed"),
-            Consequence::Suspended => {
-                tracing::warn!(
-                    handler,
-                    to,
-                    failure,
-                    "the handler refuses everything: it is suspended, and probed now and then"
-                );
-            }
-            Consequence::GivenUp(why) => {
-                let delivery = DeliveryId::new(self.lane.incarnation(), position).to_string();
-                let why = match why {
-                    GivenUp::Refused(_) => "refused",
-                    GivenUp::TriedTooLong(_) => "tried for too long",
-                    GivenUp::Unwritable => "cannot be written as a message",
-                };
-                tracing::warn!(handler, to, failure, delivery, position = position.0, why, "a delivery is given up");
-            }
-        }
-    }
-
-    fn show(&self) {
-        let unsettled = self.lane.unsettled();
-        let state = if self.lane.is_suspended() {
-            HandlerState::Suspended
-        } else if self.lane.is_failing() {
-            HandlerState::Failing
-        } else if self.lane.is_retrying() {
-            HandlerState::Retrying
-        } else if unsettled > 0 {
-            HandlerState::Delivering
-        } else {
-            HandlerState::Idle
-        };
-        let mut sheet = lock(&self.sheet);
-        (sheet.state, sheet.read, sheet.unsettled) = (state, self.lane.read(), unsettled);
+/// Answers somebody who may have gone away.
+fn tell<T>(told: &SyncSender<T>, answer: T) {
+    if told.try_send(answer).is_err() {
+        tracing::trace!("whoever asked delivery does not wait any more");
     }
 }

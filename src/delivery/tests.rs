@@ -1,17 +1,22 @@
 //! Lanes against a model: whatever fails, whenever the process dies, each alarm is told in order and nothing is lost.
 
-use super::DeliverySpec;
-use super::lane::{Consequence, EXCEPTIONS_MAX, FAILING_AFTER, GivenUp, Lane, WINDOW};
+use super::fate::Fate;
+use super::filter::Filter;
+use super::health::FAILING_AFTER;
+use super::lane::{Consequence, EXCEPTIONS_MAX, Identity, Landing, Lane, WINDOW};
 use super::parcel::Now;
 use super::reading::Restored;
-use crate::alarm::{AlarmKey, AlarmState, AlarmText, JournalPosition, Severity, Standing, Transition};
+use super::spec::Terms;
+use super::{DeliverySpec, FilteredBy, Order, RateLimit, SuspendAfter};
+use crate::alarm::{AlarmKey, AlarmState, AlarmText, JournalPosition, Notify, Severity, Standing, Transition};
 use crate::handler::Outcome;
-use crate::store::{LaneException, LaneExceptionState};
+use crate::store::{LaneException, LaneExceptionState, LaneFilter};
 use crate::transport::FailureReason;
 use jiff::Timestamp;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -27,6 +32,10 @@ fn at(seconds: u64) -> Now {
 }
 
 fn transition(position: u64, alarm: u64) -> Arc<Transition> {
+    change(position, alarm, None, Standing { severity: Severity::Major, is_cleared: false })
+}
+
+fn change(position: u64, alarm: u64, before: Option<Standing>, after: Standing) -> Arc<Transition> {
     let key = AlarmKey {
         node: "n1".to_owned(),
         resource_type: "service".to_owned(),
@@ -39,15 +48,12 @@ fn transition(position: u64, alarm: u64) -> Arc<Transition> {
         id: key.id(),
         key,
         sequence: position,
-        before: None,
-        after: AlarmState {
-            standing: Standing { severity: Severity::Major, is_cleared: false },
-            text: AlarmText::default(),
-            impact: Vec::new(),
-        },
+        before,
+        after: AlarmState { standing: after, text: AlarmText::default(), impact: Vec::new() },
         last_updated: Timestamp::UNIX_EPOCH,
         revision: 1,
         reminds: Vec::new(),
+        base_url: None,
     })
 }
 
@@ -55,11 +61,32 @@ fn spec() -> DeliverySpec {
     DeliverySpec { max_in_flight: 4, ..DeliverySpec::default() }
 }
 
+fn terms(delivery: DeliverySpec) -> Terms {
+    Terms {
+        handler: "wh1".to_owned(),
+        http_client: Some("c1".to_owned()),
+        filter: Filter::default(),
+        notify: Notify::default(),
+        delivery,
+    }
+}
+
+fn open(low: JournalPosition, terms: Terms, restored: Restored, now: Now) -> Lane {
+    let identity = Identity { incarnation: LANE, number: 1, start: JournalPosition(0) };
+    Lane::new(identity, low, terms, 1, Arc::new(AtomicU64::new(1)), restored, now)
+}
+
 /// A new lane with transitions at 1, 2, …, of the alarms given.
 fn lane(alarms: &[u64]) -> Lane {
-    let mut lane = Lane::new(LANE, JournalPosition(0), spec(), Restored::default(), at(0));
+    lane_with(spec(), alarms)
+}
+
+fn lane_with(spec: DeliverySpec, alarms: &[u64]) -> Lane {
+    let mut lane = open(JournalPosition(0), terms(spec), Restored::default(), at(0));
     let transitions = (1..).zip(alarms).map(|(position, alarm)| transition(position, *alarm)).collect();
-    lane.offer(transitions, JournalPosition(0));
+    lane.offer(transitions, JournalPosition(0), at(0));
+    // That it began with this filter.
+    lane.progress(at(0));
     lane
 }
 
@@ -68,7 +95,11 @@ fn start(lane: &mut Lane, seconds: u64) -> Vec<u64> {
 }
 
 fn finish(lane: &mut Lane, position: u64, outcome: Outcome, seconds: u64) -> Consequence {
-    lane.finish(JournalPosition(position), outcome, at(seconds))
+    lane.finish(JournalPosition(position), landing(outcome), at(seconds)).consequence
+}
+
+fn landing(outcome: Outcome) -> Landing {
+    Landing { outcome, status: 0, duration: Duration::ZERO }
 }
 
 #[test]
@@ -81,7 +112,7 @@ fn a_clear_waits_for_its_raise_and_other_alarms_do_not() {
     assert_eq!(start(&mut lane, 0), [1]);
     finish(&mut lane, 1, RETRY, 0);
     assert_eq!(start(&mut lane, 0), [0; 0]);
-    assert!(lane.wake_at().unwrap() >= Duration::from_millis(800));
+    assert!(lane.wake_at(Duration::ZERO).unwrap() >= Duration::from_millis(800));
     assert_eq!(start(&mut lane, 2), [1]);
     assert_eq!(finish(&mut lane, 1, DELIVERED, 2), Consequence::Delivered { resumed: false });
     assert_eq!(start(&mut lane, 2), [2]);
@@ -107,7 +138,7 @@ fn an_idle_lane_wants_neither_a_wake_up_nor_a_write() {
     start(&mut lane, 0);
     finish(&mut lane, 1, DELIVERED, 0);
     assert_eq!(lane.progress(at(0)).unwrap().low, JournalPosition(1));
-    assert_eq!((lane.progress(at(1)), lane.wake_at()), (None, None));
+    assert_eq!((lane.progress(at(1)), lane.wake_at(Duration::from_secs(1))), (None, None));
 }
 
 #[test]
@@ -118,8 +149,8 @@ fn a_message_that_is_refused_each_time_is_given_up_and_the_next_goes_on() {
         assert_eq!(finish(&mut lane, 1, REFUSED, second), Consequence::Again);
     }
     start(&mut lane, 10);
-    let given_up = GivenUp::Refused(FailureReason::BodyRefused);
-    assert_eq!(finish(&mut lane, 1, REFUSED, 10), Consequence::GivenUp(given_up));
+    let given_up = Fate::Dead(FailureReason::BodyRefused);
+    assert_eq!(finish(&mut lane, 1, REFUSED, 10), Consequence::Settled(given_up));
     assert_eq!(start(&mut lane, 10), [2]);
 }
 
@@ -131,8 +162,8 @@ fn a_delivery_is_given_up_when_it_was_tried_for_long_enough() {
     start(&mut lane, 86_399);
     assert_eq!(finish(&mut lane, 1, RETRY, 86_399), Consequence::Again);
     assert_eq!(start(&mut lane, 86_900), [1]);
-    let given_up = GivenUp::TriedTooLong(FailureReason::ServerError);
-    assert_eq!(finish(&mut lane, 1, RETRY, 86_900), Consequence::GivenUp(given_up));
+    let given_up = Fate::Expired(FailureReason::ServerError);
+    assert_eq!(finish(&mut lane, 1, RETRY, 86_900), Consequence::Settled(given_up));
     assert_eq!((lane.unsettled(), lane.progress(at(86_900)).unwrap().low), (0, JournalPosition(1)));
 }
 
@@ -155,7 +186,8 @@ fn a_suspended_lane_probes_with_one_delivery_and_loses_nothing() {
     for day in 1..5 {
         assert_eq!(start(&mut lane, day * 86_400), [1]);
         assert_eq!(finish(&mut lane, 1, if day % 2 == 0 { SUSPEND } else { RETRY }, day * 86_400), Consequence::Again);
-        let wait = lane.wake_at().unwrap().saturating_sub(Duration::from_secs(day * 86_400));
+        let now = Duration::from_secs(day * 86_400);
+        let wait = lane.wake_at(now).unwrap().saturating_sub(now);
         assert!((240..=360).contains(&wait.as_secs()), "{wait:?}");
     }
     start(&mut lane, 500_000);
@@ -166,7 +198,7 @@ fn a_suspended_lane_probes_with_one_delivery_and_loses_nothing() {
 #[test]
 fn another_configuration_resumes_a_lane_and_retries_at_once() {
     let mut lane = suspended(&[1, 2]);
-    lane.reconfigure(spec(), at(101));
+    lane.reconfigure(terms(spec()), at(101));
     assert!(!lane.is_suspended());
     assert_eq!(start(&mut lane, 101), [1]);
 }
@@ -180,7 +212,7 @@ fn retry_after_holds_the_whole_lane() {
     finish(&mut lane, 1, wait, 0);
     finish(&mut lane, 2, DELIVERED, 0);
     assert_eq!(start(&mut lane, 29), [0; 0]);
-    assert_eq!(lane.wake_at(), after);
+    assert_eq!(lane.wake_at(Duration::from_secs(29)), after);
     assert_eq!(start(&mut lane, 30), [1, 5]);
 }
 
@@ -204,7 +236,7 @@ fn a_handler_that_fails_is_tried_by_one_at_a_time() {
 fn a_lane_with_very_many_exceptions_reads_no_further() {
     let alarms: Vec<u64> = (0..EXCEPTIONS_MAX as u64).collect();
     let mut lane = lane(&alarms);
-    assert!(lane.room() > 0 && lane.room() < WINDOW);
+    assert!(lane.room(WINDOW) > 0 && lane.room(WINDOW) < WINDOW);
     let mut failed = 0;
     while failed < EXCEPTIONS_MAX {
         for position in start(&mut lane, 0) {
@@ -213,7 +245,186 @@ fn a_lane_with_very_many_exceptions_reads_no_further() {
             failed += lane.exceptions() - before;
         }
     }
-    assert_eq!(lane.room(), 0);
+    assert_eq!(lane.room(WINDOW), 0);
+}
+
+#[test]
+fn what_waits_goes_by_severity_and_a_clear_is_as_urgent_as_its_raise() {
+    let mut lane = open(JournalPosition(0), terms(spec()), Restored::default(), at(0));
+    let standing = |severity| Standing { severity, is_cleared: false };
+    let cleared = Standing { severity: Severity::Critical, is_cleared: true };
+    let changes = vec![
+        change(1, 1, None, standing(Severity::Warning)),
+        change(2, 2, None, standing(Severity::Indeterminate)),
+        change(3, 3, None, standing(Severity::Major)),
+        change(4, 4, Some(standing(Severity::Critical)), cleared),
+        change(5, 5, Some(standing(Severity::Critical)), standing(Severity::Minor)),
+        change(6, 6, None, standing(Severity::Minor)),
+    ];
+    lane.offer(changes, JournalPosition(0), at(0));
+    assert_eq!(start(&mut lane, 0), [4, 5, 3, 6]);
+    finish(&mut lane, 3, DELIVERED, 0);
+    assert_eq!(start(&mut lane, 0), [1]);
+}
+
+#[test]
+fn the_newest_state_takes_the_place_of_what_was_not_delivered() {
+    let latest = DeliverySpec { order: Order::LatestState, ..spec() };
+    let mut lane = lane_with(latest, &[1, 2, 1, 1]);
+    assert_eq!(lane.unsettled(), 2);
+    assert_eq!(start(&mut lane, 0), [2, 4]);
+    // What is under way stays; it gives way when it fails.
+    lane.offer(vec![transition(5, 1)], JournalPosition(0), at(0));
+    assert_eq!(start(&mut lane, 0), [0; 0]);
+    assert_eq!(finish(&mut lane, 4, RETRY, 0), Consequence::Settled(Fate::Superseded));
+    assert_eq!(start(&mut lane, 0), [5]);
+    finish(&mut lane, 5, DELIVERED, 0);
+    finish(&mut lane, 2, DELIVERED, 0);
+    assert_eq!((lane.unsettled(), lane.progress(at(0)).unwrap().low), (0, JournalPosition(5)));
+}
+
+#[test]
+fn a_filter_counts_at_the_first_attempt_and_not_after_it() {
+    let mut lane = lane(&[1, 2, 3]);
+    assert_eq!(start(&mut lane, 0), [1, 2, 3]);
+    finish(&mut lane, 1, RETRY, 0);
+    lane.offer(vec![transition(4, 2), transition(5, 3)], JournalPosition(0), at(0));
+    let only = Filter { resources: BTreeSet::from(["3".to_owned()]), ..Filter::default() };
+    lane.reconfigure(Terms { filter: only, ..terms(spec()) }, at(0));
+    for position in [2, 3] {
+        finish(&mut lane, position, DELIVERED, 0);
+    }
+    // The first was attempted before; that of the other alarm was not.
+    assert_eq!(start(&mut lane, 0), [1, 5]);
+    let noted: Vec<_> = lane.noted().iter().map(|s| (s.position.0, Fate::of_codes(s.fate, s.reason))).collect();
+    assert!(noted.contains(&(4, Some(Fate::Filtered(FilteredBy::Resources)))), "{noted:?}");
+    lane.offer(vec![transition(6, 1)], JournalPosition(7), at(0));
+    assert_eq!((lane.read(), lane.unsettled()), (JournalPosition(7), 2));
+    let filters = lane.progress(at(0)).unwrap().filters;
+    assert_eq!(filters.into_iter().map(|(_, filter)| filter.from.0).collect::<Vec<_>>(), [6]);
+}
+
+fn about(position: u64, resource_type: &str, resource: &str) -> Arc<Transition> {
+    let mut transition = Transition::clone(&transition(position, 0));
+    transition.key.resource_type = resource_type.to_owned();
+    transition.key.resource = resource.to_owned();
+    transition.id = transition.key.id();
+    Arc::new(transition)
+}
+
+#[test]
+fn an_alarm_about_a_handler_or_its_client_is_withheld_while_its_last_attempt_failed() {
+    let mut lane = lane(&[1]);
+    start(&mut lane, 0);
+    finish(&mut lane, 1, RETRY, 0);
+    let own = ["alarm-handler", "http-client"].into_iter().zip(["wh1", "c1"]);
+    let mut alarms: Vec<_> = (2..).zip(own).map(|(position, (kind, name))| about(position, kind, name)).collect();
+    alarms.push(about(4, "alarm-handler", "another"));
+    lane.offer(alarms, JournalPosition(0), at(0));
+    assert_eq!(start(&mut lane, 0), [1, 4]);
+    finish(&mut lane, 4, RETRY, 0);
+    // They do not hold up the low-water mark.
+    assert_eq!(lane.progress(at(0)).unwrap().low, JournalPosition(4));
+    finish(&mut lane, 1, DELIVERED, 0);
+    assert_eq!(start(&mut lane, 0), [2, 3, 4]);
+}
+
+#[test]
+fn a_test_goes_first_to_its_own_handler_even_while_that_fails() {
+    let mut lane = lane(&[1, 2]);
+    start(&mut lane, 0);
+    finish(&mut lane, 1, RETRY, 0);
+    let test = |position, handler| {
+        let mut test = Transition::clone(&about(position, "alarm-handler", handler));
+        test.key.alarm_type = "self-test".to_owned();
+        test.id = test.key.id();
+        Arc::new(test)
+    };
+    lane.offer(vec![test(3, "wh1"), test(4, "wh2")], JournalPosition(0), at(0));
+    assert_eq!(start(&mut lane, 0), [3, 1]);
+    assert_eq!(lane.unsettled(), 3);
+}
+
+#[test]
+fn a_rate_limit_holds_and_severity_still_goes_first() {
+    let limit = RateLimit { messages: 2, per: Duration::from_secs(10) };
+    let mut lane = lane_with(DeliverySpec { rate_limit: Some(limit), ..spec() }, &[1, 2, 3, 4]);
+    assert_eq!(start(&mut lane, 0), [1, 2]);
+    finish(&mut lane, 1, DELIVERED, 0);
+    finish(&mut lane, 2, DELIVERED, 0);
+    assert_eq!(start(&mut lane, 9), [0; 0]);
+    assert_eq!(lane.wake_at(Duration::from_secs(9)), Some(Duration::from_secs(10)));
+    let critical = Standing { severity: Severity::Critical, is_cleared: false };
+    lane.offer(vec![change(5, 5, None, critical)], JournalPosition(0), at(9));
+    assert_eq!(start(&mut lane, 10), [5, 3]);
+    assert_eq!(start(&mut lane, 10), [0; 0]);
+}
+
+#[test]
+fn failing_for_long_suspends_and_the_newest_probes() {
+    let spec = DeliverySpec {
+        suspend_after: SuspendAfter { failures: 3, period: Duration::from_secs(60) },
+        max_in_flight: 1,
+        ..spec()
+    };
+    let mut lane = lane_with(spec, &[1, 2, 3]);
+    for position in [1, 1, 2] {
+        assert_eq!(start(&mut lane, 0), [position]);
+        assert_eq!(finish(&mut lane, position, RETRY, 0), Consequence::Again);
+    }
+    assert_eq!(start(&mut lane, 61), [1]);
+    assert_eq!(finish(&mut lane, 1, RETRY, 61), Consequence::Suspended);
+    assert_eq!(start(&mut lane, 100), [0; 0]);
+    assert_eq!(start(&mut lane, 1000), [3]);
+    assert_eq!(finish(&mut lane, 3, DELIVERED, 1000), Consequence::Delivered { resumed: true });
+    assert!(!lane.is_suspended());
+}
+
+#[test]
+fn a_restart_takes_up_a_suspension_and_a_pause() {
+    let mut lane = suspended(&[1, 2]);
+    let progress = lane.progress(at(100)).unwrap();
+    let restored = Restored { condition: progress.condition, ..Restored::default() };
+    let mut lane = open(JournalPosition(0), terms(spec()), restored, at(200));
+    assert!(lane.is_suspended());
+    lane.resume(at(200));
+    lane.offer(vec![transition(1, 1)], JournalPosition(0), at(200));
+    start(&mut lane, 200);
+    let after = Some(Duration::from_secs(600));
+    let wait = Outcome::Retry { reason: FailureReason::Throttled, after, pauses_lane: true };
+    finish(&mut lane, 1, wait, 200);
+    let condition = lane.progress(at(200)).unwrap().condition;
+    let restored = Restored { condition, ..Restored::default() };
+    let mut lane = open(JournalPosition(0), terms(spec()), restored, at(300));
+    lane.offer(vec![transition(1, 1), transition(2, 2)], JournalPosition(0), at(300));
+    assert_eq!(start(&mut lane, 799), [0; 0]);
+    assert_eq!(start(&mut lane, 800), [1, 2]);
+}
+
+#[test]
+fn what_a_person_sends_again_goes_under_the_same_position_and_nothing_takes_its_place() {
+    let mut lane = lane_with(DeliverySpec { order: Order::LatestState, ..spec() }, &[1, 1, 2]);
+    for position in start(&mut lane, 0) {
+        finish(&mut lane, position, DELIVERED, 0);
+    }
+    assert_eq!(lane.insert(vec![transition(1, 1), transition(2, 1), transition(9, 1)], true), 2);
+    assert_eq!(start(&mut lane, 0), [1]);
+    finish(&mut lane, 1, DELIVERED, 0);
+    assert_eq!(start(&mut lane, 0), [2]);
+    finish(&mut lane, 2, DELIVERED, 0);
+    assert_eq!((lane.unsettled(), lane.progress(at(0)).unwrap().low), (0, JournalPosition(3)));
+}
+
+#[test]
+fn what_is_forgotten_for_want_of_memory_is_read_again() {
+    let mut lane = lane(&(0..100).collect::<Vec<u64>>());
+    for position in start(&mut lane, 0) {
+        finish(&mut lane, position, RETRY, 0);
+    }
+    lane.shrink(10);
+    assert_eq!((lane.unsettled(), lane.read()), (10, JournalPosition(10)));
+    lane.offer((11..=100).map(|at| transition(at, at - 1)).collect(), JournalPosition(0), at(0));
+    assert_eq!(lane.unsettled(), 100);
 }
 
 /// A store, a journal and a receiver, as far as one lane goes.
@@ -221,10 +432,15 @@ struct World {
     journal: Vec<Arc<Transition>>,
     low: JournalPosition,
     rows: BTreeMap<JournalPosition, LaneException>,
+    filters: Vec<LaneFilter>,
+    condition: Option<String>,
+    terms: Terms,
     lane: Lane,
     now: u64,
     under_way: Vec<Arc<Transition>>,
-    settled: BTreeSet<JournalPosition>,
+    settled: BTreeMap<JournalPosition, Fate>,
+    /// Settlements of the lane that were looked at since it was asked for its progress.
+    seen: usize,
     /// Positions that may be told again, because a crash forgot that they were.
     crashed_at: JournalPosition,
     last: HashMap<crate::alarm::AlarmId, JournalPosition>,
@@ -232,13 +448,15 @@ struct World {
 
 #[derive(Debug, Clone)]
 enum Step {
-    Happen(Vec<u64>),
+    Happen(Vec<(u64, Severity, bool)>),
     Start,
     Finish(prop::sample::Index, Outcome),
     Write,
     Crash,
     Wait(u64),
-    Reconfigure,
+    Reconfigure(Option<Severity>, Order),
+    Resume,
+    Shrink,
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -251,28 +469,37 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
             reason: FailureReason::Throttled, after: Some(Duration::from_secs(s)), pauses_lane: true,
         }),
     ];
+    let severity = || prop::sample::select(vec![Severity::Minor, Severity::Critical]);
     let step = prop_oneof![
-        3 => prop::collection::vec(0_u64..5, 1..8).prop_map(Step::Happen),
+        3 => prop::collection::vec((0_u64..5, severity(), any::<bool>()), 1..8).prop_map(Step::Happen),
         4 => Just(Step::Start),
         8 => (any::<prop::sample::Index>(), outcome).prop_map(|(index, outcome)| Step::Finish(index, outcome)),
         2 => Just(Step::Write),
         1 => Just(Step::Crash),
         3 => (0_u64..400).prop_map(Step::Wait),
-        1 => Just(Step::Reconfigure),
+        1 => (prop::option::of(severity()), prop::sample::select(Order::ALL.to_vec()))
+            .prop_map(|(only, order)| Step::Reconfigure(only, order)),
+        1 => Just(Step::Resume),
+        1 => Just(Step::Shrink),
     ];
     prop::collection::vec(step, 1..120)
 }
 
 impl World {
     fn new() -> Self {
+        let terms = terms(spec());
         Self {
             journal: Vec::new(),
             low: JournalPosition(0),
             rows: BTreeMap::new(),
-            lane: lane(&[]),
+            filters: Vec::new(),
+            condition: None,
+            lane: open(JournalPosition(0), terms.clone(), Restored::default(), at(0)),
+            terms,
             now: 0,
             under_way: Vec::new(),
-            settled: BTreeSet::new(),
+            settled: BTreeMap::new(),
+            seen: 0,
             crashed_at: JournalPosition(0),
             last: HashMap::new(),
         }
@@ -280,15 +507,20 @@ impl World {
 
     fn take(&mut self, step: Step) {
         match step {
-            Step::Happen(alarms) => {
-                for alarm in alarms {
-                    self.journal.push(transition(self.journal.len() as u64 + 1, alarm));
+            Step::Happen(changes) => {
+                for (alarm, severity, is_cleared) in changes {
+                    let position = self.journal.len() as u64 + 1;
+                    let id = transition(1, alarm).id;
+                    let before = self.journal.iter().rev().find(|t| t.id == id).map(|t| t.after.standing);
+                    let after = Standing { severity, is_cleared };
+                    self.journal.push(change(position, alarm, before, after));
                 }
             }
             Step::Start => {
                 let from = usize::try_from(self.lane.read().0).unwrap();
-                let room = self.lane.room();
-                self.lane.offer(self.journal[from..].iter().take(room).cloned().collect(), JournalPosition(0));
+                let room = self.lane.room(WINDOW);
+                let next = self.journal[from..].iter().take(room).cloned().collect();
+                self.lane.offer(next, JournalPosition(0), at(self.now));
                 while let Some(transition) = self.lane.start(at(self.now)) {
                     assert!(self.under_way.iter().all(|other| other.id != transition.id), "two of one alarm at once");
                     self.under_way.push(transition);
@@ -297,19 +529,23 @@ impl World {
             Step::Finish(index, outcome) => {
                 if !self.under_way.is_empty() {
                     let transition = self.under_way.swap_remove(index.index(self.under_way.len()));
-                    let consequence = self.lane.finish(transition.position, outcome, at(self.now));
-                    if matches!(consequence, Consequence::Delivered { .. } | Consequence::GivenUp(_)) {
-                        self.settle(&transition);
-                    }
+                    self.lane.finish(transition.position, landing(outcome), at(self.now));
                 }
             }
             Step::Write => {
+                self.look_at_settled();
                 if let Some(progress) = self.lane.progress(at(self.now)) {
+                    self.seen = 0;
                     assert!(progress.low >= self.low, "the low-water mark fell");
                     assert!(progress.put.iter().all(|e| e.position <= progress.low));
                     self.low = progress.low;
                     self.rows.retain(|position, _| !progress.settled.contains(position));
                     self.rows.extend(progress.put.into_iter().map(|e| (e.position, e)));
+                    self.condition = progress.condition.or(self.condition.take());
+                    for (_, filter) in progress.filters {
+                        self.filters.retain(|known| known.from < filter.from);
+                        self.filters.push(filter);
+                    }
                 }
                 self.check_stored();
             }
@@ -318,41 +554,78 @@ impl World {
                     .rows
                     .values()
                     .map(|e| (Arc::clone(&self.journal[usize::try_from(e.position.0).unwrap() - 1]), e.clone()));
-                let restored = Restored { found: found.collect(), missing: Vec::new() };
-                self.lane = Lane::new(LANE, self.low, spec(), restored, at(self.now));
+                let restored = Restored {
+                    found: found.collect(),
+                    missing: Vec::new(),
+                    condition: self.condition.clone(),
+                    filter: self.filters.last().map(|filter| serde_json::from_str(&filter.filter).unwrap()),
+                };
+                self.crashed_at = self.settled.last_key_value().map(|(at, _)| *at).unwrap_or_default();
+                self.lane = open(self.low, self.terms.clone(), restored, at(self.now));
+                self.seen = 0;
                 self.under_way.clear();
-                self.crashed_at = self.settled.last().copied().unwrap_or_default();
             }
             Step::Wait(seconds) => self.now += seconds,
-            Step::Reconfigure => self.lane.reconfigure(spec(), at(self.now)),
+            Step::Reconfigure(only, order) => {
+                self.terms.filter.severities = only.into_iter().collect();
+                self.terms.delivery.order = order;
+                self.lane.reconfigure(self.terms.clone(), at(self.now));
+            }
+            Step::Resume => self.lane.resume(at(self.now)),
+            Step::Shrink => self.lane.shrink(3),
+        }
+        self.look_at_settled();
+    }
+
+    fn look_at_settled(&mut self) {
+        let new: Vec<_> = self.lane.noted()[self.seen..].to_vec();
+        self.seen = self.lane.noted().len();
+        for one in new {
+            let fate = Fate::of_codes(one.fate, one.reason).unwrap();
+            self.settle(one.position, fate);
         }
     }
 
-    fn settle(&mut self, transition: &Transition) {
-        let earlier = self.journal.iter().filter(|t| t.id == transition.id && t.position < transition.position);
-        assert!(earlier.clone().all(|t| self.settled.contains(&t.position)), "one of an alarm was overtaken");
-        let is_new = self.settled.insert(transition.position);
-        assert!(is_new || transition.position <= self.crashed_at, "told twice without a crash");
-        // A repeat after a crash begins somewhere behind, and goes on in order.
-        let last = self.last.insert(transition.id, transition.position);
-        let next = self.journal.iter().find(|t| t.id == transition.id && last.is_some_and(|last| t.position > last));
-        let goes_on = last.is_none() || next.is_some_and(|next| next.position == transition.position);
-        assert!(goes_on || transition.position <= self.crashed_at, "out of order");
+    fn settle(&mut self, position: JournalPosition, fate: Fate) {
+        let transition = Arc::clone(&self.journal[usize::try_from(position.0).unwrap() - 1]);
+        let was = self.settled.insert(position, fate);
+        assert!(was.is_none() || position <= self.crashed_at, "settled twice without a crash: {was:?}, {fate:?}");
+        match fate {
+            Fate::Superseded => {
+                let newer = self.journal.iter().any(|t| t.id == transition.id && t.position > position);
+                assert!(newer, "nothing took its place");
+            }
+            Fate::Filtered(_) => assert!(self.terms.filter.admit(&transition).is_err(), "nothing keeps it back"),
+            Fate::Delivered => {
+                let last = self.last.insert(transition.id, position);
+                assert!(last.is_none_or(|last| last < position) || position <= self.crashed_at, "out of order");
+            }
+            _ => {}
+        }
     }
 
     /// What the store says must cover all that is not settled.
     fn check_stored(&self) {
-        for transition in self.journal.iter().filter(|t| t.position <= self.low && !self.settled.contains(&t.position))
-        {
-            assert!(self.rows.contains_key(&transition.position), "{:?} would be lost", transition.position);
+        for transition in self.journal.iter().filter(|t| t.position <= self.low) {
+            let position = transition.position;
+            if !self.settled.contains_key(&position) && !self.rows.contains_key(&position) {
+                self.check_kept_back(transition);
+            }
         }
+    }
+
+    /// What is neither settled nor waits was kept back by the filter that the lane read it with, and that is written down.
+    fn check_kept_back(&self, transition: &Transition) {
+        let filter = self.filters.iter().rev().find(|filter| filter.from <= transition.position).unwrap();
+        let filter: Filter = serde_json::from_str(&filter.filter).unwrap();
+        assert!(filter.admit(transition).is_err(), "{:?} would be lost", transition.position);
     }
 
     fn end_well(&mut self) {
         for _ in 0..20_000 {
             self.take(Step::Start);
             if self.under_way.is_empty() {
-                match self.lane.wake_at() {
+                match self.lane.wake_at(Duration::from_secs(self.now)) {
                     None => break,
                     Some(wake) => self.now = self.now.max(wake.as_secs() + 1),
                 }
@@ -363,16 +636,15 @@ impl World {
             self.take(Step::Finish(index, DELIVERED));
         }
         self.take(Step::Write);
-        assert_eq!(self.settled.len(), self.journal.len(), "some were lost");
         assert_eq!((self.low.0, self.rows.len()), (self.journal.len() as u64, 0));
-        assert_eq!((self.lane.unsettled(), self.lane.wake_at()), (0, None));
+        assert_eq!((self.lane.unsettled(), self.lane.wake_at(Duration::from_secs(self.now))), (0, None));
     }
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
     #[test]
-    fn whatever_fails_each_alarm_is_told_in_order_and_nothing_is_lost(steps in steps()) {
+    fn whatever_fails_and_changes_each_alarm_is_told_in_order_and_nothing_is_lost(steps in steps()) {
         let mut world = World::new();
         for step in steps {
             world.take(step);

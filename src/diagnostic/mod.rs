@@ -37,6 +37,9 @@ pub struct Diagnostic {
     pub data_path: Option<String>,
     /// What to do about it.
     pub hint: Option<String>,
+    /// The machine's name for the fault: the `error-app-tag` of RFC 7950 §15 or of the schema. Not among what
+    /// people are shown.
+    pub app_tag: Option<Box<str>>,
 }
 
 impl Diagnostic {
@@ -44,7 +47,7 @@ impl Diagnostic {
     #[must_use]
     pub fn error(message: impl Into<String>) -> Self {
         let message = text::bounded(message.into());
-        Self { gravity: Gravity::Error, message, span: None, data_path: None, hint: None }
+        Self { gravity: Gravity::Error, message, span: None, data_path: None, hint: None, app_tag: None }
     }
 
     /// Builds a warning.
@@ -78,6 +81,13 @@ impl Diagnostic {
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(text::bounded(hint.into()));
+        self
+    }
+
+    /// Gives the machine's name for the fault.
+    #[must_use]
+    pub fn app_tag(mut self, app_tag: impl Into<Box<str>>) -> Self {
+        self.app_tag = Some(app_tag.into());
         self
     }
 

@@ -6,8 +6,10 @@ use crate::datastore::CommitContext;
 use crate::delivery::HandlerSpec;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::ledger::AlarmList;
-use crate::settings::{self, Places};
+use crate::secret::Sealer;
+use crate::settings;
 use crate::tree::{DataPath, DataTree, EntryChange};
+use crate::yang::SchemaId;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -18,15 +20,15 @@ const NAMED_MAX: usize = 10;
 /// that nobody is told about any more. `waiting` has what waits, by handler.
 pub(super) fn warnings(
     change: &CommitContext<'_>,
-    places: &Places,
+    handlers: &Handlers<'_>,
     alarms: &AlarmList,
     waiting: &HashMap<String, u64>,
 ) -> Diagnostics {
     let mut warnings = Diagnostics::new();
     let mut is_silenced = false;
-    for (path, what) in change.entries(places.alarm_handler) {
-        let was_told = handler_at(change.before, &path).is_some_and(|spec| spec.is_enabled);
-        let is_told = handler_at(change.after, &path).is_some_and(|spec| spec.is_enabled);
+    for (path, what) in change.entries(handlers.list) {
+        let was_told = handlers.at(change.before, &path).is_some_and(|spec| spec.is_enabled);
+        let is_told = handlers.at(change.after, &path).is_some_and(|spec| spec.is_enabled);
         if !was_told || is_told {
             continue;
         }
@@ -41,13 +43,13 @@ pub(super) fn warnings(
         }
     }
     if is_silenced {
-        warnings.extend(uncovered(change, places, alarms));
+        warnings.extend(uncovered(change, handlers, alarms));
     }
     warnings
 }
 
-fn uncovered(change: &CommitContext<'_>, places: &Places, alarms: &AlarmList) -> Option<Diagnostic> {
-    let left = handlers(change.after, places);
+fn uncovered(change: &CommitContext<'_>, handlers: &Handlers<'_>, alarms: &AlarmList) -> Option<Diagnostic> {
+    let left = handlers.told(change.after);
     let standing = alarms.iter().filter(|record| !record.is_cleared() && record.shelf.is_none());
     let mut uncovered: Vec<&Arc<AlarmRecord>> =
         standing.filter(|record| !left.iter().any(|spec| covers(spec, record))).collect();
@@ -73,7 +75,7 @@ fn uncovered(change: &CommitContext<'_>, places: &Places, alarms: &AlarmList) ->
 
 /// Returns whether a handler is told of an alarm as it stands.
 fn covers(spec: &HandlerSpec, record: &AlarmRecord) -> bool {
-    spec.notify.tells(None, record.state.standing)
+    spec.notify.tells(None, record.state.standing) && spec.filter.admits(&record.key, record.state.standing)
 }
 
 fn name(record: &AlarmRecord) -> String {
@@ -81,14 +83,24 @@ fn name(record: &AlarmRecord) -> String {
     format!("{} {} on {} {}", record.severity(), key.alarm_type, key.resource_type, key.resource)
 }
 
-/// Returns the handlers that are told of alarms.
-fn handlers(tree: &DataTree, places: &Places) -> Vec<HandlerSpec> {
-    let list = DataPath::new(places.alarm_handler, Vec::new());
-    let entries = tree.get(&list).into_iter().flat_map(|node| node.entries().collect::<Vec<_>>());
-    let specs = entries.filter_map(|entry| settings::handler(entry, &list.entry(entry.key()?.clone())).ok());
-    specs.filter(|spec| spec.is_enabled).collect()
+/// Reads handlers.
+pub(super) struct Handlers<'a> {
+    /// Their list.
+    pub(super) list: SchemaId,
+    pub(super) sealer: &'a dyn Sealer,
 }
 
-fn handler_at(tree: &DataTree, path: &DataPath) -> Option<HandlerSpec> {
-    settings::handler(tree.get(path)?, path).ok()
+impl Handlers<'_> {
+    /// Returns those that are told of alarms.
+    fn told(&self, tree: &DataTree) -> Vec<HandlerSpec> {
+        let list = DataPath::new(self.list, Vec::new());
+        let entries = tree.get(&list).into_iter().flat_map(|node| node.entries().collect::<Vec<_>>());
+        let specs =
+            entries.filter_map(|entry| settings::handler(entry, &list.entry(entry.key()?.clone()), self.sealer).ok());
+        specs.filter(|spec| spec.is_enabled).collect()
+    }
+
+    fn at(&self, tree: &DataTree, path: &DataPath) -> Option<HandlerSpec> {
+        settings::handler(tree.get(path)?, path, self.sealer).ok()
+    }
 }

@@ -5,6 +5,7 @@ use super::placed;
 use crate::datastore::CommitContext;
 use crate::delivery::{Handler, LaneChange};
 use crate::diagnostic::Diagnostics;
+use crate::secret::Sealer;
 use crate::settings::{self, Places};
 use crate::tree::{DataPath, EntryChange, Value};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -67,8 +68,8 @@ impl ChangedHandlers {
     pub(super) fn prepare(
         change: &CommitContext<'_>,
         places: &Places,
-        clients: &ChangedClients,
-        in_use: &HttpClients,
+        (clients, in_use): (&ChangedClients, &HttpClients),
+        sealer: &dyn Sealer,
         faults: &mut Diagnostics,
     ) -> Self {
         let mut changed = Self::default();
@@ -80,7 +81,7 @@ impl ChangedHandlers {
                 continue;
             }
             let Some(node) = change.after.get(&path) else { continue };
-            let built = settings::handler(node, &path).and_then(|spec| {
+            let built = settings::handler(node, &path, sealer).and_then(|spec| {
                 let notifier = spec.notifier.build(&all)?;
                 Ok(Handler { spec, notifier })
             });
@@ -94,14 +95,42 @@ impl ChangedHandlers {
         changed
     }
 
-    /// Says what becomes of the lanes of those that change. One that is disabled has none.
-    pub(super) fn change_lanes(&self, lanes: &mut LaneChange) {
-        for (id, handler) in &self.0 {
+    /// Says what becomes of the lanes of those that change. One that is disabled has none; one that takes the place of
+    /// another with the same content is that one, renamed, and has its lane.
+    pub(super) fn change_lanes(&self, in_use: &Handlers, lanes: &mut LaneChange) {
+        let renamed = self.renamed(in_use);
+        for (from, to) in &renamed {
+            if let Some(Some(handler)) = self.0.get(to) {
+                lanes.rename(from, Handler::clone(handler));
+            }
+        }
+        let is_renamed = |id: &String| renamed.iter().any(|(from, to)| from == id || to == id);
+        for (id, handler) in self.0.iter().filter(|(id, _)| !is_renamed(id)) {
             match handler.as_ref().filter(|handler| handler.spec.is_enabled) {
                 Some(handler) => lanes.put(Handler::clone(handler)),
                 None => lanes.remove(id),
             }
         }
+    }
+
+    /// Finds the handlers that go while one with the same content comes, by name where several are alike.
+    fn renamed(&self, in_use: &Handlers) -> Vec<(String, String)> {
+        let in_use = in_use.read();
+        let mut gone: Vec<&Arc<Handler>> =
+            self.0.iter().filter(|(_, to)| to.is_none()).filter_map(|(id, _)| in_use.get(id)).collect();
+        let new = self.0.iter().filter(|(id, _)| !in_use.contains_key(*id));
+        let mut come: Vec<&Arc<Handler>> = new.filter_map(|(_, handler)| handler.as_ref()).collect();
+        for handlers in [&mut gone, &mut come] {
+            handlers.retain(|handler| handler.spec.is_enabled);
+            handlers.sort_by(|a, b| a.spec.id.cmp(&b.spec.id));
+        }
+        let mut renamed = Vec::new();
+        for from in gone {
+            if let Some(at) = come.iter().position(|to| from.spec.is_renamed_to(&to.spec)) {
+                renamed.push((from.spec.id.clone(), come.remove(at).spec.id.clone()));
+            }
+        }
+        renamed
     }
 
     /// Returns the names of those that are removed or disabled.

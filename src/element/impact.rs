@@ -1,13 +1,16 @@
 //! What depends on an alarming resource: the references of running and the configured topology, followed backwards.
 
+use super::OwnUrl;
 use super::topology::{Topology, TopologyChange};
 use crate::alarm::{AlarmKey, ImpactGroup, ResourceName};
 use crate::datastore::Datastore;
 use crate::ledger::{Impact, ImpactSource};
+use crate::settings;
 use crate::tree::{DataPath, DataTree, Key, NodeRef, Value};
 use crate::yang::{SchemaId, SchemaTree};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{OnceLock, PoisonError, RwLock};
+use std::fmt;
+use std::sync::{Mutex, OnceLock, PoisonError, RwLock};
 
 /// Resources that an alarm is said to impact at most: a message lists them all, and people read none of very many.
 const IMPACTED_MAX: usize = 1000;
@@ -17,17 +20,31 @@ const EXTENSIONS: &str = "annunciator-extensions";
 
 /// Looks into running. Built before the datastore, which needs the ledger that needs this: nothing is impacted until it
 /// is bound.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct RunningImpact {
-    bound: OnceLock<(Datastore, ResourceLists)>,
+    bound: OnceLock<Bound>,
     topology: RwLock<Topology>,
+    /// What links begin with, and the revision by which that is so.
+    base_url: Mutex<Option<(u64, Option<String>)>>,
+}
+
+struct Bound {
+    datastore: Datastore,
+    lists: ResourceLists,
+    own_url: OwnUrl,
+}
+
+impl fmt::Debug for RunningImpact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RunningImpact").field("is_bound", &self.bound.get().is_some()).finish_non_exhaustive()
+    }
 }
 
 impl RunningImpact {
-    /// Says which datastore to look into; the first one counts.
-    pub fn bind(&self, datastore: Datastore) {
+    /// Says which datastore to look into, and what links begin with where no address is configured; the first one counts.
+    pub fn bind(&self, datastore: Datastore, own_url: OwnUrl) {
         let lists = ResourceLists::of(datastore.plan().schema());
-        self.bound.get_or_init(|| (datastore, lists));
+        self.bound.get_or_init(|| Bound { datastore, lists, own_url });
     }
 
     /// Takes a change of the configured resources into use.
@@ -38,15 +55,25 @@ impl RunningImpact {
 
 impl ImpactSource for RunningImpact {
     fn impact(&self, key: &AlarmKey) -> Impact {
-        let Some((datastore, lists)) = self.bound.get() else { return Impact::default() };
+        let Some(Bound { datastore, lists, own_url }) = self.bound.get() else { return Impact::default() };
         let running = datastore.running();
+        let mut base_url = self.base_url.lock().unwrap_or_else(PoisonError::into_inner);
+        // The address follows the configuration, the listener's too.
+        let base_url = match &mut *base_url {
+            Some((revision, known)) if *revision == running.revision => known.clone(),
+            old => {
+                let now = settings::environment(&running.tree).base_url.or_else(|| own_url());
+                *old = Some((running.revision, now.clone()));
+                now
+            }
+        };
         let name = ResourceName { resource_type: key.resource_type.clone(), resource: key.resource.clone() };
         let topology = self.topology.read().unwrap_or_else(PoisonError::into_inner);
-        Impact { revision: running.revision, groups: lists.impact(&running.tree, &topology, name) }
+        Impact { revision: running.revision, groups: lists.impact(&running.tree, &topology, name), base_url }
     }
 
     fn path(&self, key: &AlarmKey) -> Option<String> {
-        let (datastore, lists) = self.bound.get()?;
+        let Bound { datastore, lists, .. } = self.bound.get()?;
         let running = datastore.running();
         let path = lists.entries_named(running.tree.schema(), &key.resource_type, &key.resource);
         let path = path.into_iter().find(|path| running.tree.get(path).is_some())?;

@@ -78,7 +78,9 @@ impl Outbound {
     fn change_lanes(&self, change: &CommitContext<'_>, handlers: &ChangedHandlers) -> Option<LaneChange> {
         let Delivery { deliveries, own_url } = self.delivery.as_ref()?;
         let mut lanes = deliveries.change();
-        handlers.change_lanes(&mut lanes);
+        handlers.change_lanes(&self.handlers, &mut lanes);
+        lanes.follow_revision(change.is_restart());
+        lanes.set_retention(settings::delivery_log(change.after));
         if change.boot {
             lanes.keep_only(&keeping_lanes(change, &self.places, handlers));
         }
@@ -99,7 +101,8 @@ impl Participant for Outbound {
         let mut faults = Diagnostics::new();
         let building = (&*self.transport, &*self.sealer);
         let clients = ChangedClients::prepare(change, self.places.http_client, building, &self.clients, &mut faults);
-        let handlers = ChangedHandlers::prepare(change, &self.places, &clients, &self.clients, &mut faults);
+        let handlers =
+            ChangedHandlers::prepare(change, &self.places, (&clients, &self.clients), &*self.sealer, &mut faults);
         if faults.has_errors() && !change.is_restart() {
             return Err(faults);
         }

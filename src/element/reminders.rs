@@ -43,19 +43,20 @@ pub async fn remind(ledger: &Ledger, handlers: &Handlers, clock: &Clock, scope: 
 /// times.
 #[must_use]
 pub fn due(list: &AlarmList, handlers: &[HandlerSpec], after: Timestamp, until: Timestamp) -> Vec<ReminderFor> {
-    let wanting: Vec<(&str, Duration)> = handlers
+    let wanting: Vec<(&HandlerSpec, Duration)> = handlers
         .iter()
         .filter(|spec| spec.is_enabled)
-        .filter_map(|spec| Some((spec.id.as_str(), spec.reminder_interval?)))
+        .filter_map(|spec| Some((spec, spec.reminder_interval?)))
         .collect();
     if wanting.is_empty() || until <= after {
         return Vec::new();
     }
     let mut found: BTreeMap<AlarmId, Vec<String>> = BTreeMap::new();
     for record in list.iter().filter(|record| is_nobodys(record)) {
-        for (handler, interval) in &wanting {
-            if ended(record.last_raised, *interval, until) > ended(record.last_raised, *interval, after) {
-                found.entry(record.id).or_default().push((*handler).to_owned());
+        for (spec, interval) in &wanting {
+            let is_wanted = spec.filter.admits(&record.key, record.state.standing);
+            if is_wanted && ended(record.last_raised, *interval, until) > ended(record.last_raised, *interval, after) {
+                found.entry(record.id).or_default().push(spec.id.clone());
             }
         }
     }
@@ -78,7 +79,7 @@ fn ended(since: Timestamp, interval: Duration, at: Timestamp) -> u128 {
 mod tests {
     use super::*;
     use crate::alarm::{AlarmKey, AlarmText, ContributionKey, Notify, Severity};
-    use crate::delivery::DeliverySpec;
+    use crate::delivery::{DeliverySpec, Filter};
     use crate::handler::webhook::{MessageFormat, WebhookSpec};
     use crate::handler::{NotifierSpec, WebService};
     use crate::ledger::{LedgerOptions, Report};
@@ -93,7 +94,13 @@ mod tests {
             is_enabled: true,
             notify: Notify::default(),
             reminder_interval: seconds.map(Duration::from_secs),
-            notifier: NotifierSpec::Webhook(WebhookSpec { web_service, message_format: MessageFormat::Flat }),
+            filter: Filter::default(),
+            notifier: NotifierSpec::Webhook(WebhookSpec {
+                web_service,
+                message_format: MessageFormat::Flat,
+                headers: Vec::new(),
+                signing_secrets: Vec::new(),
+            }),
             delivery: DeliverySpec::default(),
         }
     }

@@ -37,7 +37,7 @@ impl fmt::Display for DeliveryId {
 /// What a notifier is told beside the transition.
 #[derive(Debug, Clone, Copy)]
 pub struct RenderContext<'a> {
-    /// Address of the web UI, when one is configured.
+    /// Address of the web UI for a transition that was written down without one.
     pub base_url: Option<&'a str>,
     /// The delivery.
     pub delivery: DeliveryId,

@@ -10,11 +10,16 @@
 mod description;
 mod message;
 mod outcome;
+mod signature;
 mod web_service;
 pub mod webhook;
 
 pub use message::{DeliveryId, OutgoingMessage, RenderContext, RenderError, WEBHOOK_ID};
 pub use outcome::{Outcome, RETRY_AFTER_MAX, classify, retry_after};
+pub use signature::{
+    NotASecret, SECRET_PREFIX, SigningKey, TOLERANCE_SECONDS, VerifyError, WEBHOOK_SIGNATURE, WEBHOOK_TIMESTAMP, sign,
+    verify,
+};
 pub use web_service::{Clients, WebService};
 
 use crate::alarm::Transition;
@@ -40,6 +45,15 @@ pub trait Notifier: fmt::Debug + Send + Sync {
     /// # Errors
     /// When this transition can never be written as a message of this kind; it is then given up, with this reason.
     fn render(&self, transition: &Transition, context: &RenderContext<'_>) -> Result<OutgoingMessage, RenderError>;
+
+    /// Adds what is of one attempt: the time, and what vouches for it. The body stays as it is.
+    ///
+    /// # Errors
+    /// When a header cannot hold it.
+    fn vouch(&self, message: &mut OutgoingMessage, delivery: DeliveryId, now: Timestamp) -> Result<(), RenderError> {
+        let _ = (message, delivery, now);
+        Ok(())
+    }
 
     /// Makes one attempt, which ends at the deadline at the latest.
     fn send<'a>(&'a self, message: &'a OutgoingMessage, deadline: Duration) -> Sending<'a>;

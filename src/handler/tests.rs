@@ -54,6 +54,7 @@ pub(crate) fn transition(sequence: u64, severity: Severity, is_cleared: bool) ->
         last_updated: Timestamp::new(1_777_636_800 + seconds, 250_000_000).unwrap(),
         revision: 3,
         reminds: Vec::new(),
+        base_url: None,
     }
 }
 
@@ -85,7 +86,12 @@ fn specs(kind: Kind, http_client: &str) -> Vec<NotifierSpec> {
     match kind {
         Kind::Webhook => MessageFormat::ALL
             .map(|message_format| {
-                NotifierSpec::Webhook(WebhookSpec { web_service: web_service.clone(), message_format })
+                NotifierSpec::Webhook(WebhookSpec {
+                    web_service: web_service.clone(),
+                    message_format,
+                    signing_secrets: Vec::new(),
+                    headers: Vec::new(),
+                })
             })
             .to_vec(),
     }

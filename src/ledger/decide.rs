@@ -264,6 +264,7 @@ impl Staged {
         let impact = context.impact.impact(&transition.key);
         transition.after.impact = impact.groups;
         transition.revision = impact.revision;
+        transition.base_url = impact.base_url;
         transition.position = tx.next_position()?;
         tx.append_transition(&transition)?;
         self.list.set_position(transition.position);
@@ -308,6 +309,7 @@ fn transition_of(change: &Change) -> Transition {
         last_updated: change.time,
         revision: 0,
         reminds: Vec::new(),
+        base_url: None,
     }
 }
 

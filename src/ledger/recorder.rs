@@ -11,6 +11,15 @@ use std::time::Duration;
 /// How long changes are gathered: an alarm that changes often is written once, and a restart replays little.
 const GATHER: Duration = Duration::from_millis(100);
 
+/// Share of the time that storing may take under load: after a write that took a moment, twenty as long are gathered.
+const GATHER_TIMES: u32 = 20;
+
+/// Longest time that changes are gathered: a restart replays as much of the journal.
+const GATHER_MAX: Duration = Duration::from_secs(2);
+
+/// Transitions that stay in the journal although nobody needs them to go on: people ask what was told, and send it again.
+const KEPT: u64 = 50_000;
+
 /// How long to wait after a failure: a full disk does not empty at once.
 const AFTER_FAILURE: Duration = Duration::from_secs(5);
 
@@ -53,6 +62,7 @@ impl Recorder {
             store,
             trimmed: JournalPosition(0),
             stored,
+            gather: GATHER,
             shared: Arc::clone(&shared),
             failures: Seldom::default(),
         };
@@ -81,6 +91,8 @@ struct Work {
     store: Store,
     stored: AlarmList,
     trimmed: JournalPosition,
+    /// How long changes are gathered now.
+    gather: Duration,
     shared: Arc<Shared>,
     failures: Seldom,
 }
@@ -88,7 +100,11 @@ struct Work {
 impl Work {
     fn run(mut self) {
         while let Some(list) = self.next() {
-            match self.write(&list) {
+            let started = self.store.clock().elapsed();
+            let written = self.write(&list);
+            let took = self.store.clock().elapsed().saturating_sub(started);
+            self.gather = took.saturating_mul(GATHER_TIMES).clamp(GATHER, GATHER_MAX);
+            match written {
                 Ok(()) => {
                     self.stored = list;
                     self.trim();
@@ -130,7 +146,7 @@ impl Work {
         let (mut desk, _) = self
             .shared
             .filled
-            .wait_timeout_while(desk, GATHER, |desk| !desk.is_closing)
+            .wait_timeout_while(desk, self.gather, |desk| !desk.is_closing)
             .unwrap_or_else(PoisonError::into_inner);
         desk.latest.take()
     }
@@ -153,7 +169,8 @@ impl Work {
         if watermark.0.saturating_sub(self.trimmed.0) < TRIM_EVERY {
             return;
         }
-        match self.store.sync_records().and_then(|()| self.store.trim_behind(watermark)) {
+        let up_to = JournalPosition(watermark.0.saturating_sub(KEPT));
+        match self.store.sync_records().and_then(|()| self.store.trim_behind(up_to)) {
             Ok(()) => self.trimmed = watermark,
             Err(error) => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "the journal could not be trimmed");

@@ -108,18 +108,20 @@ pub enum LedgerError {
     Store(#[from] StoreError),
 }
 
-/// What depends on an alarming resource, and by which revision of the configuration.
+/// What the configuration says of an alarm at its transition.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Impact {
     /// The revision looked at.
     pub revision: u64,
     /// What depends on the resource, sorted by kind.
     pub groups: Vec<ImpactGroup>,
+    /// What links to the alarm begin with.
+    pub base_url: Option<String>,
 }
 
 /// Who knows what depends on a resource.
 pub trait ImpactSource: Send + Sync {
-    /// Returns what depends on the alarming resource in running. Called on the writer's thread: quick, no waiting.
+    /// Returns what depends on the alarming resource in running, and where people look at it. Called on the writer's thread: quick, no waiting.
     fn impact(&self, key: &AlarmKey) -> Impact;
 
     /// Returns where the alarming resource is configured, when it is. Quick, too.

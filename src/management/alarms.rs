@@ -165,6 +165,11 @@ impl Management {
         }
     }
 
+    /// Reports one thing, and waits until it is durable.
+    pub(super) fn report_one(&self, report: Report) -> Result<Outcome, AlarmError> {
+        self.alarm_side.as_ref().ok_or(AlarmError::NotKept)?.say(report)
+    }
+
     fn key(&self, name: AlarmName) -> Result<AlarmKey, AlarmError> {
         let AlarmName { resource_type, resource, alarm_type, qualifier } = name;
         let parts = [("resource-type", &resource_type), ("resource", &resource), ("alarm-type", &alarm_type)];

@@ -4,17 +4,20 @@
 
 pub mod alarm_json;
 mod alarms;
+mod deliveries;
 mod operations;
 mod sessions;
 mod shared;
 
 pub use alarms::{AlarmError, AlarmName, HandlerStatuses};
+pub use deliveries::{DeliveryError, TestStep, delivery_id};
 pub use operations::{InventoryEntry, OperatorRequest};
 pub use sessions::{SESSIONS_MAX, Session, SessionHandle, SessionMode, SessionsExhausted};
 pub use shared::SharedCandidate;
 
 use crate::clock::Clock;
 use crate::datastore::{Candidate, Datastore, RevisionRecord, RollbackError, Snapshot};
+use crate::delivery::Deliveries;
 use crate::store::StoreError;
 use crate::tree::DataTree;
 use alarms::AlarmSide;
@@ -30,6 +33,7 @@ pub struct Management {
     sessions: Sessions,
     shared: SharedCandidate,
     alarm_side: Option<Arc<AlarmSide>>,
+    deliveries: Option<Deliveries>,
 }
 
 impl fmt::Debug for Management {
@@ -56,7 +60,14 @@ impl Management {
     /// Builds it over the configuration; [`Management::with_alarms`] adds the alarms.
     #[must_use]
     pub fn new(datastore: Datastore, clock: Clock) -> Self {
-        Self { datastore, clock, sessions: Sessions::default(), shared: SharedCandidate::default(), alarm_side: None }
+        Self {
+            datastore,
+            clock,
+            sessions: Sessions::default(),
+            shared: SharedCandidate::default(),
+            alarm_side: None,
+            deliveries: None,
+        }
     }
 
     /// Returns the datastore.

@@ -4,6 +4,7 @@ use super::table::Summary;
 use super::{AlarmTable, Notification, Verdict};
 use crate::clock::{Clock, format_utc};
 use crate::diagnostic::printable;
+use crate::handler::{SigningKey, verify};
 use crate::secret::Secret;
 use crate::task::Scope;
 use crate::transport::{HttpServer, ServerLimits};
@@ -50,6 +51,8 @@ pub struct ReceiverOptions {
     pub listen: SocketAddr,
     /// What senders must say who they are (HTTP Basic), when anything.
     pub credentials: Option<Credentials>,
+    /// Secrets that senders must sign with, one of them at least, when anything.
+    pub secrets: Vec<SigningKey>,
     /// Answers each Nth notification with 503 instead of taking it, so that a sender's retries can be watched.
     pub fail_every: Option<NonZeroU64>,
 }
@@ -131,6 +134,7 @@ struct Shared {
     table: SharedTable,
     events: mpsc::Sender<Event>,
     credentials: Option<Credentials>,
+    secrets: Vec<SigningKey>,
     fail_every: Option<NonZeroU64>,
     posts: AtomicU64,
 }
@@ -149,6 +153,7 @@ impl Receiver {
             table: SharedTable::default(),
             events,
             credentials: options.credentials,
+            secrets: options.secrets,
             fail_every: options.fail_every,
             posts: AtomicU64::new(0),
         });
@@ -230,6 +235,10 @@ impl Shared {
             };
             (rejection.status(), reason)
         })?;
+        if !self.secrets.is_empty() {
+            verify(&self.secrets, header, &body, self.clock.now().as_second())
+                .map_err(|error| (StatusCode::UNAUTHORIZED, format!("the signature is refused: {error}")))?;
+        }
         let delivery = header("webhook-id").filter(|id| id.len() <= DELIVERY_ID_BYTES_MAX).map(str::to_owned);
         let notification = Notification::parse(&body).map_err(|error| (StatusCode::BAD_REQUEST, error.to_string()))?;
         let verdict = self

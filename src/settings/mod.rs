@@ -23,4 +23,4 @@ pub use http_client::http_client;
 pub use ingest::{IngestSpec, ingest};
 pub use places::Places;
 pub use resources::{ResourceSpec, resource};
-pub use system::{HttpServerSpec, http_server, revisions_kept};
+pub use system::{HttpServerSpec, delivery_log, http_server, revisions_kept};

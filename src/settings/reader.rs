@@ -93,6 +93,25 @@ impl<'t, 's> Reader<'t, 's> {
         values.iter().filter_map(Value::as_u64).map(Duration::from_secs).collect()
     }
 
+    /// Returns the texts of a leaf-list.
+    pub(super) fn texts(&self, leaf_list: &str) -> Vec<String> {
+        self.node.leaf_list(leaf_list).iter().map(ToString::to_string).collect()
+    }
+
+    /// Reads the entries of a list below, each with a reader of its own.
+    pub(super) fn each(&mut self, list: &str, mut read: impl FnMut(&mut Reader<'_, '_>)) {
+        let schema = self.node.plan().schema();
+        let Some(node) = self.node.find(list) else { return };
+        let id = list.split('/').try_fold(self.path.schema_id(), |at: SchemaId, name| schema.child(at, name));
+        for entry in node.entries() {
+            let (Some(id), Some(key)) = (id, entry.key()) else { continue };
+            let path = DataPath::new(id, self.path.keys().iter().cloned().chain([key.clone()]).collect());
+            let mut reader = Reader::new(entry, &path);
+            read(&mut reader);
+            self.faults.extend(reader.faults);
+        }
+    }
+
     /// Returns a boolean with a default.
     pub(super) fn boolean(&mut self, leaf: &str) -> Option<bool> {
         let value = self.value(leaf).and_then(Value::as_bool);
@@ -112,6 +131,26 @@ impl<'t, 's> Reader<'t, 's> {
                 None
             }
         }
+    }
+
+    /// Opens the secrets of a leaf-list; `Err` where one cannot be opened, which is then reported.
+    pub(super) fn secrets(&mut self, leaf_list: &str, sealer: &dyn Sealer) -> Result<Vec<Secret>, Reported> {
+        let values = self.node.leaf_list(leaf_list);
+        let opened: Result<Vec<Secret>, _> = values
+            .iter()
+            .map(|value| match value {
+                Value::Secret(text) => sealer.open(text).map_err(|error| error.to_string()),
+                _ => Err("not an encrypted value".to_owned()),
+            })
+            .collect();
+        opened.map_err(|error| {
+            let said = Diagnostic::error(format!("a secret cannot be opened: {error}"));
+            self.report(
+                leaf_list,
+                said.hint("set it again in clear text, or restore the key file that it was made with"),
+            );
+            Reported
+        })
     }
 
     /// Opens a secret: `Ok(None)` where it is not set, `Err` where it cannot be opened, which is then reported.

@@ -2,7 +2,9 @@
 
 use super::reader::Reader;
 use crate::diagnostic::Diagnostics;
+use crate::store::LogRetention;
 use crate::tree::{DataPath, DataTree, Value};
+use std::time::Duration;
 
 /// Where the HTTP server listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,4 +35,17 @@ const REVISIONS_KEPT: usize = 1000;
 pub fn revisions_kept(tree: &DataTree) -> usize {
     let kept = tree.root().leaf("system/revisions-kept").and_then(Value::as_u64);
     kept.and_then(|kept| usize::try_from(kept).ok()).unwrap_or(REVISIONS_KEPT)
+}
+
+/// Reads what of the delivery log is kept.
+#[must_use]
+pub fn delivery_log(tree: &DataTree) -> LogRetention {
+    let number = |leaf: &str| tree.root().leaf(&format!("system/delivery-log/{leaf}")).and_then(Value::as_u64);
+    // A schema without the leaves has the same defaults.
+    let defaults = LogRetention::default();
+    LogRetention {
+        age: number("age").map_or(defaults.age, |hours| Duration::from_secs(hours.saturating_mul(3600))),
+        count: number("count").unwrap_or(defaults.count),
+        bytes: number("size").map_or(defaults.bytes, |megabytes| megabytes.saturating_mul(1 << 20)),
+    }
 }

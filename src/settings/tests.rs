@@ -3,6 +3,7 @@
 use super::*;
 use crate::alarm::Severity;
 use crate::codec::{Builder, read_json};
+use crate::delivery::{Order, RateLimit, SuspendAfter};
 use crate::diagnostic::Source;
 use crate::handler::NotifierSpec;
 use crate::handler::webhook::MessageFormat;
@@ -81,13 +82,54 @@ fn a_handler_has_its_notifier_and_the_defaults_of_its_delivery() {
     );
     let text = "/annunciator-environments:environments/environment/alarms/alarm-handlers/alarm-handler[id='wh1']";
     let at = path(&tree, text);
-    let spec = handler(tree.get(&at).unwrap(), &at).unwrap();
+    let spec = handler(tree.get(&at).unwrap(), &at, &ring).unwrap();
     assert!(spec.is_enabled && spec.id == "wh1" && spec.description.is_none());
     assert_eq!(spec.delivery, crate::delivery::DeliverySpec::default());
     let NotifierSpec::Webhook(webhook) = &spec.notifier;
     assert_eq!((webhook.message_format, webhook.web_service.port), (MessageFormat::Flat, 8080));
     assert_eq!(environment(&tree).base_url.as_deref(), Some("https://a.example"));
     assert_eq!(ingest(&tree, &ring).0.default_severity, Severity::Minor);
+}
+
+#[test]
+fn a_handler_has_its_filter_its_secrets_and_its_limits() {
+    let ring = KeyRing::ephemeral().unwrap();
+    let tree = tree(
+        &ring,
+        r#"{"facilities": {"http": {"client": [{"id": "c1"}]}},
+            "environments": {"environment": {"alarms": {"alarm-handlers": {"alarm-handler": [
+              {"id": "wh2", "webhook-notifier": {"web-service": {"hostname": "h", "port": 1, "http-client": "c1"}}},
+              {"id": "wh1", "webhook-notifier": {
+                "web-service": {"hostname": "h", "port": 8080, "http-client": "c1"},
+                "signing-secret": ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"],
+                "header": [{"name": "X-Token", "value": "t0ken"}]},
+               "filter": {"severities": ["critical", "major"], "alarm-types": ["a b"], "nodes": ["n1"]},
+               "delivery": {"order": "latest-state", "rate-limit": {"messages": 5, "per": 2}, "send-standing": false,
+                 "suspend-after": {"failures": 3, "period": 60}, "fallback-handler": "wh2"}}]}}}}}"#,
+    );
+    let text = "/annunciator-environments:environments/environment/alarms/alarm-handlers/alarm-handler[id='wh1']";
+    let at = path(&tree, text);
+    let spec = handler(tree.get(&at).unwrap(), &at, &ring).unwrap();
+    assert_eq!(spec.filter.severities, [Severity::Critical, Severity::Major].into());
+    assert_eq!((spec.filter.alarm_types.len(), spec.filter.nodes.len(), spec.filter.resources.len()), (1, 1, 0));
+    let delivery = crate::delivery::DeliverySpec {
+        order: Order::LatestState,
+        rate_limit: Some(RateLimit { messages: 5, per: Duration::from_secs(2) }),
+        suspend_after: SuspendAfter { failures: 3, period: Duration::from_secs(60) },
+        fallback: Some("wh2".to_owned()),
+        sends_standing: false,
+        ..crate::delivery::DeliverySpec::default()
+    };
+    assert_eq!(spec.delivery, delivery);
+    let NotifierSpec::Webhook(webhook) = &spec.notifier;
+    assert_eq!(webhook.signing_secrets.len(), 2);
+    assert_eq!(webhook.signing_secrets[0], Secret::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"));
+    assert_eq!(webhook.headers, [("X-Token".to_owned(), Secret::new("t0ken"))]);
+    // With another key no secret opens, and each is told at its place.
+    let faults = handler(tree.get(&at).unwrap(), &at, &KeyRing::ephemeral().unwrap()).unwrap_err();
+    let places: Vec<_> = faults.iter().filter_map(|fault| fault.data_path.clone()).collect();
+    assert!(places.iter().any(|place| place.ends_with("header[name='X-Token']/value")), "{places:?}");
+    assert!(places.iter().any(|place| place.ends_with("signing-secret")), "{places:?}");
 }
 
 #[test]

@@ -137,7 +137,7 @@ impl WriteTransaction<'_> {
         let up_to = to_sql("journal position", up_to.0)?;
         self.connection
             .prepare_cached(
-                "SELECT min(?1, ifnull((SELECT min(low) FROM lane), ?1), ifnull((SELECT min(seq) - 1 FROM exception), ?1))",
+                "SELECT min(?1, ifnull((SELECT min(max(low, start)) FROM lane), ?1), ifnull((SELECT min(seq) - 1 FROM exception), ?1))",
             )
             .and_then(|mut statement| statement.query_row([up_to], |row| row.get(0)))
             .map_err(StoreError::sql("trim the journal"))
@@ -193,6 +193,31 @@ impl Store {
     pub fn transition(&self, position: JournalPosition) -> Result<Option<Transition>, StoreError> {
         let found = self.read(|connection| read_transitions(connection, position, 1))?;
         Ok(found.into_iter().next().filter(|transition| transition.position == position))
+    }
+
+    /// Returns the newest transitions of an alarm that the journal has, the newest first. Looks at all that it has.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn transitions_of(&self, alarm: &AlarmId, limit: usize) -> Result<Vec<Transition>, StoreError> {
+        let doing = "read the journal";
+        let limit = i64::try_from(limit.min(JOURNAL_READ_MAX)).unwrap_or(i64::MAX);
+        let alarm = alarm.as_uuid().as_bytes();
+        self.read(|connection| {
+            let mut statement = connection
+                .prepare_cached("SELECT seq, body FROM journal WHERE alarm = ?1 ORDER BY seq DESC LIMIT ?2")
+                .map_err(StoreError::sql(doing))?;
+            let rows = statement
+                .query_map((alarm, limit), |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)))
+                .map_err(StoreError::sql(doing))?;
+            rows.map(|row| {
+                let (seq, body) = row.map_err(StoreError::sql(doing))?;
+                let transition: Transition =
+                    serde_json::from_str(&body).map_err(|e| StoreError::corrupt("journal", seq, e))?;
+                Ok(Transition { position: JournalPosition(from_sql("journal", seq)?), ..transition })
+            })
+            .collect()
+        })
     }
 
     /// Returns transitions, amendments and removals at and after `from` in order, at most `limit` and [`JOURNAL_READ_MAX`]: what

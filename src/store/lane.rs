@@ -1,7 +1,7 @@
 //! Lanes: how far each handler came in the journal, and what it left behind.
 
 use super::error::{StoreError, from_sql, to_sql};
-use super::{Store, WriteTransaction};
+use super::{LaneFilter, Settlement, Store, WriteTransaction};
 use crate::alarm::JournalPosition;
 use crate::clock::format_utc;
 use jiff::Timestamp;
@@ -14,10 +14,16 @@ use uuid::Uuid;
 pub struct LaneRow {
     /// Tells apart lanes of handlers that had the same name at different times.
     pub incarnation: Uuid,
+    /// Its number, by which the delivery log knows it.
+    pub number: u32,
     /// The handler's name.
     pub handler: String,
     /// Everything at or below is settled or an exception.
     pub low: JournalPosition,
+    /// Where the journal was when the lane was created. What is at or below, and above `low`, are alarms that stood then.
+    pub start: JournalPosition,
+    /// How the lane fared, as the caller writes it.
+    pub condition: Option<String>,
     /// When the lane was created.
     pub created: Timestamp,
     /// What is not settled at or below `low`, rising.
@@ -61,6 +67,19 @@ impl LaneExceptionState {
     }
 }
 
+/// A lane to be created.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewLane<'a> {
+    /// The lane.
+    pub incarnation: Uuid,
+    /// The handler's name.
+    pub handler: &'a str,
+    /// Where it begins: [`WriteTransaction::last_position`] to begin with what comes next.
+    pub start: JournalPosition,
+    /// Everything at or below is settled; below `start` when the alarms that stand are to be told.
+    pub low: JournalPosition,
+}
+
 /// What changed in a lane since its progress was written last.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LaneProgress {
@@ -72,20 +91,32 @@ pub struct LaneProgress {
     pub put: Vec<LaneException>,
     /// Exceptions that are settled.
     pub settled: Vec<JournalPosition>,
+    /// What became of deliveries, in the order in which they were settled. Kept also when the lane is no more.
+    pub settlements: Vec<Settlement>,
+    /// How the lane fares now, when that changed.
+    pub condition: Option<String>,
+    /// The lane's number, and the filters that it began to read with.
+    pub filters: Vec<(u32, LaneFilter)>,
 }
 
 impl WriteTransaction<'_> {
-    /// Creates a lane that starts behind `start`: [`WriteTransaction::last_position`] to begin with what comes next.
+    /// Creates a lane; returns its number.
     ///
     /// # Errors
     /// Those of the database.
-    pub fn create_lane(&mut self, incarnation: Uuid, handler: &str, start: JournalPosition) -> Result<(), StoreError> {
+    pub fn create_lane(&mut self, lane: &NewLane<'_>) -> Result<u32, StoreError> {
+        let doing = "create a lane";
+        let NewLane { incarnation, handler, start, low } = lane;
+        let (start, low) = (to_sql("journal position", start.0)?, to_sql("journal position", low.0)?);
         self.execute(
-            "create a lane",
-            "INSERT INTO lane (incarnation, handler, low, created) VALUES (?1, ?2, ?3, ?4)",
-            (incarnation.as_bytes(), handler, to_sql("journal position", start.0)?, format_utc(self.now)),
+            doing,
+            "INSERT INTO lane (incarnation, handler, low, start, created) VALUES (?1, ?2, ?3, ?4, ?5)",
+            (incarnation.as_bytes(), handler, low, start, format_utc(self.now)),
         )?;
-        Ok(())
+        let sql = "INSERT INTO logged_lane (incarnation, handler) VALUES (?1, ?2)";
+        self.execute(doing, sql, (incarnation.as_bytes(), handler))?;
+        let number = self.connection.last_insert_rowid();
+        u32::try_from(number).map_err(|e| StoreError::corrupt("logged_lane", number, e))
     }
 
     /// Removes a lane with its exceptions; one that does not exist is fine.
@@ -96,6 +127,9 @@ impl WriteTransaction<'_> {
         let doing = "remove a lane";
         self.execute(doing, "DELETE FROM exception WHERE incarnation = ?1", [incarnation.as_bytes()])?;
         self.execute(doing, "DELETE FROM lane WHERE incarnation = ?1", [incarnation.as_bytes()])?;
+        let end = to_sql("journal position", self.end.handed_out)?;
+        let sql = "UPDATE logged_lane SET ended = ?2 WHERE incarnation = ?1";
+        self.execute(doing, sql, (incarnation.as_bytes(), end))?;
         Ok(())
     }
 
@@ -106,6 +140,8 @@ impl WriteTransaction<'_> {
     pub fn rename_lane(&mut self, incarnation: Uuid, handler: &str) -> Result<(), StoreError> {
         let sql = "UPDATE lane SET handler = ?2 WHERE incarnation = ?1";
         let changed = self.execute("rename a lane", sql, (incarnation.as_bytes(), handler))?;
+        let sql = "UPDATE logged_lane SET handler = ?2 WHERE incarnation = ?1";
+        self.execute("rename a lane", sql, (incarnation.as_bytes(), handler))?;
         if changed == 0 { Err(missing(incarnation)) } else { Ok(()) }
     }
 
@@ -119,6 +155,12 @@ impl WriteTransaction<'_> {
         let low = to_sql("journal position", progress.low.0)?;
         if self.execute(doing, "UPDATE lane SET low = ?2 WHERE incarnation = ?1", (lane, low))? == 0 {
             return Err(missing(progress.incarnation));
+        }
+        if let Some(condition) = &progress.condition {
+            self.execute(doing, "UPDATE lane SET condition = ?2 WHERE incarnation = ?1", (lane, condition))?;
+        }
+        for (lane, filter) in &progress.filters {
+            self.put_lane_filter(*lane, filter)?;
         }
         for position in &progress.settled {
             let seq = to_sql("journal position", position.0)?;
@@ -168,25 +210,35 @@ fn missing(incarnation: Uuid) -> StoreError {
 fn read_lanes(connection: &Connection) -> Result<Vec<LaneRow>, StoreError> {
     let doing = "read the lanes";
     let mut statement = connection
-        .prepare_cached("SELECT incarnation, handler, low, created FROM lane ORDER BY handler, incarnation")
+        .prepare_cached(
+            "SELECT incarnation, lane.handler, low, created, start, condition, number FROM lane
+             JOIN logged_lane USING (incarnation) ORDER BY lane.handler, incarnation",
+        )
         .map_err(StoreError::sql(doing))?;
-    let rows = statement
-        .query_map([], |row| {
-            Ok((row.get::<_, [u8; 16]>(0)?, row.get(1)?, row.get::<_, i64>(2)?, row.get::<_, String>(3)?))
-        })
-        .map_err(StoreError::sql(doing))?;
-    rows.map(|row| {
-        let (incarnation, handler, low, created) = row.map_err(StoreError::sql(doing))?;
-        let incarnation = Uuid::from_bytes(incarnation);
-        Ok(LaneRow {
+    let mut rows = statement.query([]).map_err(StoreError::sql(doing))?;
+    let mut lanes = Vec::new();
+    while let Some(row) = rows.next().map_err(StoreError::sql(doing))? {
+        let (lane, created) = read_lane(row).map_err(StoreError::sql(doing))?;
+        let (incarnation, low, start) = (Uuid::from_bytes(lane.0), lane.2, lane.3);
+        lanes.push(LaneRow {
             incarnation,
-            handler,
+            handler: lane.1,
             low: JournalPosition(from_sql("lane", low)?),
+            start: JournalPosition(from_sql("lane", start)?),
+            condition: lane.4,
+            number: lane.5,
             created: created.parse().map_err(|e| StoreError::corrupt("lane", incarnation, e))?,
             exceptions: Vec::new(),
-        })
-    })
-    .collect()
+        });
+    }
+    Ok(lanes)
+}
+
+/// Incarnation, handler, low-water mark, start, condition, number.
+type LaneColumns = ([u8; 16], String, i64, i64, Option<String>, u32);
+
+fn read_lane(row: &Row<'_>) -> rusqlite::Result<(LaneColumns, String)> {
+    Ok(((row.get(0)?, row.get(1)?, row.get(2)?, row.get(4)?, row.get(5)?, row.get(6)?), row.get(3)?))
 }
 
 type ExceptionColumns = ([u8; 16], i64, String, u32, Option<String>, Option<String>);

@@ -30,6 +30,17 @@ CREATE TABLE amendment (seq INTEGER PRIMARY KEY, alarm BLOB NOT NULL, body TEXT 
 CREATE TABLE silence (id BLOB PRIMARY KEY, body TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE answer (
   number INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, digest TEXT NOT NULL, time TEXT NOT NULL, body TEXT NOT NULL) STRICT;
+", "
+CREATE TABLE settled (
+  id INTEGER PRIMARY KEY, last INTEGER NOT NULL, count INTEGER NOT NULL, time TEXT NOT NULL, data BLOB NOT NULL) STRICT;
+CREATE TABLE logged_lane (
+  number INTEGER PRIMARY KEY AUTOINCREMENT, incarnation BLOB NOT NULL UNIQUE, handler TEXT NOT NULL, ended INTEGER) STRICT;
+INSERT INTO logged_lane (incarnation, handler) SELECT incarnation, handler FROM lane;
+ALTER TABLE lane ADD COLUMN start INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE lane ADD COLUMN condition TEXT;
+CREATE TABLE lane_filter (
+  lane INTEGER NOT NULL, from_seq INTEGER NOT NULL, revision INTEGER NOT NULL, filter TEXT NOT NULL,
+  PRIMARY KEY (lane, from_seq)) STRICT, WITHOUT ROWID;
 "];
 
 /// Steps of `records.db`.
@@ -39,6 +50,14 @@ CREATE TABLE alarm (
   id BLOB PRIMARY KEY, position INTEGER NOT NULL, severity TEXT NOT NULL, is_cleared INTEGER NOT NULL,
   resource TEXT NOT NULL, alarm_type TEXT NOT NULL, last_changed TEXT NOT NULL, body TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE checkpoint (revision INTEGER PRIMARY KEY, tree TEXT NOT NULL) STRICT;
+", "
+CREATE TABLE attempt (
+  id INTEGER PRIMARY KEY, number INTEGER NOT NULL, lane INTEGER NOT NULL, attempt INTEGER NOT NULL, time TEXT NOT NULL,
+  duration INTEGER NOT NULL, reason TEXT, detail TEXT NOT NULL, remote TEXT, destination TEXT NOT NULL,
+  request_headers TEXT NOT NULL, request_body BLOB NOT NULL, status INTEGER, response_headers TEXT NOT NULL,
+  response_body BLOB NOT NULL, bytes INTEGER NOT NULL) STRICT;
+CREATE INDEX attempt_number ON attempt (number);
+CREATE INDEX attempt_lane ON attempt (lane, id) WHERE reason IS NULL;
 "];
 
 /// Brings a file to the newest format; each step is one transaction with its number.

@@ -20,6 +20,7 @@
 //! daemons never share a data folder, an older program never opens a newer file, and a file that is not the store's is
 //! never changed.
 
+mod attempts;
 mod contribution;
 mod error;
 mod fault;
@@ -34,22 +35,25 @@ mod queue;
 mod reader;
 mod records;
 mod revision;
+mod settled;
 mod silence;
 #[cfg(test)]
 mod tests;
 mod transaction;
 mod writer;
 
+pub use attempts::AttemptRow;
 pub use contribution::ContributionRow;
 pub use error::StoreError;
 pub use fault::{AbortAt, Fault, FaultPoint, InjectedFault, UnknownFaultPoint};
 pub use health::Refusal;
 pub use journal::{JOURNAL_READ_MAX, JournalEntry};
-pub use lane::{LaneException, LaneExceptionState, LaneProgress, LaneRow};
+pub use lane::{LaneException, LaneExceptionState, LaneProgress, LaneRow, NewLane};
 pub use lock::FolderLock;
 pub use open::{JOURNAL_NAME, RECORDS_NAME, Store, StoreOptions};
 pub use records::{RecordChange, StoredAlarms};
 pub use revision::{Checkpoint, NewRevision, Revision};
+pub use settled::{LaneFilter, LogRetention, LoggedLane, Settlement};
 pub use silence::KeptAnswer;
 pub use transaction::{RowWrite, WriteTransaction};
 pub use writer::Isolation;

@@ -52,7 +52,7 @@ impl Records {
         merge_log(&self.connection.lock().unwrap_or_else(PoisonError::into_inner), RECORDS_NAME);
     }
 
-    fn with<T>(&self, work: impl FnOnce(&mut Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
+    pub(super) fn with<T>(&self, work: impl FnOnce(&mut Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
         work(&mut self.connection.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -90,6 +90,16 @@ impl WriteTransaction<'_> {
     }
 }
 
+impl WriteTransaction<'_> {
+    /// Returns the newest revision, one that this group appended included; 0 when there is none.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn last_revision(&self) -> Result<u64, StoreError> {
+        newest_number(self.connection)
+    }
+}
+
 impl Store {
     /// Writes a revision with the rows of the participants, in one transaction; returns its number when it is on the
     /// disk. Blocks the thread: asynchronous callers use a blocking task.

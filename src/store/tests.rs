@@ -59,6 +59,7 @@ fn transition(position: JournalPosition, resource: &str) -> Transition {
         last_updated: Timestamp::from_second(1_800_000_000).unwrap(),
         revision: 7,
         reminds: Vec::new(),
+        base_url: None,
     }
 }
 
@@ -79,6 +80,23 @@ fn revision(parent: u64) -> NewRevision {
         label: Some("first".to_owned()),
         comment: None,
         delta: format!("{{\"from\":{parent}}}"),
+    }
+}
+
+fn create_lane(tx: &mut WriteTransaction<'_>, incarnation: Uuid) -> Result<(), StoreError> {
+    let start = tx.last_position();
+    tx.create_lane(&NewLane { incarnation, handler: "wh1", start, low: start }).map(drop)
+}
+
+fn progress(incarnation: Uuid) -> LaneProgress {
+    LaneProgress {
+        incarnation,
+        low: JournalPosition(0),
+        put: Vec::new(),
+        settled: Vec::new(),
+        settlements: Vec::new(),
+        condition: None,
+        filters: Vec::new(),
     }
 }
 
@@ -252,17 +270,17 @@ fn trimming_keeps_what_lanes_and_their_exceptions_need() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(&folder);
     let lane = Uuid::from_u128(1);
-    store.write(move |tx| tx.create_lane(lane, "wh1", tx.last_position())).unwrap();
+    store.write(move |tx| create_lane(tx, lane)).unwrap();
     let at: Vec<JournalPosition> = ["a", "b", "c", "d"].map(|name| append(&store, name).unwrap()).to_vec();
     let trim = |up_to| store.write(move |tx| tx.trim_journal(up_to, 100)).unwrap();
     assert_eq!(trim(at[3]), 0);
     let parked = LaneException { position: at[1], state: LaneExceptionState::Parked, attempts: 3, detail: None };
-    let progress = LaneProgress { incarnation: lane, low: at[3], put: vec![parked.clone()], settled: Vec::new() };
-    store.write(move |tx| tx.record_progress(&progress)).unwrap();
+    let change = LaneProgress { low: at[3], put: vec![parked.clone()], ..progress(lane) };
+    store.write(move |tx| tx.record_progress(&change)).unwrap();
     assert_eq!(store.lanes().unwrap()[0].exceptions, [parked]);
     assert_eq!(trim(at[3]), 1);
-    let progress = LaneProgress { incarnation: lane, low: at[3], put: Vec::new(), settled: vec![at[1]] };
-    store.write(move |tx| tx.record_progress(&progress)).unwrap();
+    let change = LaneProgress { low: at[3], settled: vec![at[1]], ..progress(lane) };
+    store.write(move |tx| tx.record_progress(&change)).unwrap();
     assert_eq!(trim(at[2]), 2);
     assert_eq!(trim(at[3]), 1);
 }
@@ -300,13 +318,12 @@ fn a_lane_lives_through_rename_and_restart_and_its_removal_takes_its_exceptions(
         attempts: 2,
         detail: Some("{}".to_owned()),
     };
-    let progress =
-        LaneProgress { incarnation: lane, low: retrying.position, put: vec![retrying.clone()], settled: vec![] };
+    let change = LaneProgress { low: retrying.position, put: vec![retrying.clone()], ..progress(lane) };
     store
         .write(move |tx| {
-            tx.create_lane(lane, "wh1", JournalPosition(0))?;
+            create_lane(tx, lane)?;
             tx.rename_lane(lane, "wh2")?;
-            tx.record_progress(&progress)
+            tx.record_progress(&change)
         })
         .unwrap();
     drop(store);
@@ -317,7 +334,7 @@ fn a_lane_lives_through_rename_and_restart_and_its_removal_takes_its_exceptions(
     store.write(move |tx| tx.remove_lane(lane)).unwrap();
     assert!(store.lanes().unwrap().is_empty());
     assert_eq!(store.write(move |tx| tx.trim_journal(retrying.position, 10)).unwrap(), 1);
-    let gone = LaneProgress { incarnation: lane, low: JournalPosition(1), put: vec![], settled: vec![] };
+    let gone = LaneProgress { low: JournalPosition(1), ..progress(lane) };
     assert!(matches!(store.write(move |tx| tx.record_progress(&gone)), Err(StoreError::Missing { .. })));
 }
 
@@ -358,9 +375,9 @@ fn a_revision_and_the_rows_of_its_participants_are_written_together_or_not_at_al
     let folder = tempfile::tempdir().unwrap();
     let store = open(&folder);
     append(&store, "a").unwrap();
-    let row: RowWrite = Box::new(|tx| tx.create_lane(Uuid::from_u128(1), "wh1", tx.last_position()));
+    let row: RowWrite = Box::new(|tx| create_lane(tx, Uuid::from_u128(1)));
     let refused: RowWrite = Box::new(|_| Err(StoreError::Refused("no".to_owned())));
-    let again: RowWrite = Box::new(|tx| tx.create_lane(Uuid::from_u128(2), "wh1", tx.last_position()));
+    let again: RowWrite = Box::new(|tx| create_lane(tx, Uuid::from_u128(2)));
     assert!(matches!(store.commit_revision(revision(0), vec![again, refused]), Err(StoreError::Refused(_))));
     assert_eq!(store.latest_revision().unwrap(), None);
     assert_eq!(store.commit_revision(revision(0), vec![row]).unwrap(), 1);

@@ -3,7 +3,7 @@
 use crate::harness::http::{Answer, Gate, HttpReceiver, Recorded};
 use annunciator::alarm::{AlarmKey, AlarmText, ContributionKey, Notify, Severity, Transition};
 use annunciator::clock::Clock;
-use annunciator::delivery::{Deliveries, DeliverySpec, Handler, HandlerSpec, HandlerState, LaneChange};
+use annunciator::delivery::{Deliveries, DeliverySpec, Filter, Handler, HandlerSpec, HandlerState, LaneChange};
 use annunciator::handler::webhook::{MessageFormat, WebhookSpec};
 use annunciator::handler::{Clients, DeliveryId, NotifierSpec, WEBHOOK_ID, WebService};
 use annunciator::ledger::{Ledger, LedgerOptions, Outcome, Report};
@@ -60,7 +60,12 @@ impl World {
             context: "/".to_owned(),
             http_client: "c1".to_owned(),
         };
-        let notifier = NotifierSpec::Webhook(WebhookSpec { web_service, message_format: MessageFormat::Flat });
+        let notifier = NotifierSpec::Webhook(WebhookSpec {
+            web_service,
+            message_format: MessageFormat::Flat,
+            signing_secrets: Vec::new(),
+            headers: Vec::new(),
+        });
         let delivery = DeliverySpec { retries: Schedule::new(retries.iter().copied()), ..DeliverySpec::default() };
         Handler {
             notifier: notifier.build(&One(Arc::new(client))).unwrap(),
@@ -71,6 +76,7 @@ impl World {
                 notify: Notify::default(),
                 reminder_interval: None,
                 notifier,
+                filter: Filter::default(),
                 delivery,
             },
         }

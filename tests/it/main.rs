@@ -13,8 +13,11 @@ mod commit;
 mod conformance;
 mod crash;
 mod crash_delivery;
+#[path = "../crash/mod.rs"]
+mod crashes;
 mod data_folder;
 mod deliveries;
+mod fault_matrix;
 mod fuzz_smoke;
 mod harness;
 mod intake;

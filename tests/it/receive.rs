@@ -28,7 +28,8 @@ impl World {
     async fn start(credentials: Option<Credentials>, fail_every: Option<u64>) -> Self {
         let (scope, clock) = (Scope::new(), Clock::system());
         let listen = "127.0.0.1:0".parse().unwrap();
-        let options = ReceiverOptions { listen, credentials, fail_every: fail_every.and_then(NonZeroU64::new) };
+        let fail_every = fail_every.and_then(NonZeroU64::new);
+        let options = ReceiverOptions { listen, credentials, secrets: Vec::new(), fail_every };
         let (receiver, events) = Receiver::bind(options, &clock).await.unwrap();
         let (address, table) = (receiver.local_addr(), receiver.table());
         scope.spawn("receiver", receiver.serve(scope.clone()));

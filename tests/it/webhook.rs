@@ -36,6 +36,7 @@ fn transition() -> Transition {
         last_updated: Timestamp::UNIX_EPOCH,
         revision: 1,
         reminds: Vec::new(),
+        base_url: None,
     }
 }
 
@@ -51,7 +52,12 @@ async fn a_message_is_the_same_on_every_attempt_and_each_answer_has_its_outcome(
         context: "/postme?key=1".to_owned(),
         http_client: "c1".to_owned(),
     };
-    let notifier = NotifierSpec::Webhook(WebhookSpec { web_service, message_format: MessageFormat::Flat });
+    let notifier = NotifierSpec::Webhook(WebhookSpec {
+        web_service,
+        message_format: MessageFormat::Flat,
+        signing_secrets: Vec::new(),
+        headers: Vec::new(),
+    });
     let notifier = notifier.build(&clients).unwrap();
     let delivery = DeliveryId::new(uuid::Uuid::from_u128(1), JournalPosition(9));
     let message = notifier.render(&transition(), &RenderContext { base_url: None, delivery }).unwrap();

@@ -3,13 +3,16 @@
 mod flat;
 mod nested;
 
-use super::message::{OutgoingMessage, RenderContext, RenderError, WEBHOOK_ID};
+use super::message::{DeliveryId, OutgoingMessage, RenderContext, RenderError, WEBHOOK_ID};
+use super::signature::{SigningKey, WEBHOOK_SIGNATURE, WEBHOOK_TIMESTAMP, sign};
 use super::web_service::{Clients, Endpoint, WebService};
 use super::{Kind, Notifier, Sending};
 use crate::alarm::Transition;
-use crate::diagnostic::Diagnostics;
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::secret::Secret;
 use crate::transport::header::CONTENT_TYPE;
 use crate::transport::{HeaderMap, HeaderName, HeaderValue};
+use jiff::Timestamp;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -56,23 +59,78 @@ pub struct WebhookSpec {
     pub web_service: WebService,
     /// Form of the body.
     pub message_format: MessageFormat,
+    /// Secrets that messages are signed with: several while one takes the place of another.
+    pub signing_secrets: Vec<Secret>,
+    /// Headers sent along, by name.
+    pub headers: Vec<(String, Secret)>,
 }
+
+/// Headers that say what the message is, or belong to the connection: nobody configures them.
+const OWN_HEADERS: [&str; 11] = [
+    "connection",
+    "content-length",
+    "content-type",
+    "expect",
+    "host",
+    "keep-alive",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "user-agent",
+];
 
 /// Posts transitions to a web service.
 #[derive(Debug)]
 pub struct WebhookNotifier {
     endpoint: Endpoint,
     format: MessageFormat,
+    keys: Vec<SigningKey>,
+    headers: HeaderMap,
 }
 
 impl WebhookNotifier {
     /// Builds the notifier. Connects to nobody.
     ///
     /// # Errors
-    /// When the HTTP client is missing or the web service has no address.
+    /// When the HTTP client is missing, the web service has no address, a secret is none, or a header cannot be sent.
     pub fn build(spec: &WebhookSpec, clients: &dyn Clients) -> Result<Self, Diagnostics> {
-        Ok(Self { endpoint: Endpoint::build(&spec.web_service, clients)?, format: spec.message_format })
+        let mut faults = Diagnostics::new();
+        let endpoint = Endpoint::build(&spec.web_service, clients).map_err(|found| faults.extend(found));
+        let mut keys = Vec::with_capacity(spec.signing_secrets.len());
+        for secret in &spec.signing_secrets {
+            match SigningKey::parse(secret.expose()) {
+                Ok(key) => keys.push(key),
+                Err(error) => faults.push(Diagnostic::error(format!("`signing-secret`: {error}"))),
+            }
+        }
+        let mut headers = HeaderMap::with_capacity(spec.headers.len().saturating_add(4));
+        for (name, value) in &spec.headers {
+            match header(name, value) {
+                Ok((name, value)) => drop(headers.insert(name, value)),
+                Err(fault) => faults.push(fault),
+            }
+        }
+        match endpoint {
+            Ok(endpoint) if !faults.has_errors() => Ok(Self { endpoint, format: spec.message_format, keys, headers }),
+            _ => Err(faults),
+        }
     }
+}
+
+fn header(name: &str, value: &Secret) -> Result<(HeaderName, HeaderValue), Diagnostic> {
+    let lower = name.to_ascii_lowercase();
+    if OWN_HEADERS.contains(&lower.as_str()) || lower.starts_with("webhook-") {
+        return Err(Diagnostic::error(format!("the header `{name}` is the element's own to send")));
+    }
+    let name = HeaderName::from_bytes(lower.as_bytes())
+        .map_err(|_| Diagnostic::error(format!("`{name}` is not the name of a header")))?;
+    let mut value = HeaderValue::from_str(value.expose()).map_err(|_| {
+        Diagnostic::error(format!("the header `{name}` cannot hold its value: control characters are in it"))
+    })?;
+    // It may be a token.
+    value.set_sensitive(true);
+    Ok((name, value))
 }
 
 impl Notifier for WebhookNotifier {
@@ -81,13 +139,27 @@ impl Notifier for WebhookNotifier {
     }
 
     fn render(&self, transition: &Transition, context: &RenderContext<'_>) -> Result<OutgoingMessage, RenderError> {
-        let body = body(self.format, transition, context.base_url)?;
+        let base_url = transition.base_url.as_deref().or(context.base_url);
+        let body = body(self.format, transition, base_url)?;
         let id = HeaderValue::from_str(&context.delivery.to_string())
             .map_err(|source| RenderError::Header { name: WEBHOOK_ID, source })?;
-        let mut headers = HeaderMap::with_capacity(2);
+        let mut headers = if self.headers.is_empty() { HeaderMap::with_capacity(4) } else { self.headers.clone() };
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(HeaderName::from_static(WEBHOOK_ID), id);
         Ok(OutgoingMessage { headers, body: body.into() })
+    }
+
+    fn vouch(&self, message: &mut OutgoingMessage, delivery: DeliveryId, now: Timestamp) -> Result<(), RenderError> {
+        if self.keys.is_empty() {
+            return Ok(());
+        }
+        let timestamp = now.as_second().to_string();
+        let signatures = sign(&self.keys, &delivery.to_string(), &timestamp, &message.body);
+        for (name, text) in [(WEBHOOK_TIMESTAMP, timestamp), (WEBHOOK_SIGNATURE, signatures)] {
+            let value = HeaderValue::try_from(text).map_err(|source| RenderError::Header { name, source })?;
+            message.headers.insert(HeaderName::from_static(name), value);
+        }
+        Ok(())
     }
 
     fn send<'a>(&'a self, message: &'a OutgoingMessage, deadline: Duration) -> Sending<'a> {

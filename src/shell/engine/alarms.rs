@@ -25,6 +25,9 @@ pub(super) fn show(engine: &mut Engine, given: &Given, call: &mut Call<'_>) -> R
     if given.has("inventory") {
         return inventory(engine, call);
     }
+    if given.has("explain") {
+        return super::deliveries::explain(engine, given, call);
+    }
     let list = engine.management.alarms();
     let is_history = given.has("history");
     let shown = match given.word() {

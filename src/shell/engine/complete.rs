@@ -232,6 +232,10 @@ impl Engine {
                 let some = keys.filter(|key| of_type.is_none_or(|ty| ty == key.resource_type));
                 (some.map(|key| key.resource.as_str()).collect(), "A resource that has alarms")
             }
+            Values::Handlers => {
+                let handlers = self.management.handlers();
+                return handlers.iter().for_each(|status| found.word(prefix, &status.id, status.state.as_str()));
+            }
             Values::AlarmTypes => (keys.map(|key| key.alarm_type.as_str()).collect(), "A type that alarms have"),
         };
         for word in words {

@@ -61,11 +61,15 @@ impl Given {
 
     /// Returns the arguments that may come next.
     pub(super) fn expects<'a>(&self, arguments: &'a [Argument]) -> Vec<&'a Argument> {
+        // Behind the positional words only what the table has behind them.
+        let mut may_follow = false;
         let open = |argument: &&Argument| match argument {
-            Argument::Keyword { word, .. } | Argument::Option { word, .. } | Argument::Counted { word, .. } => {
-                self.words.is_empty() && !self.has(word)
+            Argument::Keyword { word, .. } => (self.words.is_empty() || may_follow) && !self.has(word),
+            Argument::Option { word, .. } | Argument::Counted { word, .. } => self.words.is_empty() && !self.has(word),
+            positional => {
+                may_follow = !positional.is_greedy();
+                self.words.is_empty() || positional.is_greedy()
             }
-            positional => self.words.is_empty() || positional.is_greedy(),
         };
         arguments.iter().filter(open).collect()
     }

@@ -14,6 +14,7 @@ mod columns;
 mod command;
 mod commit;
 mod complete;
+mod deliveries;
 mod edit;
 mod fault;
 mod file;

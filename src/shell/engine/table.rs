@@ -1,7 +1,7 @@
 //! The one table of commands: running, abbreviation, completion, `?`, `help` and the reference are read from it.
 
 use super::command::{Argument, Command, Mode, Piped, Purpose, Tree, Values};
-use super::{alarm_actions, alarm_follow, alarms, commit, edit, file, session, show, status};
+use super::{alarm_actions, alarm_follow, alarms, commit, deliveries, edit, file, session, show, status};
 use Argument::{AlarmId, Choice, CommandName, Counted, Keyword, Line, Number, Option, Path, Statement, Text};
 use Mode::{Configuration, Operational};
 
@@ -71,6 +71,15 @@ const PURGED: &str = "All that is given must hold. Nobody is told; an alarm that
 
 const COMPRESSED: &str = "All that is given must hold; without anything it is all of them. It is stored when the command \
                           returns.";
+
+const HANDLER_ARGUMENTS: &[Argument] = &[
+    part("alarm-handler", "HANDLER", Values::Handlers, "Which alarm handler"),
+    Keyword { word: "test", help: "Sends a self-test alarm to it, and says what came of it" },
+    Keyword { word: "resume", help: "Tries at once what waits for it, suspended or not" },
+];
+
+const HANDLER_ABOUT: &str = "The test goes the way of every alarm, to this handler only, and is cleared again; the command \
+                             fails when it did not arrive at the first attempt.";
 
 const ON_OFF: &[Argument] = &[Choice { words: &[("on", "Switches it on"), ("off", "Switches it off")] }];
 
@@ -166,6 +175,15 @@ pub(super) static COMMANDS: &[Command] = &[
         run: session::close,
     },
     Command {
+        words: &["request", "alarm-handlers"],
+        mode: Operational,
+        help: "Tests or resumes an alarm handler",
+        about: HANDLER_ABOUT,
+        arguments: HANDLER_ARGUMENTS,
+        piped: Piped::No,
+        run: deliveries::handler,
+    },
+    Command {
         words: &["request", "alarms", "clear"],
         mode: Operational,
         help: "Says that an alarm of this node is gone",
@@ -247,6 +265,35 @@ pub(super) static COMMANDS: &[Command] = &[
         run: alarm_actions::set_operator_state,
     },
     Command {
+        words: &["request", "deliveries", "resend"],
+        mode: Operational,
+        help: "Sends deliveries again",
+        about: "One by its number, those that failed, or those of a handler since a time. Each goes under the identifier that \
+                it had, so that a receiver that has it already sees that.",
+        arguments: &[
+            Keyword { word: "failed", help: "Sends those again that expired or are dead" },
+            only("handler", "HANDLER", Values::Handlers, "Sends those of one handler again"),
+            only(
+                "since",
+                "TIME",
+                Values::Any,
+                "Sends those again that were settled since: a time, or `2h` for so long ago",
+            ),
+            Number { name: "DELIVERY", required: false, help: "Number of a delivery" },
+        ],
+        piped: Piped::No,
+        run: deliveries::resend,
+    },
+    Command {
+        words: &["request", "environments", "environment", "alarms", "alarm-handlers"],
+        mode: Operational,
+        help: "Tests or resumes an alarm handler",
+        about: HANDLER_ABOUT,
+        arguments: HANDLER_ARGUMENTS,
+        piped: Piped::No,
+        run: deliveries::handler,
+    },
+    Command {
         words: &["set", "cli", "alarms"],
         mode: Operational,
         help: "Shows alarms above the line being typed, or does not",
@@ -306,6 +353,10 @@ pub(super) static COMMANDS: &[Command] = &[
             only("operator-state", "STATE", OPERATOR_STATES, "Shows those of one operator state"),
             only("shelf", "NAME", Values::Any, "Shows those on one shelf"),
             ALARM_ID,
+            Keyword {
+                word: "explain",
+                help: "Shows which handlers were told of one alarm, and why the others were not",
+            },
         ],
         piped: Piped::Entries,
         run: alarms::show,
@@ -327,6 +378,24 @@ pub(super) static COMMANDS: &[Command] = &[
         arguments: &[Path { purpose: Purpose::Existing, tree: Tree::Running, help: "A place in the configuration" }],
         piped: Piped::Configuration,
         run: show::running,
+    },
+    Command {
+        words: &["show", "deliveries"],
+        mode: Operational,
+        help: "Shows what became of deliveries",
+        about: "Those that wait first, then the newest. With a number all that is kept of that delivery, its requests and \
+                answers.",
+        arguments: &[
+            Keyword { word: "failed", help: "Shows those that failed, at last or so far" },
+            only("handler", "HANDLER", Values::Handlers, "Shows those of one handler"),
+            only("alarm", "ALARM_ID", Values::Any, "Shows those of one alarm: its identifier, or how it begins"),
+            only("since", "TIME", Values::Any, "Shows those settled since: a time, or `2h` for so long ago"),
+            only("last", "N", Values::Any, "Shows so many at most"),
+            Number { name: "DELIVERY", required: false, help: "Number of a delivery" },
+            Keyword { word: "detail", help: "Shows all that is kept of one delivery" },
+        ],
+        piped: Piped::Entries,
+        run: deliveries::show,
     },
     Command {
         words: &["show", "handlers"],

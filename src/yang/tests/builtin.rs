@@ -34,6 +34,7 @@ fn the_webhook_refers_to_an_http_client() {
             "notify-severity-level",
             "reminder-interval",
             "webhook-notifier",
+            "filter",
             "delivery"
         ]
     );

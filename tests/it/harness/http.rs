@@ -26,6 +26,8 @@ pub(crate) struct Recorded {
     pub(crate) body: Vec<u8>,
     /// Number of its connection, from 0.
     pub(crate) connection: usize,
+    /// The status of a whole answer to it; `None` when the script answers otherwise.
+    pub(crate) status: Option<u16>,
 }
 
 impl Recorded {
@@ -218,13 +220,41 @@ impl HttpReceiver {
         self.shared.state.lock().unwrap().recorded.clone()
     }
 
+    /// Returns how many requests there were so far.
+    pub(crate) fn count(&self) -> usize {
+        self.shared.state.lock().unwrap().recorded.len()
+    }
+
+    /// Waits until there are at least so many requests.
+    pub(crate) fn wait_for_count(&self, count: usize) {
+        let state = self.shared.state.lock().unwrap();
+        let waiting = |state: &mut State| state.recorded.len() < count;
+        let (state, timeout) = self.shared.changed.wait_timeout_while(state, PATIENCE, waiting).unwrap();
+        drop(state);
+        assert!(!timeout.timed_out(), "{count} requests did not come");
+    }
+
     /// Waits until there are at least so many requests, and returns all.
     pub(crate) fn wait_for(&self, count: usize) -> Vec<Recorded> {
         let state = self.shared.state.lock().unwrap();
         let waiting = |state: &mut State| state.recorded.len() < count;
         let (state, _) = self.shared.changed.wait_timeout_while(state, PATIENCE, waiting).unwrap();
-        assert!(state.recorded.len() >= count, "{} of {count} requests came", state.recorded.len());
-        state.recorded.clone()
+        // A test that ends here must not hold the lock: the receiver is dropped with it.
+        let recorded = state.recorded.clone();
+        drop(state);
+        assert!(recorded.len() >= count, "{} of {count} requests came", recorded.len());
+        recorded
+    }
+
+    /// Waits until the requests so far satisfy `is_there`, and returns them.
+    pub(crate) fn wait_until(&self, what: &str, is_there: impl Fn(&[Recorded]) -> bool) -> Vec<Recorded> {
+        let state = self.shared.state.lock().unwrap();
+        let waiting = |state: &mut State| !is_there(&state.recorded);
+        let (state, timeout) = self.shared.changed.wait_timeout_while(state, PATIENCE, waiting).unwrap();
+        let recorded = state.recorded.clone();
+        drop(state);
+        assert!(!timeout.timed_out(), "{what} did not come; {} requests did", recorded.len());
+        recorded
     }
 }
 
@@ -268,11 +298,12 @@ fn exchange(stream: &mut TcpStream, connection: usize, shared: &Shared) -> io::R
         .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
         .collect();
     let length = headers.iter().find(|(n, _)| n == "content-length").map_or(0, |(_, v)| v.parse().unwrap());
-    let mut recorded = Recorded { method, path, headers, body: Vec::new(), connection };
     let answer = {
         let mut state = shared.state.lock().unwrap();
         state.script.pop_front().unwrap_or_else(|| state.standing.clone())
     };
+    let status = if let Action::Respond { status, .. } = answer.action { Some(status) } else { None };
+    let mut recorded = Recorded { method, path, headers, body: Vec::new(), connection, status };
     if matches!(answer.action, Action::Reset) {
         // Closing a socket with unread bytes resets the connection: the body is left unread, but must have come.
         stream.peek(&mut [0])?;

@@ -68,8 +68,8 @@ impl Element {
         let plan = Plan::new(builtin_schema().unwrap());
         let places = Places::of(plan.schema()).unwrap();
         let statuses: Statuses = Arc::new(|| Handlers.statuses());
-        let rules = AlarmRules::new(places, ledger.clone(), Arc::clone(&impact), statuses);
         let sealer: Arc<dyn Sealer> = Arc::new(KeyRing::ephemeral().unwrap());
+        let rules = AlarmRules::new(places, ledger.clone(), Arc::clone(&impact), statuses, Arc::clone(&sealer));
         let options = BootOptions {
             store: store.clone(),
             plan,
@@ -85,7 +85,7 @@ impl Element {
             is_override: false,
         };
         let datastore: Datastore = boot(options, input).unwrap().datastore;
-        impact.bind(datastore.clone());
+        impact.bind(datastore.clone(), Arc::new(|| None));
         let management =
             Management::new(datastore, clock.clone()).with_alarms(ledger.clone(), "lab", Arc::new(Handlers));
         Self { management, ledger, scope, sealer, store }

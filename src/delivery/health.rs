@@ -1,0 +1,160 @@
+//! How a lane fares: failures in a row, pauses that the receiver asks for, suspension and its probes.
+
+use super::DeliverySpec;
+use super::parcel::Now;
+use crate::handler::RETRY_AFTER_MAX;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// Failures in a row after which a lane makes one attempt at a time: a receiver that is down is not helped by more, and
+/// one that comes back is not met by all at once.
+pub(super) const FAILING_AFTER: u32 = 8;
+
+/// How a lane fares.
+#[derive(Debug, Default)]
+pub(super) struct Health {
+    pub(super) failures_in_row: u32,
+    /// When the first of them was; that of an earlier process counts as now.
+    failing_since: Option<Duration>,
+    suspension: Option<Suspension>,
+    paused: Option<Pause>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Suspension {
+    since: Timestamp,
+    /// The next probe is not before this.
+    probe_at: Duration,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Pause {
+    until: Duration,
+    wall: Timestamp,
+}
+
+/// What a restart takes up.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub(super) struct Condition {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    suspended_since: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    paused_until: Option<Timestamp>,
+    is_unwell: bool,
+}
+
+impl Condition {
+    /// Writes it down.
+    pub(super) fn text(self) -> String {
+        // Times and a flag have no way to fail.
+        serde_json::to_string(&self).unwrap_or_default()
+    }
+}
+
+impl Health {
+    /// Takes up what an earlier process wrote. A pause that ends later than any that this program makes comes from a clock
+    /// that was set since.
+    pub(super) fn restored(condition: Option<&str>, now: Now) -> Self {
+        // The store holds text that this program wrote; what cannot be read is found out anew by the next attempt.
+        let condition: Condition = condition.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+        let pause = |until: Timestamp| {
+            let wait = Duration::try_from(until.duration_since(now.wall)).unwrap_or_default().min(RETRY_AFTER_MAX);
+            (!wait.is_zero()).then(|| Pause { until: now.elapsed.saturating_add(wait), wall: until })
+        };
+        Self {
+            failures_in_row: u32::from(condition.is_unwell),
+            failing_since: condition.is_unwell.then_some(now.elapsed),
+            suspension: condition.suspended_since.map(|since| Suspension { since, probe_at: now.elapsed }),
+            paused: condition.paused_until.and_then(pause),
+        }
+    }
+
+    /// Returns what a restart needs to know.
+    pub(super) fn condition(&self) -> Condition {
+        Condition {
+            suspended_since: self.suspension.map(|suspension| suspension.since),
+            paused_until: self.paused.map(|pause| pause.wall),
+            is_unwell: self.is_unwell(),
+        }
+    }
+
+    /// Returns whether the last attempt failed.
+    pub(super) fn is_unwell(&self) -> bool {
+        self.failures_in_row > 0
+    }
+
+    pub(super) fn is_failing(&self) -> bool {
+        self.failures_in_row >= FAILING_AFTER
+    }
+
+    pub(super) fn is_suspended(&self) -> bool {
+        self.suspension.is_some()
+    }
+
+    pub(super) fn suspended_since(&self) -> Option<Timestamp> {
+        self.suspension.map(|suspension| suspension.since)
+    }
+
+    /// Returns until when the receiver asked to be left alone.
+    pub(super) fn paused_until(&self, now: Duration) -> Option<(Duration, Timestamp)> {
+        self.paused.filter(|pause| pause.until > now).map(|pause| (pause.until, pause.wall))
+    }
+
+    pub(super) fn probe_at(&self) -> Option<Duration> {
+        self.suspension.map(|suspension| suspension.probe_at)
+    }
+
+    /// Returns how many attempts may be under way.
+    pub(super) fn in_flight_max(&self, spec: &DeliverySpec, now: Duration) -> usize {
+        match self.suspension {
+            Some(suspension) => usize::from(suspension.probe_at <= now),
+            None if self.is_failing() => 1,
+            None => spec.max_in_flight.max(1),
+        }
+    }
+
+    /// Takes note of a failed attempt. Returns whether it is one too many.
+    pub(super) fn fail(&mut self, spec: &DeliverySpec, now: Now) -> bool {
+        self.failures_in_row = self.failures_in_row.saturating_add(1);
+        let since = *self.failing_since.get_or_insert(now.elapsed);
+        let limit = spec.suspend_after;
+        !self.is_suspended()
+            && self.failures_in_row >= limit.failures
+            && now.elapsed.saturating_sub(since) >= limit.period
+    }
+
+    /// Leaves the receiver alone for a time; a longer one that it asked for before counts.
+    pub(super) fn pause(&mut self, wait: Duration, now: Now) {
+        let until = now.elapsed.saturating_add(wait);
+        if self.paused.is_none_or(|pause| pause.until < until) {
+            self.paused = Some(Pause { until, wall: now.wall.checked_add(wait).unwrap_or(Timestamp::MAX) });
+        }
+    }
+
+    /// Suspends the lane, unless it is; the next probe is after a time.
+    pub(super) fn suspend(&mut self, wait: Duration, now: Now) {
+        let since = self.suspension.map_or(now.wall, |suspension| suspension.since);
+        self.suspension = Some(Suspension { since, probe_at: now.elapsed.saturating_add(wait) });
+    }
+
+    /// Takes note that the receiver works. Returns whether the lane was suspended.
+    pub(super) fn recover(&mut self) -> bool {
+        self.failures_in_row = 0;
+        self.failing_since = None;
+        self.suspension.take().is_some()
+    }
+
+    /// Begins anew at somebody's word: that the last attempt failed stays so. Returns whether the lane was suspended.
+    pub(super) fn resume(&mut self) -> bool {
+        self.failures_in_row = self.failures_in_row.min(1);
+        self.failing_since = None;
+        self.suspension.take().is_some()
+    }
+
+    /// Forgets what the receiver asked for.
+    pub(super) fn end_pause(&mut self) {
+        self.paused = None;
+    }
+}

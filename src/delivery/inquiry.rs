@@ -1,0 +1,353 @@
+//! What people ask of delivery: the log, why somebody was told or not, once more, go on.
+
+use super::Deliveries;
+use super::fate::{Fate, standing_of};
+use super::filter::{Filter, FilteredBy, is_self_test};
+use super::runner::Command;
+use super::running::Watcher;
+use super::standing;
+use super::view::{DeliveryEntry, DeliveryState, DeliveryStep, LaneView};
+use crate::alarm::{AlarmId, AlarmRecord, JournalPosition, Transition};
+use crate::store::{AttemptRow, LaneFilter, Settlement, StoreError};
+use jiff::Timestamp;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel, sync_channel};
+use std::time::Duration;
+use uuid::Uuid;
+
+/// How long the loop that delivers may take to answer: it never waits for the disk, so this is a defect of ours.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+
+/// Deliveries that one command sends again at most: each waits in memory and as a row until it arrived.
+pub const RESEND_MAX: usize = 10_000;
+
+/// Transitions of an alarm that are explained at most, the newest: as many as its history has by default.
+pub const EXPLAINED_MAX: usize = 32;
+
+/// Why delivery does not do what a person asks.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum InquiryError {
+    /// There is no such handler, or it is disabled.
+    #[error("the alarm handler `{0}` is not configured, or it is disabled")]
+    UnknownHandler(String),
+    /// No delivery has this number.
+    #[error("the delivery log has no delivery {0}")]
+    UnknownDelivery(u64),
+    /// The transition of a delivery is kept no more.
+    #[error("delivery {0} cannot be sent again: what it told is no longer kept")]
+    NotKept(u64),
+    /// A delivery is still on its way.
+    #[error("delivery {0} is not settled: it is attempted until it arrives")]
+    NotSettled(u64),
+    /// The lane of a delivery is no more.
+    #[error("delivery {0} was for a handler that is no longer configured")]
+    HandlerGone(u64),
+    /// There are too many.
+    #[error("{0} deliveries are too many to be sent again at once, at most {RESEND_MAX} are")]
+    TooMany(usize),
+    /// The element is stopping.
+    #[error("delivery has ended")]
+    Ended,
+    /// The store could not be read.
+    #[error("the delivery log cannot be read")]
+    Store(#[from] StoreError),
+}
+
+/// Which deliveries are meant.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DeliveryQuery {
+    /// Those of one handler.
+    pub handler: Option<String>,
+    /// Those of one alarm.
+    pub alarm: Option<AlarmId>,
+    /// Those settled at or after a time; what is not settled is always meant.
+    pub since: Option<Timestamp>,
+    /// Those that failed, at last or so far.
+    pub only_failed: bool,
+}
+
+impl DeliveryQuery {
+    fn wants(&self, entry: &DeliveryEntry) -> bool {
+        self.handler.as_ref().is_none_or(|handler| *handler == entry.handler)
+            && self.alarm.is_none_or(|alarm| alarm == entry.alarm)
+            && self.since.is_none_or(|since| entry.time.is_none_or(|time| time >= since))
+            && (!self.only_failed || entry.is_failed())
+    }
+}
+
+/// What was decided of one transition for one handler.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// It is a delivery.
+    Delivery(Box<DeliveryEntry>),
+    /// A filter kept it back.
+    Filtered {
+        /// By what.
+        by: FilteredBy,
+        /// In a sentence.
+        why: String,
+        /// The configuration revision that the filter came with.
+        revision: u64,
+    },
+    /// It happened before the handler was there, and was not told as a standing alarm.
+    BeforeHandler,
+    /// The handler has not come so far in the journal; so many positions lie before it.
+    NotReached(u64),
+    /// What became of it is no longer kept.
+    NoRecord,
+}
+
+/// One transition of an alarm, and what each handler made of it.
+#[derive(Debug, Clone)]
+pub struct Explanation {
+    /// The transition.
+    pub transition: Arc<Transition>,
+    /// By handler.
+    pub decisions: Vec<(String, Decision)>,
+}
+
+impl Deliveries {
+    /// Returns how all lanes are, with their unsettled deliveries of one alarm, or all of them. Blocks for a moment.
+    ///
+    /// # Errors
+    /// When delivery has ended.
+    pub fn look(&self, alarm: Option<AlarmId>) -> Result<Vec<LaneView>, InquiryError> {
+        let (told, answer) = sync_channel(1);
+        self.send(Command::Look { alarm, told });
+        answer.recv_timeout(ANSWER_WITHIN).map_err(|_| InquiryError::Ended)
+    }
+
+    /// Shows deliveries until told to stop: those that are not settled, then the settled, the newest first. Blocks for the
+    /// disk.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn log(
+        &self,
+        query: &DeliveryQuery,
+        mut see: impl FnMut(DeliveryEntry) -> ControlFlow<()>,
+    ) -> Result<(), InquiryError> {
+        let mut waiting: Vec<DeliveryEntry> = self
+            .look(query.alarm)?
+            .into_iter()
+            .flat_map(|lane| lane.waiting.into_iter().map(|(_, entry)| entry))
+            .filter(|entry| query.wants(entry))
+            .collect();
+        waiting.sort_by(|a, b| b.position.cmp(&a.position).then_with(|| a.handler.cmp(&b.handler)));
+        for entry in waiting {
+            if see(entry).is_break() {
+                return Ok(());
+            }
+        }
+        let names = self.names()?;
+        let store = &self.shared().store;
+        store.settled(|settled| match entry(settled, &names).filter(|entry| query.wants(entry)) {
+            Some(entry) => see(entry),
+            None => ControlFlow::Continue(()),
+        })?;
+        Ok(())
+    }
+
+    /// Returns the delivery of a number, with the attempts of it that are kept.
+    ///
+    /// # Errors
+    /// When there is none, or the log cannot be read.
+    pub fn delivery(&self, number: u64) -> Result<(DeliveryEntry, Vec<AttemptRow>), InquiryError> {
+        let mut found = None;
+        self.log(&DeliveryQuery::default(), |entry| {
+            if entry.number != Some(number) {
+                return ControlFlow::Continue(());
+            }
+            found = Some(entry);
+            ControlFlow::Break(())
+        })?;
+        let found = found.ok_or(InquiryError::UnknownDelivery(number))?;
+        Ok((found, self.shared().store.attempts(number)?))
+    }
+
+    /// Tries at once whatever waits for a handler, suspended or not.
+    ///
+    /// # Errors
+    /// When there is no such handler.
+    pub fn resume(&self, handler: &str) -> Result<(), InquiryError> {
+        let incarnation = self.lane_of(handler).ok_or_else(|| InquiryError::UnknownHandler(handler.to_owned()))?;
+        self.send(Command::Resume { incarnation });
+        Ok(())
+    }
+
+    /// Tells what becomes of a handler's attempts to tell of one alarm, from now on.
+    ///
+    /// # Errors
+    /// When there is no such handler.
+    pub fn watch(&self, handler: &str, alarm: AlarmId) -> Result<Receiver<DeliveryStep>, InquiryError> {
+        let incarnation = self.lane_of(handler).ok_or_else(|| InquiryError::UnknownHandler(handler.to_owned()))?;
+        let (told, steps) = channel();
+        self.send(Command::Watch { incarnation, watcher: Watcher { alarm, told } });
+        Ok(steps)
+    }
+
+    /// Sends one settled delivery again, under the identifier that it had. Blocks for the disk.
+    ///
+    /// # Errors
+    /// Why that cannot be.
+    pub fn resend(&self, number: u64) -> Result<DeliveryEntry, InquiryError> {
+        let (entry, _) = self.delivery(number)?;
+        if matches!(entry.state, DeliveryState::Waiting(_)) {
+            return Err(InquiryError::NotSettled(number));
+        }
+        if self.lane_of(&entry.handler) != Some(entry.incarnation) {
+            return Err(InquiryError::HandlerGone(number));
+        }
+        let transition = self.transition(&entry)?.ok_or(InquiryError::NotKept(number))?;
+        self.insert(entry.incarnation, vec![transition])?;
+        Ok(entry)
+    }
+
+    /// Sends settled deliveries again that reached their handler's receiver, or were to, each under the identifier that it
+    /// had. Returns how many, and how many are no longer kept. Blocks for the disk.
+    ///
+    /// # Errors
+    /// Why none is.
+    pub fn resend_all(&self, query: &DeliveryQuery) -> Result<(usize, usize), InquiryError> {
+        if let Some(handler) = &query.handler
+            && self.lane_of(handler).is_none()
+        {
+            return Err(InquiryError::UnknownHandler(handler.clone()));
+        }
+        let mut chosen: BTreeMap<Uuid, BTreeMap<JournalPosition, DeliveryEntry>> = BTreeMap::new();
+        let mut seen = BTreeSet::new();
+        self.log(query, |entry| {
+            let is_told =
+                matches!(entry.state, DeliveryState::Settled(fate) if fate == Fate::Delivered || fate.is_failure());
+            let is_there = self.lane_of(&entry.handler) == Some(entry.incarnation);
+            // What was sent again and arrived has not failed any more: the newest word counts.
+            if seen.insert((entry.incarnation, entry.position)) && is_told && is_there {
+                chosen.entry(entry.incarnation).or_default().insert(entry.position, entry);
+            }
+            ControlFlow::Continue(())
+        })?;
+        let count: usize = chosen.values().map(BTreeMap::len).sum();
+        if count > RESEND_MAX {
+            return Err(InquiryError::TooMany(count));
+        }
+        let (mut sent, mut missing) = (0, 0);
+        for (incarnation, entries) in chosen {
+            let mut transitions = Vec::with_capacity(entries.len());
+            for entry in entries.values() {
+                match self.transition(entry)? {
+                    Some(transition) => transitions.push(transition),
+                    None => missing += 1,
+                }
+            }
+            sent += self.insert(incarnation, transitions)?;
+        }
+        Ok((sent, missing))
+    }
+
+    /// Explains what each handler made of the newest transitions of an alarm, the newest first. Blocks for the disk.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub fn explain(&self, record: &AlarmRecord) -> Result<Vec<Explanation>, InquiryError> {
+        let mut transitions = self.shared().store.transitions_of(&record.id, EXPLAINED_MAX)?;
+        if transitions.first().is_none_or(|newest| newest.position < record.position) {
+            transitions.insert(0, standing::transition(record, None));
+        }
+        let mut logged: BTreeMap<(Uuid, JournalPosition), DeliveryEntry> = BTreeMap::new();
+        let lanes = self.look(Some(record.id))?;
+        let query = DeliveryQuery { alarm: Some(record.id), ..DeliveryQuery::default() };
+        self.log(&query, |entry| {
+            logged.entry((entry.incarnation, entry.position)).or_insert(entry);
+            ControlFlow::Continue(())
+        })?;
+        let mut filters: BTreeMap<u32, Vec<LaneFilter>> = BTreeMap::new();
+        for lane in &lanes {
+            filters.insert(lane.number, self.shared().store.lane_filters(lane.number)?);
+        }
+        let explain = |transition: Transition| {
+            let transition = Arc::new(transition);
+            let decide = |lane: &LaneView| {
+                let known = logged.get(&(lane.incarnation, transition.position)).cloned();
+                let filters = filters.get(&lane.number).map(Vec::as_slice).unwrap_or_default();
+                (lane.handler.clone(), decision(lane, &transition, known, filters))
+            };
+            let decisions = lanes.iter().map(decide).collect();
+            Explanation { transition, decisions }
+        };
+        Ok(transitions.into_iter().map(explain).collect())
+    }
+
+    fn insert(&self, incarnation: Uuid, transitions: Vec<Arc<Transition>>) -> Result<usize, InquiryError> {
+        let (told, answer) = sync_channel(1);
+        self.send(Command::Insert { incarnation, transitions, told });
+        answer.recv_timeout(ANSWER_WITHIN).map_err(|_| InquiryError::Ended)
+    }
+
+    /// Finds what a delivery told: in the journal, or in the alarm list as long as the alarm has not changed since.
+    fn transition(&self, entry: &DeliveryEntry) -> Result<Option<Arc<Transition>>, InquiryError> {
+        let shared = self.shared();
+        if let Some(transition) = shared.store.transition(entry.position)? {
+            return Ok(Some(Arc::new(transition)));
+        }
+        let record = shared.ledger.alarm(&entry.alarm).filter(|record| record.position == entry.position);
+        Ok(record.map(|record| Arc::new(standing::transition(&record, None))))
+    }
+
+    fn names(&self) -> Result<BTreeMap<u32, (Uuid, String)>, InquiryError> {
+        let lanes = self.shared().store.logged_lanes()?;
+        Ok(lanes.into_iter().map(|(number, lane)| (number, (lane.incarnation, lane.handler))).collect())
+    }
+}
+
+fn entry(settled: &Settlement, names: &BTreeMap<u32, (Uuid, String)>) -> Option<DeliveryEntry> {
+    let (incarnation, handler) = names.get(&settled.lane)?.clone();
+    Some(DeliveryEntry {
+        number: Some(settled.number),
+        handler,
+        incarnation,
+        position: settled.position,
+        alarm: settled.alarm,
+        sequence: u64::from(settled.sequence),
+        standing: standing_of(settled.standing),
+        time: Some(settled.time),
+        attempts: settled.attempts,
+        revision: u64::from(settled.revision),
+        duration: settled.duration,
+        status: Some(settled.status).filter(|status| *status > 0),
+        last_failure: None,
+        state: DeliveryState::Settled(Fate::of_codes(settled.fate, settled.reason)?),
+    })
+}
+
+fn decision(
+    lane: &LaneView,
+    transition: &Transition,
+    known: Option<DeliveryEntry>,
+    filters: &[LaneFilter],
+) -> Decision {
+    if let Some(entry) = known {
+        return Decision::Delivery(Box::new(entry));
+    }
+    let position = transition.position;
+    if is_self_test(&transition.key) && transition.key.resource != lane.handler {
+        let why = Filter::default().explain(FilteredBy::SelfTest, transition);
+        return Decision::Filtered { by: FilteredBy::SelfTest, why, revision: transition.revision };
+    }
+    if position > lane.read {
+        return Decision::NotReached(position.0.saturating_sub(lane.read.0));
+    }
+    if position <= lane.start {
+        return Decision::BeforeHandler;
+    }
+    let read_with = filters.iter().find(|filter| filter.from <= position);
+    let Some((read_with, filter)) = read_with.and_then(|f| Some((f, serde_json::from_str::<Filter>(&f.filter).ok()?)))
+    else {
+        return Decision::NoRecord;
+    };
+    match filter.admit(transition) {
+        Err(by) => Decision::Filtered { by, why: filter.explain(by, transition), revision: read_with.revision },
+        Ok(()) => Decision::NoRecord,
+    }
+}

@@ -1,0 +1,317 @@
+//! What became of each delivery: records of one size, many in a row, written along with the progress that they are part of.
+
+use super::error::{StoreError, from_sql, to_sql};
+use super::{Store, WriteTransaction};
+use crate::alarm::{AlarmId, JournalPosition};
+use crate::clock::format_utc;
+use jiff::Timestamp;
+use rusqlite::Connection;
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::time::Duration;
+use uuid::Uuid;
+
+/// Bytes of one record.
+const RECORD_BYTES: usize = 64;
+
+/// Longest duration that fits its three bytes: four hours and a half, longer than an attempt can take.
+const DURATION_MAX: u32 = (1 << 24) - 1;
+
+/// What became of one delivery. The codes are the caller's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settlement {
+    /// Its number in the delivery log.
+    pub number: u64,
+    /// The transition.
+    pub position: JournalPosition,
+    /// The alarm.
+    pub alarm: AlarmId,
+    /// The transition's number among those of its alarm; what does not fit is the largest that does, here and below.
+    pub sequence: u32,
+    /// The lane's number.
+    pub lane: u32,
+    /// When it was settled.
+    pub time: Timestamp,
+    /// Attempts made.
+    pub attempts: u32,
+    /// The configuration revision in force at the first attempt, or at the end where there was none.
+    pub revision: u32,
+    /// How long the last attempt took, in milliseconds.
+    pub duration: Duration,
+    /// Status of the last answer, 0 for none.
+    pub status: u16,
+    /// Why.
+    pub reason: u16,
+    /// What became of it: below 16.
+    pub fate: u8,
+    /// How the alarm stood after the transition: below 16.
+    pub standing: u8,
+}
+
+impl Settlement {
+    fn encode(&self, into: &mut Vec<u8>) {
+        into.extend_from_slice(&self.number.to_le_bytes());
+        into.extend_from_slice(&self.position.0.to_le_bytes());
+        into.extend_from_slice(self.alarm.as_uuid().as_bytes());
+        into.extend_from_slice(&self.time.as_microsecond().to_le_bytes());
+        for number in [self.sequence, self.lane, self.attempts, self.revision] {
+            into.extend_from_slice(&number.to_le_bytes());
+        }
+        let millis = u32::try_from(self.duration.as_millis()).unwrap_or(DURATION_MAX).min(DURATION_MAX);
+        into.extend_from_slice(&self.status.to_le_bytes());
+        into.extend_from_slice(&self.reason.to_le_bytes());
+        into.push((self.fate & 0x0f) | (self.standing << 4));
+        into.extend_from_slice(&millis.to_le_bytes()[..3]);
+    }
+
+    fn decode(record: &[u8; RECORD_BYTES]) -> Option<Self> {
+        let mut at = Fields(record);
+        let mut one = Self {
+            number: u64::from_le_bytes(at.take()?),
+            position: JournalPosition(u64::from_le_bytes(at.take()?)),
+            alarm: AlarmId::from_uuid(Uuid::from_bytes(at.take()?)),
+            time: Timestamp::from_microsecond(i64::from_le_bytes(at.take()?)).ok()?,
+            sequence: u32::from_le_bytes(at.take()?),
+            lane: u32::from_le_bytes(at.take()?),
+            attempts: u32::from_le_bytes(at.take()?),
+            revision: u32::from_le_bytes(at.take()?),
+            status: u16::from_le_bytes(at.take()?),
+            reason: u16::from_le_bytes(at.take()?),
+            fate: 0,
+            standing: 0,
+            duration: Duration::ZERO,
+        };
+        let [both] = at.take()?;
+        (one.fate, one.standing) = (both & 0x0f, both >> 4);
+        let [a, b, c] = at.take()?;
+        one.duration = Duration::from_millis(u64::from(u32::from_le_bytes([a, b, c, 0])));
+        Some(one)
+    }
+}
+
+/// The rest of a record.
+struct Fields<'a>(&'a [u8]);
+
+impl Fields<'_> {
+    fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (field, rest) = self.0.split_first_chunk::<N>()?;
+        self.0 = rest;
+        Some(*field)
+    }
+}
+
+/// A lane that the delivery log knows, perhaps one that is no more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoggedLane {
+    /// The lane.
+    pub incarnation: Uuid,
+    /// Its handler's name, the last that it had.
+    pub handler: String,
+    /// Where the journal was when the lane was removed.
+    pub ended: Option<JournalPosition>,
+}
+
+/// Which filter a lane read the journal with, from one position on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LaneFilter {
+    /// The first position read with it.
+    pub from: JournalPosition,
+    /// The configuration revision that it came with.
+    pub revision: u64,
+    /// The filter, as the caller writes it.
+    pub filter: String,
+}
+
+/// What of the delivery log is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogRetention {
+    /// What is older goes.
+    pub age: Duration,
+    /// Settled deliveries kept at most, roughly: blocks go as a whole.
+    pub count: u64,
+    /// Bytes of attempts with their requests and answers kept at most.
+    pub bytes: u64,
+}
+
+impl Default for LogRetention {
+    /// Returns a week, a hundred thousand deliveries, 256 MB.
+    fn default() -> Self {
+        Self { age: Duration::from_secs(7 * 86_400), count: 100_000, bytes: 256 << 20 }
+    }
+}
+
+impl WriteTransaction<'_> {
+    /// Appends records of settled deliveries, in the order in which they were settled.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn append_settled(&mut self, settled: &[Settlement]) -> Result<(), StoreError> {
+        let Some(last) = settled.iter().map(|one| one.number).max() else { return Ok(()) };
+        let mut data = Vec::with_capacity(settled.len().saturating_mul(RECORD_BYTES));
+        for one in settled {
+            one.encode(&mut data);
+        }
+        self.bytes = self.bytes.saturating_add(data.len());
+        let count = i64::try_from(settled.len()).unwrap_or(i64::MAX);
+        self.execute(
+            "record deliveries",
+            "INSERT INTO settled (last, count, time, data) VALUES (?1, ?2, ?3, ?4)",
+            (to_sql("delivery number", last)?, count, format_utc(self.now), data),
+        )?;
+        Ok(())
+    }
+
+    /// Records which filter a lane reads with from now on. Only the newest hundred are kept.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn put_lane_filter(&mut self, lane: u32, filter: &LaneFilter) -> Result<(), StoreError> {
+        let doing = "record a filter";
+        let from = to_sql("journal position", filter.from.0)?;
+        let revision = to_sql("revision", filter.revision)?;
+        self.execute(
+            doing,
+            "INSERT OR REPLACE INTO lane_filter (lane, from_seq, revision, filter) VALUES (?1, ?2, ?3, ?4)",
+            (lane, from, revision, &filter.filter),
+        )?;
+        self.execute(
+            doing,
+            "DELETE FROM lane_filter WHERE lane = ?1 AND from_seq <= (SELECT from_seq FROM lane_filter WHERE lane = ?1
+             ORDER BY from_seq DESC LIMIT 1 OFFSET 100)",
+            [lane],
+        )?;
+        Ok(())
+    }
+
+    /// Removes the oldest records beyond what is kept, and the names of lanes that are no more and in no record.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn trim_settled(&mut self, keep: LogRetention) -> Result<(), StoreError> {
+        let doing = "trim the delivery log";
+        let oldest = self.now.checked_sub(keep.age).unwrap_or(Timestamp::MIN);
+        self.execute(
+            doing,
+            "DELETE FROM settled WHERE time < ?1 OR id <= (SELECT id FROM (SELECT id, sum(count) OVER (ORDER BY id DESC)
+             AS behind FROM settled) WHERE behind > ?2 ORDER BY id DESC LIMIT 1)",
+            (format_utc(oldest), i64::try_from(keep.count).unwrap_or(i64::MAX)),
+        )?;
+        Ok(())
+    }
+}
+
+impl Store {
+    /// Shows settled deliveries, the newest first, until told to stop.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn settled(&self, mut see: impl FnMut(&Settlement) -> ControlFlow<()>) -> Result<(), StoreError> {
+        let doing = "read the delivery log";
+        self.read(|connection| {
+            let mut statement = connection
+                .prepare_cached("SELECT id, data FROM settled ORDER BY id DESC")
+                .map_err(StoreError::sql(doing))?;
+            let mut rows = statement.query([]).map_err(StoreError::sql(doing))?;
+            while let Some(row) = rows.next().map_err(StoreError::sql(doing))? {
+                let id: i64 = row.get(0).map_err(StoreError::sql(doing))?;
+                let data = row.get_ref(1).map_err(StoreError::sql(doing))?;
+                let data = data.as_blob().map_err(|e| StoreError::corrupt("settled", id, e))?;
+                let (records, rest) = data.as_chunks::<RECORD_BYTES>();
+                if !rest.is_empty() {
+                    return Err(StoreError::corrupt("settled", id, "a record is cut short"));
+                }
+                for record in records.iter().rev() {
+                    let one = Settlement::decode(record)
+                        .ok_or_else(|| StoreError::corrupt("settled", id, "a time is out of range"))?;
+                    if see(&one).is_break() {
+                        return Ok(());
+                    }
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Returns the largest number of a settled delivery.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn last_delivery_number(&self) -> Result<u64, StoreError> {
+        self.read(|connection| {
+            super::transaction::read_number(connection, "read the delivery log", "SELECT max(last) FROM settled")
+        })
+    }
+
+    /// Returns the lanes that the delivery log knows, by their numbers.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn logged_lanes(&self) -> Result<BTreeMap<u32, LoggedLane>, StoreError> {
+        let doing = "read the delivery log";
+        self.read(|connection| {
+            let mut statement = connection
+                .prepare_cached("SELECT number, incarnation, handler, ended FROM logged_lane")
+                .map_err(StoreError::sql(doing))?;
+            let rows = statement
+                .query_map([], |row| {
+                    Ok((row.get::<_, u32>(0)?, row.get::<_, [u8; 16]>(1)?, row.get(2)?, row.get::<_, Option<i64>>(3)?))
+                })
+                .map_err(StoreError::sql(doing))?;
+            rows.map(|row| {
+                let (number, incarnation, handler, ended) = row.map_err(StoreError::sql(doing))?;
+                let ended = ended.map(|seq| from_sql("logged_lane", seq).map(JournalPosition)).transpose()?;
+                Ok((number, LoggedLane { incarnation: Uuid::from_bytes(incarnation), handler, ended }))
+            })
+            .collect()
+        })
+    }
+
+    /// Returns which filters a lane read with, the newest first.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn lane_filters(&self, lane: u32) -> Result<Vec<LaneFilter>, StoreError> {
+        self.read(|connection| read_filters(connection, lane))
+    }
+}
+
+fn read_filters(connection: &Connection, lane: u32) -> Result<Vec<LaneFilter>, StoreError> {
+    let doing = "read a lane's filters";
+    let mut statement = connection
+        .prepare_cached("SELECT from_seq, revision, filter FROM lane_filter WHERE lane = ?1 ORDER BY from_seq DESC")
+        .map_err(StoreError::sql(doing))?;
+    let rows = statement
+        .query_map([lane], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get(2)?)))
+        .map_err(StoreError::sql(doing))?;
+    rows.map(|row| {
+        let (from, revision, filter) = row.map_err(StoreError::sql(doing))?;
+        let from = JournalPosition(from_sql("lane_filter", from)?);
+        Ok(LaneFilter { from, revision: from_sql("lane_filter", revision)?, filter })
+    })
+    .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_record_is_read_as_it_was_written(
+            numbers in any::<(u64, u64, u128, u32, u32, u32, u32)>(), micros in -1_000_000_000_000_i64..4_000_000_000_000_000,
+            codes in (any::<u16>(), any::<u16>(), 0_u8..16, 0_u8..16), millis in 0_u64..u64::from(DURATION_MAX),
+        ) {
+            let one = Settlement {
+                number: numbers.0, position: JournalPosition(numbers.1), alarm: AlarmId::from_uuid(Uuid::from_u128(numbers.2)),
+                sequence: numbers.3, lane: numbers.4, attempts: numbers.5, revision: numbers.6,
+                time: Timestamp::from_microsecond(micros).unwrap(), duration: Duration::from_millis(millis),
+                status: codes.0, reason: codes.1, fate: codes.2, standing: codes.3,
+            };
+            let mut data = Vec::new();
+            one.encode(&mut data);
+            let record: [u8; RECORD_BYTES] = data.try_into().unwrap();
+            prop_assert_eq!(Settlement::decode(&record), Some(one));
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! A disk that is full, or cannot be written: the element says so, keeps what it has, and goes on when it can.
+
+use super::model::{Model, alerts, check_told, commit, handler, post};
+use crate::harness::WITHIN;
+use crate::harness::element::Home;
+use crate::harness::http::HttpReceiver;
+use annunciator::clock::Clock;
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+use std::process::Command;
+
+/// A small disk of its own; unmounted when dropped.
+struct SmallDisk<'a>(&'a Path);
+
+impl<'a> SmallDisk<'a> {
+    /// Mounts one; `None`, and a word about it, where that is not allowed.
+    fn mount(at: &'a Path) -> Option<Self> {
+        std::fs::create_dir_all(at).unwrap();
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=3m,mode=0700", "tmpfs"]).arg(at).output();
+        match mounted {
+            Ok(output) if output.status.success() => Some(Self(at)),
+            _ => {
+                eprintln!("skipped: this user may not mount a disk");
+                None
+            }
+        }
+    }
+
+    fn make_read_only(&self) {
+        let done = Command::new("mount").args(["-o", "remount,ro"]).arg(self.0).status().unwrap();
+        assert!(done.success());
+    }
+}
+
+impl Drop for SmallDisk<'_> {
+    fn drop(&mut self) {
+        // A test that failed may still have files open there.
+        drop(Command::new("umount").arg("-l").arg(self.0).status());
+    }
+}
+
+/// Writes until nothing fits any more.
+fn fill(path: &Path) {
+    let mut file = File::create(path).unwrap();
+    for size in [64 * 1024, 512] {
+        while file.write_all(&vec![0; size]).is_ok() {}
+    }
+}
+
+#[test]
+fn on_a_full_disk_nothing_is_acknowledged_and_nothing_acknowledged_is_lost() {
+    let (home, receiver) = (Home::new(), HttpReceiver::start());
+    let data = home.data();
+    let Some(disk) = SmallDisk::mount(&data) else { return };
+    let element = home.start(&[]);
+    let address = element.http();
+    commit(&home, &handler("wh", receiver.address()));
+    let mut model = Model::new(0xd15c);
+    model.say(address, 20);
+    let filler = data.join("filler");
+    fill(&filler);
+    // What the files have room for is still taken; then it is refused, and said again later.
+    let refused = model.load(address);
+    let shown = home.told(&["show alarms"]);
+    assert!(shown.contains("Flap"), "{shown}");
+    std::fs::remove_file(&filler).unwrap();
+    let clock = Clock::system();
+    while let Err(error) = post(address, &alerts(&refused)) {
+        assert!(clock.elapsed() < WITHIN, "{error}");
+    }
+    model.acknowledge(&refused);
+    model.say(address, 20);
+    check_told(&receiver, &model.check(&home));
+    element.stop();
+
+    disk.make_read_only();
+    let finished = home.run_to_end(&[]);
+    assert_eq!((finished.code, finished.signal), (Some(1), None), "{}", finished.stderr);
+    assert!(finished.stderr.contains("error"), "{}", finished.stderr);
+}
