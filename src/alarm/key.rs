@@ -98,7 +98,11 @@ mod tests {
         let id = key(["n1", "http-client", "c1", "failed-connection", ""]).id();
         assert_eq!(id.to_string().len(), 36);
         assert_eq!(id.as_uuid().get_version_num(), 5);
-        assert_eq!(id, key(["n1", "http-client", "c1", "failed-connection", ""]).id());
+        // As docs/payloads.md tells receivers to compute it.
+        assert_eq!(id.to_string(), "07232e4d-7e9d-5488-96ad-6c5473c09fef");
+        let disk = key(["lab", "node", "db1:9100", "DiskFull", r#"device="sda1",mountpoint="/var""#]);
+        assert_eq!(disk.unique_name(), r#"lab/node/db1:9100/DiskFull/device="sda1",mountpoint="\/var""#);
+        assert_eq!(disk.id().to_string(), "5c3238a3-9778-58cc-928e-676b4603a01a");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::run::{runtime, shell_on};
 use super::{Running, StartOptions, Stopped, Voice, start};
 use crate::clock::Clock;
+use crate::diagnostic::printable;
 use crate::receive::{Event, Receiver, ReceiverOptions};
 use crate::shell::engine::{Engine, EngineSession};
 use crate::shell::server::NoticeSwitch;
@@ -254,7 +255,7 @@ fn arrived(expected: &str, clock: &Clock, receivers: &mut [Receiving], screen: &
                 let delivery = taken.delivery.as_deref().unwrap_or("none");
                 screen.say(&format!("At the receiver on {address}: {expected}, webhook-id {delivery}"));
                 let body: serde_json::Value = serde_json::from_slice(&taken.body).unwrap_or_default();
-                screen.print(&format!("{body:#}\n")).ok();
+                screen.print(&printable(&format!("{body:#}\n"))).ok();
             }
             Some(other) => {
                 screen.say(&format!(
