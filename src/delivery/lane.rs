@@ -319,7 +319,9 @@ impl Lane {
     /// Returns the next transition to attempt now, which is under way from then on.
     pub(super) fn start(&mut self, now: Now) -> Option<Arc<Transition>> {
         self.ripen(now);
-        let is_held = self.health.paused_until(now.elapsed).is_some() || self.pace.held_until(now.elapsed).is_some();
+        let is_held = self.health.paused_until(now.elapsed).is_some()
+            || self.health.held_until(now.elapsed).is_some()
+            || self.pace.held_until(now.elapsed).is_some();
         if is_held || self.in_flight >= self.health.in_flight_max(&self.terms.delivery, now.elapsed) {
             return None;
         }
@@ -405,7 +407,7 @@ impl Lane {
             Outcome::Suspend { .. } => {
                 parcel.refusals = parcel.refusals.saturating_add(1);
                 if parcel.refusals >= REFUSALS_MAX && !self.health.is_suspended() {
-                    self.health.fail(&self.terms.delivery, now);
+                    self.health.fail(&self.terms.delivery, self.in_flight, now);
                     self.suspend(position, landing, now)
                 } else {
                     self.fail_again(position, None, landing, now)
@@ -417,7 +419,7 @@ impl Lane {
                     self.health.pause(after, now);
                 }
                 if is_too_long && !self.health.is_suspended() {
-                    self.health.fail(&self.terms.delivery, now);
+                    self.health.fail(&self.terms.delivery, self.in_flight, now);
                     self.settle(position, Fate::Expired(reason), Some(landing), now);
                     Consequence::Settled(Fate::Expired(reason))
                 } else {
@@ -436,7 +438,7 @@ impl Lane {
         landing: Landing,
         now: Now,
     ) -> Consequence {
-        if self.health.fail(&self.terms.delivery, now) {
+        if self.health.fail(&self.terms.delivery, self.in_flight, now) {
             return self.suspend(position, landing, now);
         }
         if self.give_way(position, landing, now) {
@@ -553,7 +555,8 @@ impl Lane {
         }
         let paused = self.health.paused_until(now).map(|(until, _)| until);
         let probe = self.health.probe_at().filter(|_| self.in_flight == 0);
-        let held = paused.max(probe).max(self.pace.held_until(now));
+        let failing = self.health.held_until(now).filter(|_| self.in_flight == 0);
+        let held = paused.max(probe).max(failing).max(self.pace.held_until(now));
         match (timer, held) {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),

@@ -98,7 +98,7 @@ impl Management {
         if let Some(lane) = lane {
             tell(TestStep::Lane(Box::new(lane)));
         }
-        if state == Some(HandlerState::Suspended) {
+        if matches!(state, Some(HandlerState::Suspended | HandlerState::Failing)) {
             // A person wants to know now.
             deliveries.resume(handler)?;
         }
