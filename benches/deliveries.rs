@@ -13,7 +13,7 @@
     reason = "a benchmark ends at the first surprise, prints its figures, and is no part of the element"
 )]
 
-use annunciator::alarm::{AlarmKey, AlarmText, ContributionKey, Severity};
+use annunciator::alarm::{AlarmKey, AlarmText, ContributionKey, Notify, Severity};
 use annunciator::clock::Clock;
 use annunciator::delivery::{Deliveries, DeliverySpec, Filter, Handler, HandlerSpec, HandlerState};
 use annunciator::handler::webhook::{MessageFormat, WebhookSpec};
@@ -192,6 +192,8 @@ fn handler(id: &str, receiver: SocketAddr, client: &Arc<HttpClient>) -> Handler 
             id: id.to_owned(),
             description: None,
             is_enabled: true,
+            notify: Notify::default(),
+            reminder_interval: None,
             notifier,
             filter: Filter::default(),
             delivery,
@@ -215,6 +217,7 @@ fn report(alarm: usize, is_raise: bool) -> Report {
         brief: "The HTTP client cannot connect to a remote host".to_owned(),
         detailed: vec!["Nobody listens on the port.".to_owned(); 4],
         suggested_actions: vec!["Check that the remote host is running.".to_owned(); 4],
+        ..AlarmText::default()
     };
     Report::Raise { key, severity: Severity::Major, text, contribution, ends_at: None, note: None }
 }

@@ -51,6 +51,15 @@ pub fn create_private_folder(path: &Path) -> io::Result<()> {
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
+/// Returns how many bytes this process may still write to the file system of a folder.
+///
+/// # Errors
+/// Those of the file system.
+pub fn free_bytes(folder: &Path) -> io::Result<u64> {
+    let found = nix::sys::statvfs::statvfs(folder)?;
+    Ok(found.blocks_available().saturating_mul(found.fragment_size()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

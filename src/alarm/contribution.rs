@@ -13,6 +13,23 @@ pub const CONTRIBUTIONS_MAX: usize = 256;
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ContributionKey(pub String);
 
+impl ContributionKey {
+    /// The key under which the element speaks of itself: an operator cannot clear what the element sees.
+    pub const OWN: &'static str = "element";
+
+    /// Returns the key under which the element speaks of itself.
+    #[must_use]
+    pub fn own() -> Self {
+        Self(Self::OWN.to_owned())
+    }
+
+    /// Returns whether the element speaks of itself.
+    #[must_use]
+    pub fn is_own(&self) -> bool {
+        self.0 == Self::OWN
+    }
+}
+
 /// What one source says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Contribution {

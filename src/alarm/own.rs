@@ -274,6 +274,7 @@ impl OwnType {
             brief: brief.unwrap_or_else(|| texts.brief.to_owned()),
             detailed,
             suggested_actions: texts.suggested_actions.iter().map(|action| (*action).to_owned()).collect(),
+            ..AlarmText::default()
         }
     }
 }

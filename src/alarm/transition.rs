@@ -20,7 +20,7 @@ pub struct Transition {
     pub key: AlarmKey,
     /// Number of this transition among those of its alarm, from 1, without gaps.
     pub sequence: u64,
-    /// How the alarm stood before; `None` for its first raise.
+    /// How the alarm stood when it was announced last; `None` for the first announcement.
     pub before: Option<Standing>,
     /// The alarm after it.
     pub after: AlarmState,
@@ -32,4 +32,21 @@ pub struct Transition {
     /// there was no address, and in journals of a version that did not keep it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base_url: Option<String>,
+    /// Handlers that are reminded of what still stands; with none it is a change, and for everybody.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reminds: Vec<String>,
+}
+
+impl Transition {
+    /// Returns whether nothing changed, and some handlers are told again of what still stands.
+    #[must_use]
+    pub fn is_reminder(&self) -> bool {
+        !self.reminds.is_empty()
+    }
+
+    /// Returns whether it is for a handler at all: a reminder is for those that want one.
+    #[must_use]
+    pub fn is_for(&self, handler: &str) -> bool {
+        self.reminds.is_empty() || self.reminds.iter().any(|name| name == handler)
+    }
 }

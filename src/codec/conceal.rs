@@ -4,7 +4,7 @@
 //! that is faulty: whatever stands behind the name of a secret leaf, or behind something close to one, may be a secret.
 
 use super::Format;
-use crate::diagnostic::{Source, nearest};
+use crate::diagnostic::{Source, nearest_within};
 use crate::yang::SchemaTree;
 use std::collections::HashSet;
 use std::ops::Range;
@@ -40,7 +40,10 @@ impl SecretNames {
         let word = word.to_lowercase();
         let is_begun = word.chars().count() >= BEGUN_CHARS_MIN;
         self.secret.iter().any(|name| word.contains(&**name) || (is_begun && name.starts_with(&word)))
-            || nearest(&word, self.secret.iter().map(|name| &**name)).is_some()
+            || self.secret.iter().any(|name| {
+                // A letter in four: `open` is no misspelling of `token`.
+                nearest_within(&word, [&**name], (name.chars().count() / 4).max(1)).is_some()
+            })
     }
 
     /// Returns the stretches of a text behind the names of secrets: the rest of the line, and where what is there is

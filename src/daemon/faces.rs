@@ -89,6 +89,21 @@ impl Interpreter for Refusal {
     }
 }
 
+/// Tells people at the shell when there is another alarm type: one came that nobody configured.
+pub(super) fn announce_inventory(scope: &Scope, management: &Management, notices: &Notices) {
+    let Some(mut changes) = management.inventory_changes() else { return };
+    let (notices, stopping) = (notices.clone(), scope.clone());
+    scope.spawn("inventory notices", async move {
+        loop {
+            tokio::select! {
+                () = stopping.stopped() => return,
+                changed = changes.changed() => if changed.is_err() { return; },
+            }
+            notices.send("*** alarm inventory changed: an alarm came of a type that is not configured");
+        }
+    });
+}
+
 /// Tells people at the shell about commits that others make.
 pub(super) fn announce_commits(scope: &Scope, management: &Management, notices: &Notices) {
     let mut commits = management.datastore().announcements();

@@ -1,6 +1,6 @@
 //! Builds the element from its folder and its files: everything that can fail before it is ready, fails here.
 
-use super::faces::{Faces, announce_commits, sessions};
+use super::faces::{Faces, announce_commits, announce_inventory, sessions};
 use super::files::Loaded;
 use super::folder::{DataFolder, say_created, socket_folder};
 use super::{Found, Intake, KEY_FILE_NAME, Pages, Signals, Stopped, Voice, announce_alarms, discover, plan_with};
@@ -9,8 +9,10 @@ use crate::codec::{self, Builder, Format};
 use crate::datastore::{BootInput, BootOptions, Booted, Datastore, Participant, boot};
 use crate::delivery::Deliveries;
 use crate::diagnostic::{Diagnostic, Diagnostics, Source};
-use crate::element::supervision::{NodeName, Supervisor, watch_handlers};
-use crate::element::{Listener, ListenerOptions, Outbound, OwnUrl, RunningImpact};
+use crate::element::supervision::{
+    NodeName, StartFindings, Supervisor, tell_start, watch_commits, watch_handlers, watch_room,
+};
+use crate::element::{AlarmRules, Handlers, Listener, ListenerOptions, Outbound, OwnUrl, RunningImpact, remind};
 use crate::ingest;
 use crate::ledger::{ImpactSource, Ledger, LedgerOptions};
 use crate::management::Management;
@@ -115,8 +117,13 @@ pub async fn start(options: &StartOptions, signals: Option<&Signals>) -> Result<
     let outbound = Outbound::new(places, Arc::new(Transport::new(&clock)), Arc::clone(&sealer))
         .delivering(deliveries.clone(), Arc::clone(&own_url))
         .supervised(supervisor.clone());
-    // The listener comes first: the handlers ask for its address.
-    let participants: Vec<Arc<dyn Participant>> = vec![Arc::clone(&http) as Arc<dyn Participant>, Arc::new(outbound)];
+    let told = deliveries.clone();
+    let told_handlers = outbound.handlers().clone();
+    let rules = AlarmRules::new(places, ledger.clone(), Arc::clone(&impact), Arc::new(move || told.statuses()));
+    // The listener comes first: the handlers ask for its address. What is made of alarms comes before those who are told.
+    let participants: Vec<Arc<dyn Participant>> =
+        vec![Arc::clone(&http) as Arc<dyn Participant>, Arc::new(rules), Arc::new(outbound)];
+    let opener = Arc::clone(&sealer);
     let booting = BootOptions {
         store: store.clone(),
         plan,
@@ -126,7 +133,7 @@ pub async fn start(options: &StartOptions, signals: Option<&Signals>) -> Result<
         revisions_kept: settings::revisions_kept,
     };
     go_on(signals)?;
-    let datastore = take_up(options, booting, &found)?;
+    let (datastore, findings) = take_up(options, booting, &found)?;
     impact.bind(datastore.clone(), own_url);
     let stored_node = stored_node(&store)?;
     let management = Management::new(datastore, clock.clone()).with_alarms(
@@ -135,32 +142,65 @@ pub async fn start(options: &StartOptions, signals: Option<&Signals>) -> Result<
         Arc::new(deliveries.clone()),
     );
     let management = management.with_deliveries(deliveries.clone());
-    supervise(&scope, &supervisor, &ledger, &management, deliveries);
+    let watched = Watched { supervisor, ledger: ledger.clone(), deliveries, handlers: told_handlers, findings };
+    supervise(&scope, watched, &management, &options.data_dir);
     let node = management.node();
-    let intake = Intake::new(ledger.clone(), management.clone(), scope.clone());
+    let intake = Intake::new(ledger.clone(), management.clone(), Arc::clone(&opener), scope.clone());
     let pages = Pages::new(management.clone(), scope.clone());
-    faces.open(ingest::router(Arc::new(intake)).merge(web::router(Arc::new(pages))));
+    faces.open(ingest::router(Arc::new(intake), clock.clone()).merge(web::router(Arc::new(pages))));
     let notices = Notices::new();
     announce_alarms(&scope, &ledger, &clock, &notices);
     let (deadlines, stopping) = (ledger.clone(), scope.clone());
     scope.spawn("alarm deadlines", async move { deadlines.run_deadlines(&stopping).await });
     let sessions = sessions(&scope, &clock, &node, &notices, &management);
     announce_commits(&scope, &management, &notices);
+    announce_inventory(&scope, &management, &notices);
     let (confirmations, stopping) = (management.datastore().clone(), scope.clone());
     scope.spawn("confirmations", async move { confirmations.run_confirmations(&stopping).await });
     shell.serve(sessions.clone());
     Ok(Running { management, sessions, scope, clock, node, http, ledger, store })
 }
 
-/// Lets what parts report become alarms.
-fn supervise(scope: &Scope, supervisor: &Supervisor, ledger: &Ledger, management: &Management, deliveries: Deliveries) {
+/// What the element watches of itself.
+struct Watched {
+    supervisor: Supervisor,
+    ledger: Ledger,
+    deliveries: Deliveries,
+    handlers: Handlers,
+    findings: StartFindings,
+}
+
+/// Lets what parts report become alarms, and reminds handlers of those that stand.
+fn supervise(scope: &Scope, watched: Watched, management: &Management, data_dir: &Path) {
+    let Watched { supervisor, ledger, deliveries, handlers, findings } = watched;
     let named = management.clone();
     let node: NodeName = Arc::new(move || named.node());
-    let (own, ledger, stopping) = (supervisor.clone(), ledger.clone(), scope.clone());
-    scope.spawn("supervision", async move { own.run(&ledger, &node, &stopping).await });
-    let (own, clock, stopping) = (supervisor.clone(), management.clock().clone(), scope.clone());
+    let clock = management.clock().clone();
+    tell_start(&supervisor, &node(), &findings);
+    let (own, all, name, stopping) = (supervisor.clone(), ledger.clone(), Arc::clone(&node), scope.clone());
+    scope.spawn("supervision", async move { own.run(&all, &name, &stopping).await });
+    let (own, time, stopping) = (supervisor.clone(), clock.clone(), scope.clone());
     scope.spawn("handler supervision", async move {
-        watch_handlers(&own, || deliveries.statuses(), &clock, &stopping).await;
+        watch_handlers(&own, || deliveries.statuses(), &time, &stopping).await;
+    });
+    let (own, name, stopping) = (supervisor.clone(), Arc::clone(&node), scope.clone());
+    let commits = management.datastore().announcements();
+    scope.spawn("configuration supervision", async move { watch_commits(&own, &name, commits, &stopping).await });
+    let (all, time, stopping, folder) = (ledger.clone(), clock.clone(), scope.clone(), data_dir.to_owned());
+    scope.spawn("storage supervision", async move {
+        watch_room(&supervisor, &all, &node, &folder, &time, &stopping).await;
+    });
+    let (all, stopping) = (ledger.clone(), scope.clone());
+    scope.spawn("reminders", async move { remind(&all, &handlers, &clock, &stopping).await });
+    // What depends on what may be otherwise than when the alarms were raised.
+    scope.spawn("impact", async move {
+        let refreshed = tokio::task::spawn_blocking(move || ledger.set_control(None, true)).await;
+        if let Ok(Err(error)) = refreshed {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "the impact of alarms could not be looked up again"
+            );
+        }
     });
 }
 
@@ -242,7 +282,7 @@ fn reserve_http(
 }
 
 /// Takes up what is stored, or the files, and tells what is worth telling.
-fn take_up(options: &StartOptions, booting: BootOptions, found: &Found) -> Result<Datastore, Stopped> {
+fn take_up(options: &StartOptions, booting: BootOptions, found: &Found) -> Result<(Datastore, StartFindings), Stopped> {
     let sources: Vec<Arc<Source>> = found.files.iter().map(|file| Arc::clone(&file.source)).collect();
     let boot_input = BootInput {
         sources: &sources,
@@ -250,7 +290,8 @@ fn take_up(options: &StartOptions, booting: BootOptions, found: &Found) -> Resul
         unreadable: &found.unreadable,
         is_override: options.config_override,
     };
-    let Booted { datastore, warnings, refusals } = tokio::task::block_in_place(|| boot(booting, boot_input))?;
+    let booted = tokio::task::block_in_place(|| boot(booting, boot_input))?;
+    let Booted { datastore, warnings, changed_files, taken_back, refusals } = booted;
     options.voice.warn(&warnings);
     if datastore.running().revision == 0 && sources.is_empty() {
         options.voice.warn(&nothing_configured(options).into());
@@ -259,7 +300,17 @@ fn take_up(options: &StartOptions, booting: BootOptions, found: &Found) -> Resul
         tracing::error!(participant, "the stored configuration is in force, but not all of it could be built");
         options.voice.warn(diagnostics);
     }
-    Ok(datastore)
+    let not_built = refusals.iter().flat_map(|(_, diagnostics)| diagnostics.iter());
+    let said = |diagnostic: &Diagnostic| match &diagnostic.data_path {
+        Some(path) => format!("{path}: {}", diagnostic.message),
+        None => diagnostic.message.clone(),
+    };
+    let findings = StartFindings {
+        not_built: not_built.map(said).collect(),
+        changed_files: changed_files.iter().map(said).collect(),
+        taken_back,
+    };
+    Ok((datastore, findings))
 }
 
 fn nothing_configured(options: &StartOptions) -> Diagnostic {

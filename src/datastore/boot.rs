@@ -75,6 +75,10 @@ pub struct Booted {
     pub datastore: Datastore,
     /// What is worth telling: files that changed since they were loaded, and what is stored and not valid any more.
     pub warnings: Diagnostics,
+    /// Those of the warnings that are about files that changed.
+    pub changed_files: Diagnostics,
+    /// What was taken back because nobody confirmed it in time.
+    pub taken_back: Option<String>,
     /// The participants that could not build all of the stored configuration, which is in force all the same.
     pub refusals: Vec<(&'static str, Diagnostics)>,
 }
@@ -116,12 +120,21 @@ pub fn boot(options: BootOptions, input: BootInput<'_>) -> Result<Booted, BootEr
         faults.extend(input.unreadable.values().cloned());
         return Err(BootError::Input(faults));
     }
-    let (warnings, refusals) = if is_loading && !input.sources.is_empty() {
+    let Found { warnings, changed_files, taken_back, refusals } = if is_loading && !input.sources.is_empty() {
         starting.with_files(&datastore, input)?
     } else {
         starting.go_on(&datastore)?
     };
-    Ok(Booted { datastore, warnings, refusals })
+    Ok(Booted { datastore, warnings, changed_files, taken_back, refusals })
+}
+
+/// What a start found.
+#[derive(Default)]
+struct Found {
+    warnings: Diagnostics,
+    changed_files: Diagnostics,
+    taken_back: Option<String>,
+    refusals: Vec<Refusal>,
 }
 
 struct Starting {
@@ -134,7 +147,7 @@ struct Starting {
 }
 
 impl Starting {
-    fn with_files(self, datastore: &Datastore, input: BootInput<'_>) -> Result<(Diagnostics, Vec<Refusal>), BootError> {
+    fn with_files(self, datastore: &Datastore, input: BootInput<'_>) -> Result<Found, BootError> {
         let mut builder = Builder::new(DataTree::new(Arc::clone(datastore.plan())), &*self.sealer);
         for source in input.sources {
             (input.read)(&mut builder, source);
@@ -167,11 +180,11 @@ impl Starting {
         };
         let rows = vec![self.files_row()?, confirmation::row(None)?];
         let committed = datastore.finish(ready, &request, rows, None)?;
-        Ok((committed.warnings.clone(), Vec::new()))
+        Ok(Found { warnings: committed.warnings.clone(), ..Found::default() })
     }
 
     /// Takes up what is stored; what awaited confirmation beyond its deadline is taken back before anything is built of it.
-    fn go_on(self, datastore: &Datastore) -> Result<(Diagnostics, Vec<Refusal>), BootError> {
+    fn go_on(self, datastore: &Datastore) -> Result<Found, BootError> {
         let Some(unconfirmed) = confirmation::stored(&self.store)? else { return self.keep_stored() };
         if unconfirmed.revision != self.running.revision {
             let row = confirmation::row(None)?;
@@ -183,26 +196,29 @@ impl Starting {
             return self.keep_stored();
         }
         let tree = datastore.tree_at(unconfirmed.back_to).map_err(BootError::Stored)?;
-        let mut warnings = self.changed_files()?;
+        let changed_files = self.changed_files()?;
+        let mut warnings = changed_files.clone();
         let (valid, found) = Rebased::new(Arc::clone(&self.running), tree, &*self.sealer, true).take_as_stored();
         warnings.extend(found.into_iter().map(|diagnostic| Diagnostic { gravity: Gravity::Warning, ..diagnostic }));
         let (ready, refusals) = valid.prepare_what_can(&self.participants);
         datastore.finish(ready, &confirmation::request(&unconfirmed), vec![confirmation::row(None)?], None)?;
         let Unconfirmed { revision, back_to, user, .. } = unconfirmed;
-        warnings.push(Diagnostic::warning(format!(
+        let said = format!(
             "revision {revision} by {user} was not confirmed before its deadline: revision {back_to} is back in force"
-        )));
-        Ok((warnings, refusals))
+        );
+        warnings.push(Diagnostic::warning(said.clone()));
+        Ok(Found { warnings, changed_files, taken_back: Some(said), refusals })
     }
 
-    fn keep_stored(self) -> Result<(Diagnostics, Vec<Refusal>), BootError> {
+    fn keep_stored(self) -> Result<Found, BootError> {
         let tree = self.running.tree.clone();
-        let mut warnings = self.changed_files()?;
+        let changed_files = self.changed_files()?;
+        let mut warnings = changed_files.clone();
         let (stored, found) = Rebased::new(Arc::clone(&self.running), tree, &*self.sealer, true).take_as_stored();
         warnings.extend(found.into_iter().map(|diagnostic| Diagnostic { gravity: Gravity::Warning, ..diagnostic }));
         let (ready, refusals) = stored.prepare_what_can(&self.participants);
         ready.start(&self.store)?;
-        Ok((warnings, refusals))
+        Ok(Found { warnings, changed_files, taken_back: None, refusals })
     }
 
     /// Tells which files are not as they were when they were loaded: what is stored counts, not they.

@@ -133,6 +133,17 @@ pub struct Committed {
     pub delta: Arc<Delta>,
 }
 
+impl Committed {
+    /// Returns whether it takes back a commit that nobody confirmed.
+    #[must_use]
+    pub fn is_taken_back(&self) -> bool {
+        self.via == TAKEN_BACK_VIA
+    }
+}
+
+/// Over what a commit comes that takes one back.
+pub(super) const TAKEN_BACK_VIA: &str = "rollback";
+
 impl fmt::Display for Committed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "revision {} by {} via {} at {}", self.revision, self.user, self.via, format_utc(self.time))

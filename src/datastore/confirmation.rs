@@ -57,7 +57,7 @@ pub(super) fn request(unconfirmed: &Unconfirmed) -> CommitRequest {
     let Unconfirmed { revision, back_to, user, .. } = unconfirmed;
     CommitRequest {
         user: "system".to_owned(),
-        via: "rollback".to_owned(),
+        via: super::candidate::TAKEN_BACK_VIA.to_owned(),
         comment: Some(format!("revision {revision} by {user} was not confirmed; back to revision {back_to}")),
         ..CommitRequest::default()
     }

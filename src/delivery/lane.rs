@@ -253,6 +253,9 @@ impl Lane {
             let is_own = transition.key.resource == self.terms.handler;
             return if is_own { Ok(()) } else { Err(FilteredBy::SelfTest) };
         }
+        if !transition.is_for(&self.terms.handler) {
+            return Err(FilteredBy::Reminder);
+        }
         let own = self.terms.filter.admit(transition);
         match own {
             Err(_) if self.stands_in_for.iter().any(|filter| filter.admit(transition).is_ok()) => Ok(()),

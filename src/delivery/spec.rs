@@ -2,6 +2,7 @@
 
 use super::filter::Filter;
 use super::pace::RateLimit;
+use crate::alarm::Notify;
 use crate::handler::NotifierSpec;
 use crate::retry::Schedule;
 use std::str::FromStr;
@@ -16,6 +17,10 @@ pub struct HandlerSpec {
     pub description: Option<String>,
     /// Whether it is told about alarms.
     pub is_enabled: bool,
+    /// Which changes it is told about.
+    pub notify: Notify,
+    /// How often it is told again of what still stands; not at all without.
+    pub reminder_interval: Option<Duration>,
     /// Whom it tells, and how.
     pub notifier: NotifierSpec,
     /// What it is told of.
@@ -29,8 +34,9 @@ impl HandlerSpec {
     /// this in one commit is this one, renamed.
     #[must_use]
     pub fn is_renamed_to(&self, other: &Self) -> bool {
-        let Self { id: _, description: _, is_enabled, notifier, filter, delivery } = self;
-        (is_enabled, notifier, filter, delivery) == (&other.is_enabled, &other.notifier, &other.filter, &other.delivery)
+        let Self { id: _, description: _, is_enabled, notify, reminder_interval, notifier, filter, delivery } = self;
+        (is_enabled, notify, reminder_interval) == (&other.is_enabled, &other.notify, &other.reminder_interval)
+            && (notifier, filter, delivery) == (&other.notifier, &other.filter, &other.delivery)
     }
 }
 
@@ -141,7 +147,7 @@ impl Terms {
         Self {
             handler: spec.id.clone(),
             http_client: spec.notifier.http_client().map(str::to_owned),
-            filter: spec.filter.clone(),
+            filter: Filter { notify: spec.notify, ..spec.filter.clone() },
             delivery: spec.delivery.clone(),
         }
     }

@@ -53,6 +53,7 @@ fn change(position: u64, alarm: u64, before: Option<Standing>, after: Standing) 
         last_updated: Timestamp::UNIX_EPOCH,
         revision: 1,
         base_url: None,
+        reminds: Vec::new(),
     })
 }
 

@@ -7,7 +7,7 @@ mod nearest;
 mod source;
 mod text;
 
-pub use nearest::nearest;
+pub use nearest::{nearest, nearest_within};
 pub use source::{Source, Span};
 pub use text::{MESSAGE_CHARS_MAX, NAME_CHARS_MAX, printable, shortened};
 

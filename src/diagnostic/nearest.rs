@@ -15,6 +15,20 @@ pub fn nearest<'a>(written: &str, candidates: impl IntoIterator<Item = &'a str>)
         4..=7 => 2,
         _ => 3,
     };
+    nearest_within(written, candidates, allowed)
+}
+
+/// Returns the candidate that is no more than so many edits away.
+#[must_use]
+pub fn nearest_within<'a>(
+    written: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+    allowed: usize,
+) -> Option<&'a str> {
+    let length = written.chars().count();
+    if length == 0 || length > NEAREST_CHARS_MAX {
+        return None;
+    }
     candidates
         .into_iter()
         .filter(|c| c.chars().count().abs_diff(length) <= allowed)

@@ -1,7 +1,8 @@
-//! What depends on an alarming resource: the references of running, followed backwards.
+//! What depends on an alarming resource: the references of running and the configured topology, followed backwards.
 
 use super::OwnUrl;
-use crate::alarm::{AlarmKey, ImpactGroup};
+use super::topology::{Topology, TopologyChange};
+use crate::alarm::{AlarmKey, ImpactGroup, ResourceName};
 use crate::datastore::Datastore;
 use crate::ledger::{Impact, ImpactSource};
 use crate::settings;
@@ -9,7 +10,7 @@ use crate::tree::{DataPath, DataTree, Key, NodeRef, Value};
 use crate::yang::{SchemaId, SchemaTree};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError, RwLock};
 
 /// Resources that an alarm is said to impact at most: a message lists them all, and people read none of very many.
 const IMPACTED_MAX: usize = 1000;
@@ -24,6 +25,7 @@ pub struct RunningImpact {
     bound: OnceLock<Bound>,
     /// What links begin with, and the revision by which that is so.
     base_url: Mutex<Option<(u64, Option<String>)>>,
+    topology: RwLock<Topology>,
 }
 
 struct Bound {
@@ -44,6 +46,11 @@ impl RunningImpact {
         let lists = ResourceLists::of(datastore.plan().schema());
         self.bound.get_or_init(|| Bound { datastore, lists, own_url });
     }
+
+    /// Takes a change of the configured resources into use.
+    pub(super) fn change(&self, change: TopologyChange) {
+        self.topology.write().unwrap_or_else(PoisonError::into_inner).apply(change);
+    }
 }
 
 impl ImpactSource for RunningImpact {
@@ -60,11 +67,17 @@ impl ImpactSource for RunningImpact {
                 now
             }
         };
-        Impact {
-            revision: running.revision,
-            groups: lists.impact(&running.tree, &key.resource_type, &key.resource),
-            base_url,
-        }
+        let name = ResourceName { resource_type: key.resource_type.clone(), resource: key.resource.clone() };
+        let topology = self.topology.read().unwrap_or_else(PoisonError::into_inner);
+        Impact { revision: running.revision, groups: lists.impact(&running.tree, &topology, name), base_url }
+    }
+
+    fn path(&self, key: &AlarmKey) -> Option<String> {
+        let Bound { datastore, lists, .. } = self.bound.get()?;
+        let running = datastore.running();
+        let path = lists.entries_named(running.tree.schema(), &key.resource_type, &key.resource);
+        let path = path.into_iter().find(|path| running.tree.get(path).is_some())?;
+        Some(path.display(running.tree.schema()).to_string())
     }
 }
 
@@ -97,40 +110,125 @@ impl ResourceLists {
         Self { of_type, kinds }
     }
 
-    /// Finds what depends on a resource, directly or not, by kind and sorted; cycles end where they close.
-    fn impact(&self, tree: &DataTree, resource_type: &str, resource: &str) -> Vec<ImpactGroup> {
-        let schema = tree.schema();
+    /// Returns the entries that a resource may be.
+    fn entries_named(&self, schema: &SchemaTree, resource_type: &str, resource: &str) -> Vec<DataPath> {
         let lists = self.of_type.get(resource_type).map(Vec::as_slice).unwrap_or_default();
-        let mut waiting: Vec<DataPath> = lists.iter().filter_map(|list| entry_named(schema, *list, resource)).collect();
-        let mut seen: BTreeSet<DataPath> = waiting.iter().cloned().collect();
-        let mut groups: BTreeMap<&str, (&str, BTreeSet<String>)> = BTreeMap::new();
-        while let Some(entry) = waiting.pop() {
-            let mut referrers = Vec::new();
-            if let Some(node) = tree.get(&entry) {
-                collect_referrers(tree, node, &mut referrers);
-            }
-            for referrer in referrers {
-                let Some((kind, dependent)) = self.resource_around(schema, referrer) else { continue };
-                if seen.len() > IMPACTED_MAX || !seen.insert(dependent.clone()) {
-                    continue;
-                }
-                let (_, names) = groups.entry(&kind.resource_type).or_insert((&kind.title, BTreeSet::new()));
-                names.insert(name_of(&dependent));
-                waiting.push(dependent);
-            }
-        }
-        let group = |(kind, (title, names)): (&str, (&str, BTreeSet<String>))| ImpactGroup {
-            resource_type: kind.to_owned(),
-            title: title.to_owned(),
+        lists.iter().filter_map(|list| entry_named(schema, *list, resource)).collect()
+    }
+
+    /// Finds what depends on a resource, directly or not, by kind and sorted; cycles end where they close.
+    fn impact(&self, tree: &DataTree, topology: &Topology, resource: ResourceName) -> Vec<ImpactGroup> {
+        let mut search =
+            Search { lists: self, tree, topology, found: BTreeMap::new(), seen: BTreeSet::new(), waiting: Vec::new() };
+        search.begin(resource);
+        search.run();
+        let group = |(kind, (title, names)): (String, (String, BTreeSet<String>))| ImpactGroup {
+            resource_type: kind,
+            title,
             resources: names.into_iter().collect(),
         };
-        groups.into_iter().map(group).collect()
+        search.found.into_iter().map(group).collect()
+    }
+
+    /// Returns how people call resources of a kind.
+    fn title<'a>(&'a self, resource_type: &'a str) -> &'a str {
+        let list = self.of_type.get(resource_type).and_then(|lists| lists.first());
+        list.and_then(|list| self.kinds.get(list)).map_or(resource_type, |kind| &kind.title)
     }
 
     /// Returns the nearest entry around a leaf that is a resource.
     fn resource_around(&self, schema: &SchemaTree, leaf: &DataPath) -> Option<(&Kind, DataPath)> {
         let list = schema.ancestry(leaf.schema_id()).into_iter().rev().find(|id| self.kinds.contains_key(id))?;
         Some((self.kinds.get(&list)?, leaf.ancestor(schema, list)))
+    }
+}
+
+/// Something whose dependents are looked for: an entry, a resource that has a name, or both.
+struct Waiting {
+    path: Option<DataPath>,
+    name: Option<ResourceName>,
+}
+
+/// What has been seen: entries by their path, other resources by their name.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Seen {
+    Path(DataPath),
+    Name(ResourceName),
+}
+
+/// A search for all that depends on a resource.
+struct Search<'a> {
+    lists: &'a ResourceLists,
+    tree: &'a DataTree,
+    topology: &'a Topology,
+    /// By kind: its title, and the resources.
+    found: BTreeMap<String, (String, BTreeSet<String>)>,
+    seen: BTreeSet<Seen>,
+    waiting: Vec<Waiting>,
+}
+
+impl Search<'_> {
+    fn begin(&mut self, name: ResourceName) {
+        let paths = self.lists.entries_named(self.tree.schema(), &name.resource_type, &name.resource);
+        self.seen.insert(Seen::Name(name.clone()));
+        for path in paths {
+            self.seen.insert(Seen::Path(path.clone()));
+            self.waiting.push(Waiting { path: Some(path), name: None });
+        }
+        self.waiting.push(Waiting { path: None, name: Some(name) });
+    }
+
+    fn run(&mut self) {
+        while let Some(Waiting { path, name }) = self.waiting.pop() {
+            if let Some(node) = path.and_then(|path| self.tree.get(&path)) {
+                let mut referrers = Vec::new();
+                collect_referrers(self.tree, node, &mut referrers);
+                for referrer in referrers {
+                    self.see_referrer(referrer);
+                }
+            }
+            let topology = self.topology;
+            for dependent in name.iter().flat_map(|name| topology.dependents(name)) {
+                self.see_named(dependent);
+            }
+        }
+    }
+
+    /// Takes the entry around a leaf that refers to something impacted.
+    fn see_referrer(&mut self, leaf: &DataPath) {
+        let schema = self.tree.schema();
+        let Some((kind, path)) = self.lists.resource_around(schema, leaf) else { return };
+        if self.seen.len() > IMPACTED_MAX || !self.seen.insert(Seen::Path(path.clone())) {
+            return;
+        }
+        let name = ResourceName { resource_type: kind.resource_type.clone(), resource: name_of(&path) };
+        self.note(&name, &kind.title);
+        // An entry of a list inside a list has no name of its own, so nothing else can depend on it by name.
+        let name = Some(name).filter(|_| path.keys().len() == 1 && self.seen.len() <= IMPACTED_MAX);
+        if let Some(name) = &name {
+            self.seen.insert(Seen::Name(name.clone()));
+        }
+        self.waiting.push(Waiting { path: Some(path), name });
+    }
+
+    /// Takes a resource of the topology that depends on something impacted; it may be configured as well.
+    fn see_named(&mut self, name: &ResourceName) {
+        if self.seen.len() > IMPACTED_MAX || !self.seen.insert(Seen::Name(name.clone())) {
+            return;
+        }
+        let title = self.lists.title(&name.resource_type).to_owned();
+        self.note(name, &title);
+        for path in self.lists.entries_named(self.tree.schema(), &name.resource_type, &name.resource) {
+            if self.seen.insert(Seen::Path(path.clone())) {
+                self.waiting.push(Waiting { path: Some(path), name: None });
+            }
+        }
+        self.waiting.push(Waiting { path: None, name: Some(name.clone()) });
+    }
+
+    fn note(&mut self, name: &ResourceName, title: &str) {
+        let group = self.found.entry(name.resource_type.clone()).or_insert_with(|| (title.to_owned(), BTreeSet::new()));
+        group.1.insert(name.resource.clone());
     }
 }
 
@@ -183,7 +281,44 @@ mod tests {
         let mut builder = Builder::new(DataTree::new(Plan::new(schema)), &ring);
         read_json(&mut builder, &Source::new("t.json", HANDLERS));
         assert!(!builder.diagnostics.has_errors(), "{}", builder.diagnostics);
-        ResourceLists::of(builder.tree.schema()).impact(&builder.tree, resource_type, resource)
+        let name = ResourceName { resource_type: resource_type.to_owned(), resource: resource.to_owned() };
+        ResourceLists::of(builder.tree.schema()).impact(&builder.tree, &topology(), name)
+    }
+
+    /// A shop on a service on a database on the handler `h3`, and on itself.
+    fn topology() -> Topology {
+        let name = |text: &str| {
+            let (resource_type, resource) = text.split_once('/').unwrap();
+            ResourceName { resource_type: resource_type.to_owned(), resource: resource.to_owned() }
+        };
+        let edges = [
+            ("shop/s1", "service/x"),
+            ("service/x", "database/db1"),
+            ("database/db1", "alarm-handler/h3"),
+            ("database/db1", "shop/s1"),
+        ];
+        let mut topology = Topology::default();
+        let added = edges.map(|(from, to)| (name(from), name(to))).to_vec();
+        topology.apply(TopologyChange { removed: Vec::new(), added });
+        topology
+    }
+
+    #[test]
+    fn impact_goes_from_references_to_the_topology_and_cycles_end() {
+        let group = |resource_type: &str, title: &str, resource: &str| ImpactGroup {
+            resource_type: resource_type.to_owned(),
+            title: title.to_owned(),
+            resources: vec![resource.to_owned()],
+        };
+        let all = [
+            group("alarm-handler", "Alarm handlers", "h3"),
+            group("database", "database", "db1"),
+            group("service", "service", "x"),
+            group("shop", "shop", "s1"),
+        ];
+        assert_eq!(impact("http-client", "c2"), all);
+        assert_eq!(impact("alarm-handler", "h3"), all[1..]);
+        assert_eq!(impact("shop", "s1"), all[1..3]);
     }
 
     #[test]
@@ -196,7 +331,6 @@ mod tests {
             }]
         };
         assert_eq!(impact("http-client", "c1"), handlers(&["h1", "h2"]));
-        assert_eq!(impact("http-client", "c2"), handlers(&["h3"]));
     }
 
     #[test]
@@ -205,7 +339,7 @@ mod tests {
             ("http-client", "c3"),
             ("http-client", "gone"),
             ("alarm-handler", "h1"),
-            ("database", "c1"),
+            ("database", "db2"),
             ("http-client", ""),
         ] {
             assert_eq!(impact(resource_type, resource), [], "{resource_type} {resource}");

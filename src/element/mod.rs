@@ -1,28 +1,36 @@
 //! The parts of the element that follow the configuration, as participants of its commits.
 //!
 //! * [`Outbound`]: the HTTP clients and the alarm handlers that deliver through them, each by its lane.
+//! * [`AlarmRules`]: what is made of alarms: shelves, profiles, types, and what depends on what.
 //! * [`Listener`]: the HTTP server.
+//! * [`remind`]: handlers are told again of what still stands.
 //! * [`RunningImpact`]: what depends on a resource, for the ledger.
 //! * [`supervision`]: reports of parts become alarms of the element itself.
 //!
 //! **Invariants**: prepare builds beside what is in use and touches nothing of it; apply only swaps. What a commit does
 //! not concern keeps its connections. At a restart a part builds what it can and tells the rest.
 
+mod alarm_rules;
 mod clients;
+mod coverage;
 mod handlers;
 mod impact;
 mod listener;
 mod outbound;
+mod reminders;
 pub mod supervision;
+mod topology;
 
 #[cfg(test)]
 mod tests;
 
+pub use alarm_rules::{AlarmRules, Statuses};
 pub use clients::HttpClients;
 pub use handlers::Handlers;
 pub use impact::RunningImpact;
 pub use listener::{Listener, ListenerOptions};
 pub use outbound::{Outbound, OwnUrl};
+pub use reminders::{due, remind};
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::tree::{DataPath, DataTree};

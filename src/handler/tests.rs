@@ -28,6 +28,7 @@ pub(crate) fn transition(sequence: u64, severity: Severity, is_cleared: bool) ->
         brief: "The HTTP client cannot connect to a remote host".to_owned(),
         detailed: list(&["Nobody listens on the port.", "Said \"refused\" — 3 times."]),
         suggested_actions: list(&["Check that the remote host is running.", "Check the firewalls between."]),
+        ..AlarmText::default()
     };
     let impact = vec![
         ImpactGroup {
@@ -53,6 +54,7 @@ pub(crate) fn transition(sequence: u64, severity: Severity, is_cleared: bool) ->
         last_updated: Timestamp::new(1_777_636_800 + seconds, 250_000_000).unwrap(),
         revision: 3,
         base_url: None,
+        reminds: Vec::new(),
     }
 }
 

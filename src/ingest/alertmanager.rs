@@ -1,74 +1,68 @@
 //! The routes of Alertmanager's API v2 that clients need to report and to look.
 
+use super::answer::{answer, check_json, empty, said, text};
+use super::gate::Gate;
 use super::intake::{AlarmIntake, Alert, AlertState, Contribution, IntakeError};
 use super::matcher::{Matcher, whole};
-use super::{fingerprint, postable};
-use crate::clock::format_utc;
+use super::native::refusal;
+use super::{fingerprint, native, postable, silences};
+use crate::clock::{Clock, format_utc};
 use crate::transport::{USER_AGENT, Url};
 use axum::Router;
-use axum::body::{Body, Bytes};
-use axum::extract::rejection::BytesRejection;
-use axum::extract::{DefaultBodyLimit, RawQuery, State};
-use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::body::Body;
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderMap, Request, StatusCode};
 use axum::response::Response;
-use axum::routing::get;
+use axum::routing::{get, post};
 use regex::Regex;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-/// Bytes of a body: Prometheus sends up to 256 alerts at once and drops a batch that is refused, so there is room for 16 KiB each.
-pub const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
-
 /// Faulty alerts told in one answer: more than a person reads.
 const FAULTS_TOLD_MAX: usize = 50;
 
+/// What the routes share.
+type Shared<I> = State<(Arc<I>, Arc<Gate>)>;
+
 /// Builds the routes over an intake.
-pub fn router<I: AlarmIntake>(intake: Arc<I>) -> Router {
+pub fn router<I: AlarmIntake>(intake: Arc<I>, clock: Clock) -> Router {
     Router::new()
+        .route("/api/v1/alarms", post(native::take::<I>))
+        .route("/api/v1/alarms/{alarm_id}", get(native::show_one::<I>))
+        .route("/api/v1/openapi.json", get(native::openapi))
         .route("/api/v2/alerts", get(show_alerts::<I>).post(take_alerts::<I>))
+        .route("/api/v2/silences", get(silences::list::<I>).post(silences::put::<I>))
+        .route("/api/v2/silence/{silence_id}", get(silences::show::<I>).delete(silences::expire::<I>))
         .route("/api/v2/status", get(show_status::<I>))
         .route("/api/v2/receivers", get(show_receivers::<I>))
         .route("/-/healthy", get(async || text(StatusCode::OK, "OK")))
         .route("/-/ready", get(show_ready::<I>))
         .method_not_allowed_fallback(async || {
-            coded(StatusCode::METHOD_NOT_ALLOWED, "this path does not take that method")
+            super::answer::coded(StatusCode::METHOD_NOT_ALLOWED, "this path does not take that method")
         })
-        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-        .with_state(intake)
+        .with_state((intake, Arc::new(Gate::new(clock))))
 }
 
-async fn take_alerts<I: AlarmIntake>(
-    State(intake): State<Arc<I>>,
-    headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
-) -> Response {
-    if !is_json(&headers) {
-        let said = headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or("missing");
-        let message = format!("the content type is {said}; expected `application/json`");
-        return coded(StatusCode::UNSUPPORTED_MEDIA_TYPE, &message);
-    }
-    let body = match body {
-        Ok(body) => body,
-        Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
-            let message = format!("the body is larger than {BODY_BYTES_MAX} bytes; send fewer alerts at once");
-            return coded(StatusCode::PAYLOAD_TOO_LARGE, &message);
-        }
-        Err(_) => return said(StatusCode::BAD_REQUEST, "the body ended early"),
-    };
-    let posted = match postable::read(&body) {
-        Ok(posted) => posted,
-        Err(message) => return said(StatusCode::BAD_REQUEST, &message),
-    };
-    let (contributions, mut faults) = judge(&*intake, posted);
+async fn take_alerts<I: AlarmIntake>(State((intake, gate)): Shared<I>, request: Request<Body>) -> Response {
+    taken_alerts(&*intake, &gate, request).await.unwrap_or_else(|refused| refused)
+}
+
+async fn taken_alerts<I: AlarmIntake>(intake: &I, gate: &Gate, request: Request<Body>) -> Result<Response, Response> {
+    let admission = intake.admission();
+    check_json(request.headers())?;
+    let body = gate.take(&admission, request).await?;
+    let posted = postable::read(&body.bytes).map_err(|message| said(StatusCode::BAD_REQUEST, &message))?;
+    gate.spend(&admission, posted.len())?;
+    let (contributions, mut faults) = judge(intake, posted);
     if !contributions.is_empty() {
         match intake.report(contributions).await {
             Ok(()) => {}
             Err(IntakeError::Refused(refused)) => faults.extend(refused),
-            Err(error @ IntakeError::Unavailable(_)) => return unavailable(&error),
+            Err(error @ IntakeError::Unavailable(_)) => return Err(unavailable(&error)),
+            Err(error) => return Err(refusal(&error)),
         }
     }
-    if faults.is_empty() { empty(StatusCode::OK) } else { said(StatusCode::BAD_REQUEST, &faults_text(&faults)) }
+    Ok(if faults.is_empty() { empty(StatusCode::OK) } else { said(StatusCode::BAD_REQUEST, &faults_text(&faults)) })
 }
 
 /// Maps the alerts of a body: those that can be taken, and what is wrong with the others, by number from 0.
@@ -96,7 +90,14 @@ fn faults_text(faults: &[String]) -> String {
     told.join("\n")
 }
 
-async fn show_alerts<I: AlarmIntake>(State(intake): State<Arc<I>>, RawQuery(query): RawQuery) -> Response {
+async fn show_alerts<I: AlarmIntake>(
+    State((intake, _)): Shared<I>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    if let Err(refused) = Gate::admit(&intake.admission(), &headers) {
+        return refused;
+    }
     let query = match AlertQuery::parse(query.as_deref().unwrap_or_default()) {
         Ok(query) => query,
         Err(message) => return said(StatusCode::BAD_REQUEST, &message),
@@ -180,12 +181,18 @@ fn names(names: &[String]) -> Vec<Value> {
     names.iter().map(|name| json!({ "name": name })).collect()
 }
 
-async fn show_receivers<I: AlarmIntake>(State(intake): State<Arc<I>>) -> Response {
+async fn show_receivers<I: AlarmIntake>(State((intake, _)): Shared<I>, headers: HeaderMap) -> Response {
+    if let Err(refused) = Gate::admit(&intake.admission(), &headers) {
+        return refused;
+    }
     answer(StatusCode::OK, &Value::Array(names(&intake.receivers())))
 }
 
 /// Answers as a lone Alertmanager does: no cluster, and no configuration file to show.
-async fn show_status<I: AlarmIntake>(State(intake): State<Arc<I>>) -> Response {
+async fn show_status<I: AlarmIntake>(State((intake, _)): Shared<I>, headers: HeaderMap) -> Response {
+    if let Err(refused) = Gate::admit(&intake.admission(), &headers) {
+        return refused;
+    }
     let status = intake.status();
     let status = json!({
         "cluster": {"name": status.node, "peers": [], "status": "disabled"},
@@ -197,54 +204,15 @@ async fn show_status<I: AlarmIntake>(State(intake): State<Arc<I>>) -> Response {
     answer(StatusCode::OK, &status)
 }
 
-async fn show_ready<I: AlarmIntake>(State(intake): State<Arc<I>>) -> Response {
+async fn show_ready<I: AlarmIntake>(State((intake, _)): Shared<I>) -> Response {
     match intake.unready() {
         None => text(StatusCode::OK, "OK"),
         Some(reason) => text(StatusCode::SERVICE_UNAVAILABLE, &reason),
     }
 }
 
-fn is_json(headers: &HeaderMap) -> bool {
-    headers
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.split(';').next())
-        .is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
-}
-
 fn unavailable(error: &IntakeError) -> Response {
     said(StatusCode::SERVICE_UNAVAILABLE, &error.to_string())
-}
-
-/// Answers with a JSON string, as the API says for its own faults.
-fn said(status: StatusCode, message: &str) -> Response {
-    answer(status, &Value::from(message))
-}
-
-/// Answers with code and message, as the API says for faults of HTTP.
-fn coded(status: StatusCode, message: &str) -> Response {
-    answer(status, &json!({"code": status.as_u16(), "message": message}))
-}
-
-fn answer(status: StatusCode, value: &Value) -> Response {
-    respond(status, "application/json", value.to_string())
-}
-
-fn text(status: StatusCode, text: &str) -> Response {
-    respond(status, "text/plain; charset=utf-8", format!("{text}\n"))
-}
-
-fn respond(status: StatusCode, kind: &'static str, body: String) -> Response {
-    let mut response = Response::new(Body::from(body));
-    *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-    response
-}
-
-fn empty(status: StatusCode) -> Response {
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = status;
-    response
 }
 
 #[cfg(test)]

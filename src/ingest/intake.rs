@@ -1,11 +1,12 @@
 //! The seam to the alarm list: what ingest hands over, and what it asks for.
 
-use super::Mapping;
-use crate::alarm::{AlarmKey, AlarmText, Severity};
+use super::{Admission, Mapping};
+use crate::alarm::{AlarmId, AlarmKey, AlarmText, Severity, Silence};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Labels of an alert, sorted by name; none is empty.
 pub type LabelSet = BTreeMap<String, String>;
@@ -82,15 +83,96 @@ pub enum IntakeError {
     /// Not now: the disk is full, the element drains, too much waits. The client tries again.
     #[error("reports are not taken now: {0}")]
     Unavailable(String),
+    /// More comes than is taken: the client comes again.
+    #[error("too much waits to be taken")]
+    Busy {
+        /// After what time.
+        after: Duration,
+    },
+    /// Another request had the same idempotency key.
+    #[error("another request had the same `Idempotency-Key`")]
+    Conflict,
     /// Some were not taken, and would not be later either; the others were.
     #[error("{}", .0.join("\n"))]
     Refused(Vec<String>),
 }
 
+/// An alarm as `POST /api/v1/alarms` takes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NativeAlarm {
+    /// The node; this one where it is not said.
+    pub node: Option<String>,
+    /// The kind of the alarming resource.
+    pub resource_type: String,
+    /// The alarming resource.
+    pub resource: String,
+    /// The alarm type.
+    pub alarm_type: String,
+    /// What tells apart alarms of one type on one resource; usually empty.
+    pub qualifier: String,
+    /// Which of several sources says so; empty where there is one only.
+    pub source: String,
+    /// How bad it is; the type says where the sender does not.
+    pub severity: Option<Severity>,
+    /// Whether the condition holds; else it is gone.
+    pub is_raise: bool,
+    /// Texts.
+    pub text: AlarmText,
+    /// When it no longer holds, unless it is said again.
+    pub ends_at: Option<Timestamp>,
+}
+
+/// What became of a [`NativeAlarm`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NativeResult {
+    /// It was taken.
+    Taken {
+        /// The alarm.
+        id: AlarmId,
+        /// What that changed: `raised`, `changed`, `cleared`, `held`, `text-changed` or `unchanged`.
+        word: &'static str,
+    },
+    /// It was not.
+    Refused(String),
+}
+
+/// The name of a request that may be repeated.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Once {
+    /// The client's name for it.
+    pub key: String,
+    /// Digest of its body.
+    pub digest: String,
+}
+
+/// Writes the answer to a request.
+pub type WriteAnswer = Box<dyn FnOnce(Vec<NativeResult>) -> String + Send>;
+
 /// Takes contributions and shows what stands.
 pub trait AlarmIntake: Send + Sync + 'static {
     /// Takes contributions; returns when they are durable.
     fn report(&self, contributions: Vec<Contribution>) -> impl Future<Output = Result<(), IntakeError>> + Send;
+
+    /// Takes native alarms; returns what `write` makes of the results when they are durable. A request that was answered
+    /// before is given the same answer, and nothing of it is decided again.
+    fn report_native(
+        &self,
+        alarms: Vec<NativeAlarm>,
+        once: Option<Once>,
+        write: WriteAnswer,
+    ) -> impl Future<Output = Result<String, IntakeError>> + Send;
+
+    /// Returns one alarm, as the element shows it to programs.
+    fn alarm(&self, id: AlarmId) -> Option<serde_json::Value>;
+
+    /// Returns the silences, those that are over included.
+    fn silences(&self) -> Vec<Silence>;
+
+    /// Puts up a silence, or changes the one of its identifier; returns when that is durable.
+    fn put_silence(&self, silence: Silence) -> impl Future<Output = Result<(), IntakeError>> + Send;
+
+    /// Returns who may report, and how much.
+    fn admission(&self) -> Arc<Admission>;
 
     /// Returns the alerts that stand.
     fn alerts(&self) -> impl Future<Output = Result<Vec<Alert>, IntakeError>> + Send;

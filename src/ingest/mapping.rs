@@ -1,5 +1,6 @@
 //! How an alert's labels and annotations become an alarm's key, severity and texts. Pure.
 
+use super::native::clock_ahead;
 use super::{Contribution, LabelSet};
 use crate::alarm::{AlarmKey, AlarmText, Severity, qualifier};
 use jiff::Timestamp;
@@ -8,11 +9,14 @@ use std::time::Duration;
 /// How long an alert without `endsAt` stands: Alertmanager's default, on which clients rely.
 pub const RESOLVE_TIMEOUT: Duration = Duration::from_secs(300);
 
-/// Labels of an alert: real ones have fewer than thirty, and each is part of a key that is kept.
+/// How far ahead a sender's clock may be: machines drift by seconds, and a wrong time zone is an hour.
+pub(super) const CLOCK_AHEAD_MAX: Duration = Duration::from_secs(600);
+
+/// Labels of an alert unless configured otherwise: real ones have fewer than thirty, and each is part of a key that is kept.
 const LABELS_MAX: usize = 128;
 
 /// Bytes of a label's name and value: part of a key that is kept for good.
-const LABEL_BYTES_MAX: usize = 4096;
+pub(super) const LABEL_BYTES_MAX: usize = 4096;
 
 /// Bytes of a text; the rest is cut, because an alarm with half a description is better than none.
 const TEXT_BYTES_MAX: usize = 16 * 1024;
@@ -35,6 +39,8 @@ pub struct Mapping {
     pub severity_label: String,
     /// Severity where the label is missing or says something unknown.
     pub default_severity: Severity,
+    /// Labels that an alert may have.
+    pub labels_max: usize,
 }
 
 /// Resource type of alerts that name none.
@@ -52,6 +58,7 @@ impl Mapping {
             node_label: "node".to_owned(),
             severity_label: "severity".to_owned(),
             default_severity: Severity::Major,
+            labels_max: LABELS_MAX,
         }
     }
 
@@ -106,12 +113,13 @@ impl Mapping {
         // An empty label is no label (the data model of Prometheus).
         labels.retain(|_, value| !value.is_empty());
         annotations.retain(|_, value| !value.is_empty());
-        let mut faults = check_labels(&labels);
+        let mut faults = check_labels(&labels, self.labels_max);
         let (starts_at, ends_at) = match (starts_at, ends_at) {
             (Some(starts), Some(ends)) => (starts, ends),
             (None, Some(ends)) => (now.min(ends), ends),
             (starts, None) => (starts.unwrap_or(now), now.checked_add(RESOLVE_TIMEOUT).unwrap_or(Timestamp::MAX)),
         };
+        faults.extend(clock_ahead("startsAt", starts_at, now).map(MappingFault::ClockAhead));
         if starts_at > ends_at {
             faults.push(MappingFault::EndsBeforeItStarts { starts_at, ends_at });
         }
@@ -153,8 +161,10 @@ pub struct AlertParts {
 pub enum MappingFault {
     #[error("`labels.alertname` is missing: it names the alarm type")]
     NoAlertName,
-    #[error("it has {0} labels; at most {LABELS_MAX} are taken")]
-    TooManyLabels(usize),
+    #[error("it has {count} labels; at most {labels_max} are taken")]
+    TooManyLabels { count: usize, labels_max: usize },
+    #[error("{0}")]
+    ClockAhead(String),
     #[error("`labels` has a label without a name")]
     EmptyLabelName,
     #[error("the label `{name}` is {bytes} bytes long; at most {LABEL_BYTES_MAX} are taken")]
@@ -163,13 +173,13 @@ pub enum MappingFault {
     EndsBeforeItStarts { starts_at: Timestamp, ends_at: Timestamp },
 }
 
-fn check_labels(labels: &LabelSet) -> Vec<MappingFault> {
+fn check_labels(labels: &LabelSet, labels_max: usize) -> Vec<MappingFault> {
     let mut faults = Vec::new();
     if !labels.contains_key(ALERT_NAME) {
         faults.push(MappingFault::NoAlertName);
     }
-    if labels.len() > LABELS_MAX {
-        faults.push(MappingFault::TooManyLabels(labels.len()));
+    if labels.len() > labels_max {
+        faults.push(MappingFault::TooManyLabels { count: labels.len(), labels_max });
     }
     if labels.contains_key("") {
         faults.push(MappingFault::EmptyLabelName);
@@ -189,6 +199,7 @@ fn text(annotations: &LabelSet) -> AlarmText {
         brief: said("summary").map(|text| one_line(&text)).unwrap_or_default(),
         detailed: said("description").map(|text| text.lines().map(str::to_owned).collect()).unwrap_or_default(),
         suggested_actions: said("runbook_url").map(|text| one_line(&text)).into_iter().collect(),
+        ..AlarmText::default()
     }
 }
 
@@ -293,6 +304,16 @@ mod tests {
         let ended = AlertParts { ends_at: Some(now()), ..firing(&[("alertname", "A")]) };
         let ended = contribution(ended).unwrap();
         assert!(ended.is_resolved && ended.starts_at <= ended.ends_at);
+    }
+
+    #[test]
+    fn a_sender_whose_clock_is_an_hour_ahead_is_told_so() {
+        let ahead = |seconds: i64| {
+            let starts_at = now().checked_add(jiff::SignedDuration::from_secs(seconds)).ok();
+            contribution(AlertParts { starts_at, ..firing(&[("alertname", "A")]) })
+        };
+        let faults = ahead(3600).unwrap_err();
+        assert!(faults[0].to_string().contains("3600 s in the future: is the sender's clock ahead?"), "{faults:?}");
     }
 
     #[test]

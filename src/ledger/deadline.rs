@@ -1,4 +1,4 @@
-//! Deadlines of contributions: what its source does not say again in time no longer holds.
+//! What time does to alarms: contributions that are not said again end, what was held back is told, shelves begin and end.
 
 use super::handle::Ledger;
 use super::report::LedgerError;
@@ -16,7 +16,7 @@ const SLEEP_MAX: Duration = Duration::from_secs(30);
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
 
 impl Ledger {
-    /// Ends contributions whose deadline is over, as time goes by, until the scope stops.
+    /// Does what is due as time goes by, until the scope stops.
     pub async fn run_deadlines(&self, scope: &Scope) {
         tokio::select! {
             () = scope.stopped() => {}
@@ -25,10 +25,10 @@ impl Ledger {
     }
 
     async fn watch_deadlines(&self) {
-        let mut next = self.next_deadline();
+        let mut next = self.next_wake();
         loop {
-            let deadline = *next.borrow_and_update();
-            let Some(wait) = deadline.map(|deadline| self.wait_for(deadline)) else {
+            let wake = *next.borrow_and_update();
+            let Some(wait) = self.wait_for(wake) else {
                 if next.changed().await.is_err() {
                     return;
                 }
@@ -46,18 +46,29 @@ impl Ledger {
         }
     }
 
-    /// Returns how long it is until a deadline may be over.
-    fn wait_for(&self, deadline: Timestamp) -> Duration {
-        let until = deadline.duration_since(self.clock().now());
-        Duration::try_from(until).unwrap_or(Duration::ZERO).max(self.grace_left())
+    /// Returns how long it is until something may be due; `None` when nothing will be.
+    fn wait_for(&self, wake: Wake) -> Option<Duration> {
+        let until =
+            |time: Timestamp| Duration::try_from(time.duration_since(self.clock().now())).unwrap_or(Duration::ZERO);
+        let deadline = wake.deadline.map(|time| until(time).max(self.grace_left()));
+        deadline.into_iter().chain(wake.turn.map(until)).min()
     }
 
-    /// Ends the contributions whose deadline is over now, unless the element booted a moment ago. Returns how many
-    /// alarms were looked at.
+    /// Does what is due now: tells what was held back for long enough, lets shelves begin and end, and ends the
+    /// contributions whose deadline is over, unless the element booted a moment ago. Returns how many alarms were looked at.
     ///
     /// # Errors
     /// [`LedgerError`] when that could not be made durable; nothing is changed then.
     pub async fn expire_due(&self) -> Result<usize, LedgerError> {
-        if self.grace_left() > Duration::ZERO { Ok(0) } else { self.expire_now().await }
+        self.work_off(self.grace_left() == Duration::ZERO).await
     }
+}
+
+/// When to look again although nobody said anything.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Wake {
+    /// When the next contribution no longer holds.
+    pub(super) deadline: Option<Timestamp>,
+    /// When the next change is told that was held back, or a shelf begins or ends to hold.
+    pub(super) turn: Option<Timestamp>,
 }

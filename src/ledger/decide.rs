@@ -3,13 +3,14 @@
 use super::alarm_list::{AlarmList, Entry};
 use super::report::{ImpactSource, Outcome, Report, ReportError, Verdict, check};
 use crate::alarm::{
-    AlarmId, AlarmKey, AlarmRecord, Change, Circumstances, Contribution, ContributionKey, Contributions, Reading,
-    Transition, decide,
+    AlarmId, AlarmKey, AlarmRecord, Announced, Change, Circumstances, Contribution, ContributionKey, Contributions,
+    Control, Reading, Transition, announce_held, decide,
 };
 use crate::clock::format_utc;
 use crate::store::{ContributionRow, StoreError, WriteTransaction};
 use jiff::Timestamp;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Key under which the time is kept that no removed alarm was changed after.
 pub(super) const REMOVED_UNTIL: &str = "alarms-removed-until";
@@ -18,10 +19,13 @@ pub(super) const REMOVED_UNTIL: &str = "alarms-removed-until";
 #[derive(Clone, Copy)]
 pub(super) struct Context<'a> {
     pub(super) now: Timestamp,
-    pub(super) alarms_max: usize,
-    pub(super) status_changes_max: usize,
     pub(super) impact: &'a dyn ImpactSource,
+    /// Counts reports that were refused because the list is full.
+    pub(super) refused: &'a AtomicU64,
 }
+
+/// Room for alarms of the element itself beyond the limit: that the list is full must be said in the list.
+const OWN_ROOM: usize = 256;
 
 /// The alarm list as it will be when the running group is committed.
 #[derive(Debug)]
@@ -50,11 +54,12 @@ impl Staged {
         let key = report.key().clone();
         let id = key.id();
         let entry = self.list.entry(&id);
+        let is_own = matches!(&report, Report::Raise { contribution, .. } if contribution.is_own());
         let (reading, contributions) = match weigh(entry, report, context.now) {
             Ok(weighed) => weighed,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        self.settle(tx, id, &key, reading, contributions, context)
+        self.settle(tx, &key, reading, contributions, is_own, context)
     }
 
     /// Takes away what no longer holds of the alarm with the next deadline; `None` when none is due.
@@ -69,7 +74,84 @@ impl Staged {
         let mut contributions = entry.contributions.clone().unwrap_or_default();
         contributions.expire(context.now);
         let reading = contributions.reading();
-        self.settle(tx, id, &key, reading, some_unless_empty(contributions), context).map(Some)
+        self.settle(tx, &key, reading, some_unless_empty(contributions), false, context).map(Some)
+    }
+
+    /// Tells what was held back of the alarm whose turn is next; `false` when none is due.
+    pub(super) fn tell_one(&mut self, tx: &mut WriteTransaction<'_>, context: Context<'_>) -> Result<bool, StoreError> {
+        let Some(entry) = self.list.held_due(context.now).and_then(|id| self.list.entry(&id)).cloned() else {
+            return Ok(false);
+        };
+        let control = Arc::clone(self.list.control());
+        let circumstances =
+            Circumstances { now: context.now, not_before: None, control: &control, path: None, contributions: &[] };
+        if let Some(change) = announce_held(&entry.record, &circumstances) {
+            self.take(tx, Some(&entry), change, entry.contributions.clone(), context)?;
+        }
+        Ok(true)
+    }
+
+    /// Looks at an alarm again because what configuration makes of it, or what depends on it, may have changed.
+    pub(super) fn revise(
+        &mut self,
+        tx: &mut WriteTransaction<'_>,
+        id: AlarmId,
+        with_impact: bool,
+        context: Context<'_>,
+    ) -> Result<(), StoreError> {
+        let Some(entry) = self.list.entry(&id) else { return Ok(()) };
+        let (key, contributions) = (entry.record.key.clone(), entry.contributions.clone());
+        let reading = match &contributions {
+            _ if entry.record.is_cleared() => Reading::Gone { text: None },
+            Some(said) => said.reading(),
+            None => {
+                Reading::Standing { severity: entry.record.reported_severity(), text: entry.record.state.text.clone() }
+            }
+        };
+        // What could be refused was taken when it was reported.
+        drop(self.settle(tx, &key, reading, contributions, true, context)?);
+        let Some(entry) = self.list.entry(&id).filter(|entry| with_impact && !entry.record.is_cleared()) else {
+            return Ok(());
+        };
+        let impact = context.impact.impact(&key);
+        if entry.record.state.impact != impact.groups {
+            let mut record = AlarmRecord::clone(&entry.record);
+            record.state.impact = impact.groups;
+            self.amend(tx, record)?;
+        }
+        Ok(())
+    }
+
+    /// Writes an alarm as it is now, where no transition says so.
+    pub(super) fn amend(&mut self, tx: &mut WriteTransaction<'_>, record: AlarmRecord) -> Result<(), StoreError> {
+        let position = tx.append_amendment(&record)?;
+        self.list.set_position(position);
+        let contributions = self.list.contributions(&record.id).cloned();
+        self.list.put(Entry { record: Arc::new(record), contributions });
+        self.is_changed = true;
+        Ok(())
+    }
+
+    /// Reminds handlers of an alarm that stands as they were told; returns whether it does.
+    pub(super) fn remind(
+        &mut self,
+        tx: &mut WriteTransaction<'_>,
+        id: AlarmId,
+        handlers: Vec<String>,
+        context: Context<'_>,
+    ) -> Result<bool, StoreError> {
+        let Some(entry) = self.list.entry(&id).cloned() else { return Ok(false) };
+        let record = &entry.record;
+        if record.is_cleared() || record.untold.is_some() || record.shelf.is_some() || handlers.is_empty() {
+            return Ok(false);
+        }
+        let standing = record.state.standing;
+        let time = record.next_time(context.now);
+        let change =
+            Change { record: AlarmRecord::clone(record), announced: Some(Announced { before: Some(standing) }), time };
+        let transition = Transition { reminds: handlers, ..transition_of(&change) };
+        self.announce(tx, Some(record), transition, change.record, context)?;
+        Ok(true)
     }
 
     /// Takes an alarm out of the list.
@@ -91,60 +173,109 @@ impl Staged {
     fn settle(
         &mut self,
         tx: &mut WriteTransaction<'_>,
-        id: AlarmId,
         key: &AlarmKey,
         reading: Reading,
         contributions: Option<Contributions>,
+        is_own: bool,
         context: Context<'_>,
     ) -> Result<Verdict, StoreError> {
+        let id = key.id();
+        let control = Arc::clone(self.list.control());
         let old = self.list.entry(&id).cloned();
         let current = old.as_ref().map(|entry| &*entry.record);
+        let path = is_path_wanted(&control).then(|| context.impact.path(key)).flatten();
+        let said: Vec<&Contribution> = contributions.iter().flatten().collect();
         let circumstances = Circumstances {
             now: context.now,
             not_before: if current.is_none() { self.list.removed_until() } else { None },
-            revision: 0,
-            status_changes_max: context.status_changes_max,
+            control: &control,
+            path: path.as_deref(),
+            contributions: &said,
         };
         let change = decide(key, current, reading, &circumstances);
-        if old.is_none() && change.is_some() && !self.make_room(tx, context.alarms_max)? {
-            return Ok(Err(ReportError::ListFull { alarms_max: context.alarms_max }));
-        }
-        let (record, outcome) = match change {
-            None => match &old {
-                None => return Ok(Ok(Outcome::Unchanged)),
-                Some(entry) => (Arc::clone(&entry.record), Outcome::Unchanged),
-            },
-            Some(Change::Quiet(record)) => (Arc::new(record), Outcome::TextChanged),
-            Some(Change::Announced(transition)) => {
-                let transition = self.append(tx, transition, context.impact)?;
-                let record = AlarmRecord::replay(current, &transition, context.status_changes_max);
-                (Arc::new(record), Outcome::Announced(transition))
+        if old.is_none() && change.is_some() {
+            let alarms_max = control.alarms_max.saturating_add(if is_own { OWN_ROOM } else { 0 });
+            if !self.make_room(tx, alarms_max)? {
+                context.refused.fetch_add(1, Ordering::Relaxed);
+                return Ok(Err(ReportError::ListFull { alarms_max: control.alarms_max }));
             }
-        };
-        let old_contributions = old.as_ref().and_then(|entry| entry.contributions.as_ref());
-        write_contributions(tx, id, old_contributions, contributions.as_ref())?;
-        let entry = Entry { record, contributions };
-        if old.as_ref() != Some(&entry) {
-            self.list.put(entry);
-            self.is_changed = true;
         }
-        Ok(Ok(outcome))
+        let Some(change) = change else {
+            if let Some(entry) = old {
+                self.put_contributions(tx, &entry, contributions)?;
+            }
+            return Ok(Ok(Outcome::Unchanged));
+        };
+        self.take(tx, old.as_ref(), change, contributions, context).map(Ok)
     }
 
-    /// Numbers a transition, says what it impacts, and appends it.
-    fn append(
+    /// Appends what became of an alarm, and takes it into the list.
+    fn take(
         &mut self,
         tx: &mut WriteTransaction<'_>,
+        old: Option<&Entry>,
+        change: Change,
+        contributions: Option<Contributions>,
+        context: Context<'_>,
+    ) -> Result<Outcome, StoreError> {
+        let current = old.map(|entry| &*entry.record);
+        let id = change.record.id;
+        write_contributions(tx, id, old.and_then(|entry| entry.contributions.as_ref()), contributions.as_ref())?;
+        let outcome = if change.announced.is_some() {
+            let transition = transition_of(&change);
+            Outcome::Announced(self.announce(tx, current, transition, change.record, context)?)
+        } else {
+            let is_edge = current.is_none_or(|current| current.state.standing != change.record.state.standing);
+            self.amend(tx, change.record)?;
+            if is_edge { Outcome::Held } else { Outcome::TextChanged }
+        };
+        if let Some(record) = self.list.get(&id).cloned() {
+            self.list.put(Entry { record, contributions });
+        }
+        Ok(outcome)
+    }
+
+    /// Keeps what several sources say of an alarm that did not change.
+    fn put_contributions(
+        &mut self,
+        tx: &mut WriteTransaction<'_>,
+        entry: &Entry,
+        contributions: Option<Contributions>,
+    ) -> Result<(), StoreError> {
+        if entry.contributions == contributions {
+            return Ok(());
+        }
+        write_contributions(tx, entry.record.id, entry.contributions.as_ref(), contributions.as_ref())?;
+        self.list.put(Entry { record: Arc::clone(&entry.record), contributions });
+        self.is_changed = true;
+        Ok(())
+    }
+
+    /// Numbers a transition, says what it impacts, and appends it; where it alone does not say what the alarm is like, an
+    /// amendment follows.
+    fn announce(
+        &mut self,
+        tx: &mut WriteTransaction<'_>,
+        current: Option<&AlarmRecord>,
         mut transition: Transition,
-        impact: &dyn ImpactSource,
+        record: AlarmRecord,
+        context: Context<'_>,
     ) -> Result<Arc<Transition>, StoreError> {
-        let impact = impact.impact(&transition.key);
+        let impact = context.impact.impact(&transition.key);
         transition.after.impact = impact.groups;
         transition.revision = impact.revision;
         transition.base_url = impact.base_url;
         transition.position = tx.next_position()?;
         tx.append_transition(&transition)?;
         self.list.set_position(transition.position);
+        let record = record.announced_by(&transition);
+        if record.is_replayed_from(current) {
+            let contributions = self.list.contributions(&transition.id).cloned();
+            self.list.put(Entry { record: Arc::new(record), contributions });
+            self.is_changed = true;
+        } else {
+            self.amend(tx, record)?;
+        }
         let transition = Arc::new(transition);
         self.transitions.push(Arc::clone(&transition));
         Ok(transition)
@@ -157,6 +288,28 @@ impl Staged {
             self.remove(tx, oldest)?;
         }
         Ok(true)
+    }
+}
+
+/// Returns whether shelves or profiles may look at where a resource is configured.
+fn is_path_wanted(control: &Control) -> bool {
+    !control.shelves.is_empty() || !control.profiles.is_empty()
+}
+
+/// Returns the transition of a change; where it stands in the journal, and its impact, are not in it yet.
+fn transition_of(change: &Change) -> Transition {
+    let record = &change.record;
+    Transition {
+        position: record.position,
+        id: record.id,
+        key: record.key.clone(),
+        sequence: record.sequence.saturating_add(1),
+        before: change.announced.and_then(|announced| announced.before),
+        after: record.state.clone(),
+        last_updated: change.time,
+        revision: 0,
+        base_url: None,
+        reminds: Vec::new(),
     }
 }
 

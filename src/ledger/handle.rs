@@ -1,60 +1,48 @@
 //! The handle on the ledger: reports in, snapshots and transitions out.
 
 use super::alarm_list::AlarmList;
-use super::deadline::BOOT_GRACE;
+use super::deadline::{BOOT_GRACE, Wake};
 use super::decide::{Context, Staged};
 use super::recorder::Recorder;
 use super::recovery::recover;
 use super::report::{ImpactSource, LedgerError, NoImpact, Report, Verdict};
 use super::ring::{RING_MAX, Ring};
-use crate::alarm::{AlarmId, AlarmRecord, JournalPosition, STATUS_CHANGES_MAX, Transition};
+use crate::alarm::{AlarmId, AlarmRecord, Control, JournalPosition, Transition};
 use crate::clock::Clock;
 use crate::store::{Isolation, Store, StoreError, WriteTransaction};
-use jiff::Timestamp;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::Duration;
 use tokio::sync::{oneshot, watch};
-
-/// Alarms kept unless told otherwise: twice what the element is measured with, and some 400 MB.
-const ALARMS_MAX: usize = 200_000;
 
 /// Reports decided in one job: a source with very many leaves room for others between.
 const REPORTS_PER_JOB: usize = 256;
 
-/// Alarms that one job ends: as for reports.
-const EXPIRED_PER_JOB: usize = 256;
+/// Alarms that one job ends or tells: as for reports.
+const WORKED_OFF_PER_JOB: usize = 256;
 
 /// What a ledger is opened with.
 #[derive(Clone)]
 pub struct LedgerOptions {
-    /// Alarms kept at most, the cleared included.
-    pub alarms_max: usize,
+    /// What is made of alarms until a configuration says otherwise.
+    pub control: Control,
     /// Transitions kept in memory for those who keep up.
     pub ring_max: usize,
-    /// Status changes kept for each alarm.
-    pub status_changes_max: usize,
     /// Who knows what depends on a resource.
     pub impact: Arc<dyn ImpactSource>,
 }
 
 impl Default for LedgerOptions {
     fn default() -> Self {
-        Self {
-            alarms_max: ALARMS_MAX,
-            ring_max: RING_MAX,
-            status_changes_max: STATUS_CHANGES_MAX,
-            impact: Arc::new(NoImpact),
-        }
+        Self { control: Control::default(), ring_max: RING_MAX, impact: Arc::new(NoImpact) }
     }
 }
 
 impl std::fmt::Debug for LedgerOptions {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("LedgerOptions")
-            .field("alarms_max", &self.alarms_max)
+            .field("control", &self.control)
             .field("ring_max", &self.ring_max)
-            .field("status_changes_max", &self.status_changes_max)
             .finish_non_exhaustive()
     }
 }
@@ -69,19 +57,24 @@ impl std::fmt::Debug for Ledger {
     }
 }
 
-struct Inner {
+pub(super) struct Inner {
     store: Store,
     clock: Clock,
     opened_at: Duration,
-    alarms_max: usize,
-    status_changes_max: AtomicUsize,
     impact: Arc<dyn ImpactSource>,
+    /// Reports refused since the start because the list was full.
+    refused: AtomicU64,
+    /// Whether the newest group could not be written because the disk is full.
+    is_disk_full: AtomicBool,
     /// Touched by the writer's thread only.
     staged: Mutex<Staged>,
     published: Mutex<AlarmList>,
     ring: Mutex<Ring>,
     tail: watch::Sender<JournalPosition>,
-    next_deadline: watch::Sender<Option<Timestamp>>,
+    /// The same for threads that wait without a runtime.
+    newest: Mutex<JournalPosition>,
+    grown: Condvar,
+    next_wake: watch::Sender<Wake>,
     recorder: Recorder,
 }
 
@@ -97,7 +90,7 @@ impl Ledger {
     /// # Errors
     /// Those of the store.
     pub fn open(store: Store, clock: Clock, options: LedgerOptions) -> Result<Self, LedgerError> {
-        let recovered = recover(&store, options.status_changes_max)?;
+        let recovered = recover(&store, Arc::new(options.control), clock.now())?;
         let list = recovered.list;
         let newest = list.position().max(store.opened_at());
         let recorder = Recorder::start(store.clone(), recovered.stored).map_err(|source| StoreError::Io {
@@ -108,13 +101,15 @@ impl Ledger {
         recorder.put(list.clone());
         Ok(Self(Arc::new(Inner {
             opened_at: clock.elapsed(),
-            alarms_max: options.alarms_max.max(1),
-            status_changes_max: AtomicUsize::new(options.status_changes_max),
             impact: options.impact,
+            refused: AtomicU64::new(0),
+            is_disk_full: AtomicBool::new(false),
             staged: Mutex::new(Staged::new(list.clone())),
             ring: Mutex::new(Ring::new(newest, options.ring_max)),
             tail: watch::Sender::new(newest),
-            next_deadline: watch::Sender::new(list.next_deadline()),
+            newest: Mutex::new(newest),
+            grown: Condvar::new(),
+            next_wake: watch::Sender::new(wake(&list)),
             published: Mutex::new(list),
             recorder,
             store,
@@ -203,6 +198,14 @@ impl Ledger {
         self.0.tail.subscribe()
     }
 
+    /// Waits until the newest durable position is behind another one, for a while at most; returns it. Blocks the thread.
+    #[must_use]
+    pub fn wait_behind(&self, position: JournalPosition, wait: Duration) -> JournalPosition {
+        let newest = lock(&self.0.newest);
+        let waited = self.0.grown.wait_timeout_while(newest, wait, |newest| *newest <= position);
+        *waited.unwrap_or_else(PoisonError::into_inner).0
+    }
+
     /// Returns the transitions at and after `from` that are published, oldest first, at most `limit`. Reads the disk,
     /// blocking the thread, when they are no longer in memory.
     ///
@@ -224,11 +227,6 @@ impl Ledger {
         lock(&self.0.ring).read(from, limit)
     }
 
-    /// Sets how many status changes are kept for each alarm (RFC 8632, `max-alarm-status-changes`).
-    pub fn set_status_changes_max(&self, status_changes_max: usize) {
-        self.0.status_changes_max.store(status_changes_max, Ordering::Relaxed);
-    }
-
     /// Stores the alarm list and ends the thread that does so; blocks until that is done. Called when no more
     /// reports come; what comes nevertheless is in the journal.
     pub fn close(&self) {
@@ -239,36 +237,43 @@ impl Ledger {
         &self.0.clock
     }
 
-    pub(super) fn next_deadline(&self) -> watch::Receiver<Option<Timestamp>> {
-        self.0.next_deadline.subscribe()
+    pub(super) fn next_wake(&self) -> watch::Receiver<Wake> {
+        self.0.next_wake.subscribe()
+    }
+
+    pub(super) fn impact_source(&self) -> &dyn ImpactSource {
+        &*self.0.impact
+    }
+
+    /// Returns whether the newest change of alarms could not be written because the disk is full.
+    #[must_use]
+    pub fn is_disk_full(&self) -> bool {
+        self.0.is_disk_full.load(Ordering::Relaxed)
+    }
+
+    /// Returns how many reports were refused since the start because the list was full of standing alarms.
+    #[must_use]
+    pub fn refused(&self) -> u64 {
+        self.0.refused.load(Ordering::Relaxed)
     }
 
     pub(super) fn grace_left(&self) -> Duration {
         BOOT_GRACE.saturating_sub(self.0.clock.elapsed().saturating_sub(self.0.opened_at))
     }
 
-    pub(super) async fn expire_now(&self) -> Result<usize, LedgerError> {
-        let mut ended = 0;
+    pub(super) async fn work_off(&self, with_deadlines: bool) -> Result<usize, LedgerError> {
+        let mut worked_off = 0;
         loop {
-            let some = self
-                .stage(|inner, tx| {
-                    let (context, mut staged) = (inner.context(), inner.staged());
-                    let mut some = 0;
-                    while some < EXPIRED_PER_JOB && staged.expire_one(tx, context)?.is_some() {
-                        some += 1;
-                    }
-                    Ok(some)
-                })
-                .await?;
-            ended += some;
-            if some < EXPIRED_PER_JOB {
-                return Ok(ended);
+            let some = self.stage(move |inner, tx| inner.work_off_some(tx, with_deadlines)).await?;
+            worked_off += some;
+            if some < WORKED_OFF_PER_JOB {
+                return Ok(worked_off);
             }
         }
     }
 
     /// Runs work on the staged list inside the writer's transaction and waits until it is durable and published.
-    async fn stage<T: Send + 'static>(
+    pub(super) async fn stage<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Inner, &mut WriteTransaction<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, LedgerError> {
@@ -278,6 +283,19 @@ impl Ledger {
         // Whoever asked and went away needs no answer.
         self.0.store.submit_async(Isolation::Shared, run, move |outcome| drop(tell.send(ended(outcome)))).await?;
         Ok(told.await.unwrap_or(Err(StoreError::Closed))?)
+    }
+
+    /// Does what [`Ledger::stage`] does, blocking the thread. Not for an asynchronous task.
+    pub(super) fn stage_blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Inner, &mut WriteTransaction<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, LedgerError> {
+        let (tell, told) = mpsc::sync_channel(1);
+        let (inner, ended) = (Arc::clone(&self.0), self.ended());
+        let run = move |tx: &mut WriteTransaction<'_>| work(&inner, tx);
+        // Whoever asked and went away needs no answer.
+        self.0.store.submit(Isolation::Shared, run, move |outcome| drop(tell.send(ended(outcome))))?;
+        Ok(told.recv().unwrap_or(Err(StoreError::Closed))?)
     }
 
     fn decide(
@@ -295,6 +313,7 @@ impl Ledger {
     fn ended<T>(&self) -> impl FnOnce(Result<T, StoreError>) -> Result<T, StoreError> + Send + 'static {
         let inner = Arc::clone(&self.0);
         move |outcome| {
+            inner.is_disk_full.store(matches!(&outcome, Err(StoreError::Full)), Ordering::Relaxed);
             match &outcome {
                 Ok(_) => inner.publish(),
                 Err(_) => inner.forget(),
@@ -305,17 +324,31 @@ impl Ledger {
 }
 
 impl Inner {
-    fn staged(&self) -> MutexGuard<'_, Staged> {
+    pub(super) fn staged(&self) -> MutexGuard<'_, Staged> {
         lock(&self.staged)
     }
 
-    fn context(&self) -> Context<'_> {
-        Context {
-            now: self.clock.now(),
-            alarms_max: self.alarms_max,
-            status_changes_max: self.status_changes_max.load(Ordering::Relaxed),
-            impact: &*self.impact,
+    pub(super) fn context(&self) -> Context<'_> {
+        Context { now: self.clock.now(), impact: &*self.impact, refused: &self.refused }
+    }
+
+    fn work_off_some(&self, tx: &mut WriteTransaction<'_>, with_deadlines: bool) -> Result<usize, StoreError> {
+        let (context, mut staged) = (self.context(), self.staged());
+        if staged.list.is_shelf_due(context.now) {
+            staged.list.rebuild_control(context.now);
+            staged.is_changed = true;
+            for id in staged.list.ids() {
+                staged.revise(tx, id, false, context)?;
+            }
         }
+        let mut some = 0;
+        while some < WORKED_OFF_PER_JOB && staged.tell_one(tx, context)? {
+            some += 1;
+        }
+        while with_deadlines && some < WORKED_OFF_PER_JOB && staged.expire_one(tx, context)?.is_some() {
+            some += 1;
+        }
+        Ok(some)
     }
 
     /// Shows what the group changed. The first of a group's jobs does so for all of them: all are durable.
@@ -337,9 +370,11 @@ impl Inner {
         }
         if let Some(newest) = newest {
             self.tail.send_replace(newest);
+            *lock(&self.newest) = newest;
+            self.grown.notify_all();
         }
-        let deadline = list.next_deadline();
-        self.next_deadline.send_if_modified(|known| std::mem::replace(known, deadline) != deadline);
+        let wake = wake(&list);
+        self.next_wake.send_if_modified(|known| std::mem::replace(known, wake) != wake);
         self.recorder.put(list);
     }
 
@@ -348,6 +383,10 @@ impl Inner {
         let list = lock(&self.published).clone();
         *self.staged() = Staged::new(list);
     }
+}
+
+fn wake(list: &AlarmList) -> Wake {
+    Wake { deadline: list.next_deadline(), turn: list.next_turn() }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -9,6 +9,7 @@
 //! Subscribers see every transition once, in order. The alarm list is what the stored list at its watermark and the
 //! journal behind it give. A standing alarm never gives way to another. RFC 8632 §3 and §4.5.
 
+mod actions;
 mod alarm_list;
 mod deadline;
 mod decide;
@@ -20,6 +21,7 @@ mod ring;
 #[cfg(test)]
 mod tests;
 
+pub use actions::{Answered, ReminderFor, SILENCES_MAX, SilenceError};
 pub use alarm_list::AlarmList;
 pub use deadline::BOOT_GRACE;
 pub use handle::{Ledger, LedgerOptions};

@@ -3,8 +3,10 @@
 use super::alarm_list::{AlarmList, Entry};
 use super::decide::REMOVED_UNTIL;
 use super::ring::next;
+use crate::alarm::Control;
 use crate::alarm::{AlarmId, AlarmRecord, Contribution, ContributionKey, Contributions, Transition};
 use crate::store::{ContributionRow, JOURNAL_READ_MAX, JournalEntry, Store, StoreError};
+use jiff::Timestamp;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -17,8 +19,13 @@ pub(super) struct Recovered {
 }
 
 /// Reads the alarm list back.
-pub(super) fn recover(store: &Store, status_changes_max: usize) -> Result<Recovered, StoreError> {
+pub(super) fn recover(store: &Store, control: Arc<Control>, now: Timestamp) -> Result<Recovered, StoreError> {
     let mut list = AlarmList::default();
+    let status_changes_max = control.status_changes_max;
+    for silence in store.silences()? {
+        list.set_silence(silence.id, Some(Arc::new(silence)), now);
+    }
+    list.set_control(control, now);
     if let Some(text) = store.meta(REMOVED_UNTIL)? {
         let time = text.parse().map_err(|e: jiff::Error| StoreError::Corrupt {
             table: "meta",
@@ -41,6 +48,9 @@ pub(super) fn recover(store: &Store, status_changes_max: usize) -> Result<Recove
             list.set_position(entry.position());
             match entry {
                 JournalEntry::Transition(transition) => replay(&mut list, &transition, status_changes_max),
+                JournalEntry::Amendment { record, .. } => {
+                    list.put(Entry { record: Arc::from(record), contributions: None });
+                }
                 JournalEntry::Removal { alarm, .. } => drop(list.remove(alarm)),
             }
         }

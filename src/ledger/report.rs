@@ -1,6 +1,8 @@
 //! What sources say to the ledger, and what they are answered.
 
-use crate::alarm::{AlarmKey, AlarmText, ContributionKey, ImpactGroup, Severity, TooManyContributions, Transition};
+use crate::alarm::{
+    AlarmId, AlarmKey, AlarmText, ContributionKey, ImpactGroup, Severity, TooManyContributions, Transition,
+};
 use crate::store::StoreError;
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -55,6 +57,8 @@ impl Report {
 pub enum Outcome {
     /// The alarm changed, and handlers are told.
     Announced(Arc<Transition>),
+    /// The alarm changed, and handlers are not told: not now, not of such changes, or not while it is on its shelf.
+    Held,
     /// Only the alarm's texts changed; nobody is told.
     TextChanged,
     /// Nothing that can be seen changed: the alarm stood so already.
@@ -119,6 +123,11 @@ pub struct Impact {
 pub trait ImpactSource: Send + Sync {
     /// Returns what depends on the alarming resource in running, and where people look at it. Called on the writer's thread: quick, no waiting.
     fn impact(&self, key: &AlarmKey) -> Impact;
+
+    /// Returns where the alarming resource is configured, when it is. Quick, too.
+    fn path(&self, _key: &AlarmKey) -> Option<String> {
+        None
+    }
 }
 
 /// Nothing depends on anything: for elements without a configuration.
@@ -143,12 +152,16 @@ pub(super) fn check(report: &Report) -> Result<(), ReportError> {
         Report::Raise { text, .. } => Some(text),
         Report::Clear { text, .. } => text.as_ref(),
     };
+    let linked = text.map(|text| {
+        let names = text.correlation.root_causes.iter().map(|name| name.resource_type.len() + name.resource.len());
+        names.sum::<usize>() + text.correlation.related.len() * size_of::<AlarmId>()
+    });
     let lines = text.into_iter().flat_map(|t| t.detailed.iter().chain(&t.suggested_actions).chain([&t.brief]));
     if let Report::Raise { note: Some(note), .. } = report
         && note.len() > TEXT_BYTES_MAX
     {
         return Err(ReportError::NoteTooLong { bytes: note.len() });
     }
-    let bytes = lines.map(String::len).sum();
+    let bytes = lines.map(String::len).sum::<usize>() + linked.unwrap_or_default();
     if bytes > TEXT_BYTES_MAX { Err(ReportError::TextTooLong { bytes }) } else { Ok(()) }
 }

@@ -1,17 +1,21 @@
 //! Tests of the ledger on a real store, each in a folder of its own.
 
 use super::*;
+use crate::alarm::shelf::{ResourceMatch, Shelf, Shelves};
 use crate::alarm::{
-    AlarmKey, AlarmText, ContributionKey, ImpactGroup, JournalPosition, Severity, Standing, Transition,
+    AlarmFilter, AlarmId, AlarmKey, AlarmText, Clearance, CompressFilter, ContributionKey, Control, ImpactGroup,
+    JournalPosition, OperatorState, Severity, Silence, SilenceMatcher, Standing, Transition, TypeSpec, Types,
 };
 use crate::clock::Clock;
 use crate::store::{Fault, FaultPoint, InjectedFault, Store, StoreError, StoreOptions};
 use crate::task::Scope;
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tempfile::TempDir;
+use uuid::Uuid;
 
 /// Fails at some points as long as it is told to: what comes after is lost, as by a loss of power.
 #[derive(Default)]
@@ -58,7 +62,7 @@ fn key(resource: &str) -> AlarmKey {
         node: text("n1"),
         resource_type: text("database"),
         resource: text(resource),
-        alarm_type: text("failed-connection"),
+        alarm_type: text("no-answer"),
         qualifier: String::new(),
     }
 }
@@ -279,7 +283,10 @@ fn a_raise_whose_deadline_is_over_says_that_the_condition_is_gone() {
 #[test]
 fn the_oldest_cleared_alarm_gives_way_and_a_standing_one_never() {
     let world = World::new();
-    let ledger = world.open_with(LedgerOptions { alarms_max: 3, ..LedgerOptions::default() });
+    let ledger = world.open_with(LedgerOptions {
+        control: Control { alarms_max: 3, ..Control::default() },
+        ..LedgerOptions::default()
+    });
     for name in ["a", "b", "c"] {
         announced(&ledger, raise(name, Severity::Major));
     }
@@ -424,6 +431,267 @@ proptest! {
             prop_assert!(own.windows(2).all(|two| two[0].last_updated < two[1].last_updated));
             prop_assert!(own.windows(2).all(|two| two[1].before == Some(two[0].after.standing)));
             prop_assert_eq!(own.last().map(|t| &t.after), Some(&record.state));
+        }
+    }
+}
+
+fn shelf(pattern: &str) -> Control {
+    let resources = vec![ResourceMatch::parse(pattern).unwrap()];
+    let shelf = Shelf { name: "attic".to_owned(), resources, ..Shelf::default() };
+    Control { shelves: Shelves::new(vec![shelf]), ..Control::default() }
+}
+
+fn silence(id: u128, resource: &str, starts_at: Timestamp, ends_at: Timestamp) -> Silence {
+    let matcher =
+        SilenceMatcher { name: "resource".to_owned(), value: resource.to_owned(), is_regex: false, is_equal: true };
+    Silence {
+        id: Uuid::from_u128(id),
+        matchers: vec![matcher],
+        starts_at,
+        ends_at,
+        updated_at: starts_at,
+        created_by: "ops".to_owned(),
+        comment: "at work".to_owned(),
+    }
+}
+
+#[test]
+fn alarms_move_to_shelves_and_back_when_these_change_and_stay_there_over_a_restart() {
+    let world = World::new();
+    let ledger = world.open();
+    announced(&ledger, raise("a", Severity::Major));
+    announced(&ledger, raise("b", Severity::Major));
+    ledger.set_control(Some(shelf("a")), false).unwrap();
+    let on_shelf =
+        |ledger: &Ledger| ledger.alarms().shelved().map(|record| record.key.resource.clone()).collect::<Vec<_>>();
+    assert_eq!(on_shelf(&ledger), ["a"]);
+    assert_eq!(say(&ledger, raise("a", Severity::Critical)), Ok(Outcome::Held));
+    assert_eq!(all(&ledger).len(), 2);
+    world.fault.set(&[FaultPoint::BeforeRecords]);
+    ledger.set_control(Some(shelf("b")), false).unwrap();
+    assert_eq!(on_shelf(&ledger), ["b"]);
+    assert_eq!(all(&ledger).last().unwrap().after.standing, stands(Severity::Critical));
+    let before = records(&ledger);
+    drop(ledger);
+    let ledger = world.open();
+    assert_eq!((on_shelf(&ledger), records(&ledger)), (vec!["b".to_owned()], before));
+    ledger.set_control(Some(Control::default()), false).unwrap();
+    assert_eq!((on_shelf(&ledger).len(), all(&ledger).len()), (0, 3));
+}
+
+#[tokio::test]
+async fn a_silence_is_a_shelf_with_an_end_that_comes_by_itself() {
+    let world = World::new();
+    let ledger = world.open();
+    ledger.report(vec![raise("a", Severity::Major)]).await.unwrap();
+    let at = |seconds| world.clock.now() + Duration::from_secs(seconds);
+    let quiet = silence(1, "a", at(60), at(120));
+    ledger.put_silence(quiet.clone()).await.unwrap();
+    assert_eq!(ledger.alarms().shelved_len(), 0);
+    world.clock.advance(Duration::from_secs(60));
+    ledger.expire_due().await.unwrap();
+    assert_eq!(ledger.alarms().shelved().next().unwrap().shelf, Some(quiet.id.to_string()));
+    ledger.report(vec![clear("a")]).await.unwrap();
+    assert_eq!(all(&ledger).len(), 1);
+    drop(ledger);
+    let ledger = world.open();
+    assert_eq!(ledger.alarms().silence(&quiet.id).map(|s| (**s).clone()), Some(quiet));
+    world.clock.advance(Duration::from_secs(60));
+    ledger.expire_due().await.unwrap();
+    assert_eq!(ledger.alarms().shelved_len(), 0);
+    assert!(all(&ledger).last().unwrap().after.standing.is_cleared, "what happened meanwhile is told now");
+}
+
+#[test]
+fn operators_states_purges_and_compressions_are_durable() {
+    let world = World::new();
+    let ledger = world.open();
+    let ids: Vec<AlarmId> = ["a", "b", "c"].map(|name| announced(&ledger, raise(name, Severity::Major)).id).to_vec();
+    announced(&ledger, clear("b"));
+    world.fault.set(&[FaultPoint::BeforeRecords]);
+    let changed = ledger.set_operator_state(ids[..2].to_vec(), OperatorState::Closed, "ops", "done").unwrap();
+    assert!(changed.iter().all(|record| record.operator_state() == OperatorState::Closed));
+    assert_eq!(ledger.compress_where(CompressFilter::default(), false).unwrap(), 1);
+    let closed = AlarmFilter {
+        clearance: Clearance::Cleared,
+        operator_state: Some(OperatorState::Closed),
+        operator: Some("ops".to_owned()),
+        ..AlarmFilter::default()
+    };
+    assert_eq!(ledger.purge_where(closed.clone(), true).unwrap(), 0);
+    assert_eq!(ledger.purge_where(closed, false).unwrap(), 1);
+    let before = records(&ledger);
+    assert_eq!(before.iter().filter(|record| record.operator_state() == OperatorState::Closed).count(), 1);
+    drop(ledger);
+    assert_eq!(records(&world.open()), before);
+}
+
+#[tokio::test]
+async fn a_reminder_is_a_transition_of_its_own_that_changes_nothing() {
+    let world = World::new();
+    let ledger = world.open();
+    ledger.report(vec![raise("a", Severity::Major), raise("b", Severity::Major)]).await.unwrap();
+    ledger.report(vec![clear("b")]).await.unwrap();
+    let changed = ledger.alarm(&key("a").id()).unwrap().last_changed;
+    let of = |name: &str| ReminderFor { alarm: key(name).id(), handlers: vec!["wh1".to_owned()] };
+    assert_eq!(ledger.remind(vec![of("a"), of("b"), of("c")]).await.unwrap(), 1);
+    let told = all(&ledger);
+    let reminder = told.last().unwrap();
+    assert!(reminder.is_reminder() && reminder.is_for("wh1") && !reminder.is_for("wh2"));
+    assert_eq!((reminder.sequence, reminder.before), (2, Some(reminder.after.standing)));
+    assert!(reminder.last_updated > told[0].last_updated);
+    let record = ledger.alarm(&key("a").id()).unwrap();
+    assert_eq!((record.status_changes.len(), record.last_changed), (1, changed));
+    let before = records(&ledger);
+    world.fault.set(&[FaultPoint::BeforeRecords]);
+    drop(ledger);
+    assert_eq!(records(&world.open()), before);
+}
+
+#[tokio::test]
+async fn a_request_that_is_repeated_is_answered_as_before_and_decided_once() {
+    let world = World::new();
+    let ledger = world.open();
+    let ask = |ledger: &Ledger, digest: &str, report| {
+        let (ledger, digest) = (ledger.clone(), digest.to_owned());
+        async move {
+            let answer = |verdicts: Vec<Verdict>| format!("{}", verdicts[0].is_ok());
+            ledger.report_once("k".to_owned(), digest, vec![report], answer).await.unwrap()
+        }
+    };
+    assert_eq!(ask(&ledger, "d1", raise("a", Severity::Major)).await, Answered::With("true".to_owned()));
+    ledger.report(vec![clear("a")]).await.unwrap();
+    drop(ledger);
+    let ledger = world.open();
+    assert_eq!(ask(&ledger, "d1", raise("a", Severity::Major)).await, Answered::With("true".to_owned()));
+    assert!(ledger.alarm(&key("a").id()).unwrap().is_cleared());
+    assert_eq!(ask(&ledger, "d2", raise("a", Severity::Major)).await, Answered::Otherwise);
+}
+
+#[tokio::test]
+async fn what_is_held_back_is_told_as_the_clock_goes_and_not_before() {
+    let world = World::new();
+    let ledger = world.open();
+    let spec = TypeSpec { rise_hold_down: Duration::from_secs(10), ..TypeSpec::default() };
+    let types = Types::new(BTreeMap::from([("no-answer".to_owned(), spec)]));
+    let control = Control { types, ..Control::default() };
+    let setting = ledger.clone();
+    tokio::task::spawn_blocking(move || setting.set_control(Some(control), false)).await.unwrap().unwrap();
+    assert_eq!(ledger.report(vec![raise("a", Severity::Major)]).await.unwrap(), [Ok(Outcome::Held)]);
+    world.clock.advance(Duration::from_secs(9));
+    ledger.expire_due().await.unwrap();
+    assert_eq!(all(&ledger).len(), 0);
+    let before = records(&ledger);
+    world.fault.set(&[FaultPoint::BeforeRecords]);
+    drop(ledger);
+    let ledger = world.open();
+    assert_eq!(records(&ledger), before);
+    world.clock.advance(Duration::from_secs(1));
+    ledger.expire_due().await.unwrap();
+    assert_eq!(all(&ledger).len(), 1);
+}
+
+#[test]
+fn the_element_has_room_to_say_that_the_list_is_full() {
+    let world = World::new();
+    let control = Control { alarms_max: 1, ..Control::default() };
+    let ledger = world.open_with(LedgerOptions { control, ..LedgerOptions::default() });
+    announced(&ledger, raise("a", Severity::Major));
+    assert!(say(&ledger, raise("b", Severity::Major)).is_err());
+    assert_eq!(ledger.refused(), 1);
+    let Report::Raise { key, severity, text, .. } = raise("own", Severity::Major) else { return };
+    let contribution = ContributionKey::own();
+    announced(&ledger, Report::Raise { key, severity, text, contribution, ends_at: None, note: None });
+    assert!(say(&ledger, raise("b", Severity::Major)).is_err());
+}
+
+/// What may happen to a list beside reports.
+#[derive(Debug, Clone)]
+enum Deed {
+    Report(u8, usize),
+    Shelves(u8),
+    Operator(u8, usize),
+    Purge(usize),
+    Compress,
+    Wait(u64),
+    Restart,
+}
+
+fn deed() -> impl Strategy<Value = Deed> {
+    prop_oneof![
+        8 => (0_u8..4, 0_usize..7).prop_map(|(name, what)| Deed::Report(name, what)),
+        2 => (0_u8..5).prop_map(Deed::Shelves),
+        2 => (0_u8..4, 0_usize..3).prop_map(|(name, state)| Deed::Operator(name, state)),
+        1 => (0_usize..3).prop_map(Deed::Purge),
+        1 => Just(Deed::Compress),
+        2 => (0_u64..30).prop_map(Deed::Wait),
+        2 => Just(Deed::Restart),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// Whatever is done, a process that is killed and started again has the same list, and handlers were told a chain in
+    /// which each link begins where the one before ended.
+    #[test]
+    fn a_list_comes_back_as_it_was_whatever_was_done_to_it(
+        deeds in prop::collection::vec(deed(), 1..40), hold in 0_u64..20,
+    ) {
+        let world = World::new();
+        world.fault.set(&[FaultPoint::BeforeRecords]);
+        let control = |shelved: u8| {
+            let spec = TypeSpec { rise_hold_down: Duration::from_secs(hold), ..TypeSpec::default() };
+            let types = Types::new(BTreeMap::from([("no-answer".to_owned(), spec)]));
+            Control { types, ..shelf(&format!("[{shelved}-9]")) }
+        };
+        let open = |shelved| world.open_with(LedgerOptions { control: control(shelved), ..LedgerOptions::default() });
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let (mut shelved, mut ledger) = (4, open(4));
+        for deed in deeds {
+            match deed {
+                Deed::Report(name, what) => {
+                    let name = name.to_string();
+                    let report = Severity::ALL.get(what).map_or_else(|| clear(&name), |s| raise(&name, *s));
+                    drop(say(&ledger, report));
+                }
+                Deed::Shelves(from) => {
+                    shelved = from;
+                    ledger.set_control(Some(control(from)), false).unwrap();
+                }
+                Deed::Operator(name, state) => {
+                    let id = key(&name.to_string()).id();
+                    drop(ledger.set_operator_state(vec![id], OperatorState::WRITABLE[state], "ops", "").unwrap());
+                }
+                Deed::Purge(clearance) => {
+                    let filter = AlarmFilter { clearance: Clearance::ALL[clearance], ..AlarmFilter::default() };
+                    ledger.purge_where(filter, false).unwrap();
+                }
+                Deed::Compress => drop(ledger.compress_where(CompressFilter::default(), true).unwrap()),
+                Deed::Wait(seconds) => {
+                    world.clock.advance(Duration::from_secs(seconds));
+                    runtime.block_on(ledger.expire_due()).unwrap();
+                }
+                Deed::Restart => {
+                    let before = records(&ledger);
+                    drop(ledger);
+                    ledger = open(shelved);
+                    prop_assert_eq!(before, records(&ledger));
+                }
+            }
+        }
+        let journal = all(&ledger);
+        for record in records(&ledger) {
+            // After a purge an alarm begins anew.
+            let own: Vec<_> = journal.iter().filter(|t| t.id == record.id).collect();
+            let anew = own.iter().rposition(|t| t.sequence == 1).unwrap_or(0);
+            let own = own.get(anew..).unwrap_or_default();
+            if record.sequence > 0 {
+                prop_assert!((1..).zip(own).all(|(sequence, t)| t.sequence == sequence));
+                prop_assert!(own.windows(2).all(|two| two[1].before == Some(two[0].after.standing)));
+                prop_assert!(own.windows(2).all(|two| two[0].last_updated < two[1].last_updated));
+                prop_assert_eq!(own.last().map(|t| t.after.standing), record.announced());
+            }
         }
     }
 }

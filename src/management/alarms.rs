@@ -1,7 +1,10 @@
 //! The alarms as faces see them: what stands, what an operator says of them, and how the handlers fare.
 
 use super::Management;
-use crate::alarm::{AlarmId, AlarmKey, AlarmRecord, AlarmText, ContributionKey, Severity};
+use super::operations::SeenTypes;
+use crate::alarm::{
+    AlarmId, AlarmKey, AlarmRecord, AlarmText, ContributionKey, OperatorState, REMARK_CHARS_MAX, Severity,
+};
 use crate::delivery::{Deliveries, HandlerStatus};
 use crate::ledger::{AlarmList, Ledger, LedgerError, Outcome, Report, ReportError};
 use crate::settings;
@@ -47,6 +50,12 @@ pub enum AlarmError {
     /// The operator never said that it stands; others do.
     #[error("the alarm stands because of what other sources report, and only they can clear it")]
     StandsByOthers,
+    /// A remark is longer than what is kept.
+    #[error("the remark is longer than {REMARK_CHARS_MAX} characters")]
+    RemarkTooLong,
+    /// Only the element sets that state.
+    #[error("`{0}` is set by the element only: expected `none`, `ack` or `closed`")]
+    NotWritable(OperatorState),
     /// The ledger refused it.
     #[error(transparent)]
     Refused(#[from] ReportError),
@@ -57,9 +66,10 @@ pub enum AlarmError {
 
 /// What an element with alarms has.
 pub(super) struct AlarmSide {
-    ledger: Ledger,
+    pub(super) ledger: Ledger,
     stored_node: String,
     handlers: Arc<dyn HandlerStatuses>,
+    pub(super) seen_types: SeenTypes,
 }
 
 impl Management {
@@ -71,7 +81,8 @@ impl Management {
         stored_node: impl Into<String>,
         handlers: Arc<dyn HandlerStatuses>,
     ) -> Self {
-        let side = AlarmSide { ledger, stored_node: stored_node.into(), handlers };
+        let seen_types = SeenTypes::default();
+        let side = AlarmSide { ledger, stored_node: stored_node.into(), handlers, seen_types };
         Self { alarm_side: Some(Arc::new(side)), ..self }
     }
 
@@ -119,6 +130,7 @@ impl Management {
             None => side.ledger.alarm(&id).map(|record| record.state.text.clone()).unwrap_or_default(),
         };
         let contribution = ContributionKey::default();
+        self.note_type(&key.alarm_type);
         let report = Report::Raise { key, severity, text, contribution, ends_at: None, note: None };
         Ok((id, side.say(report)?))
     }

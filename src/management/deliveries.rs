@@ -85,7 +85,7 @@ impl Management {
         let text = AlarmText {
             brief: format!("Test of the alarm handler {handler}"),
             detailed: vec!["Somebody asked for this test; nothing is wrong.".to_owned()],
-            suggested_actions: Vec::new(),
+            ..AlarmText::default()
         };
         let contribution = ContributionKey::default();
         let severity = Severity::Indeterminate;

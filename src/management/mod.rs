@@ -2,13 +2,16 @@
 //!
 //! **Invariants**: faces decide nothing: whatever two of them do is here or below. A session that is dropped is gone.
 
+pub mod alarm_json;
 mod alarms;
 mod deliveries;
+mod operations;
 mod sessions;
 mod shared;
 
 pub use alarms::{AlarmError, AlarmName, HandlerStatuses};
 pub use deliveries::{DeliveryError, TestStep, delivery_id};
+pub use operations::{InventoryEntry, OperatorRequest};
 pub use sessions::{SESSIONS_MAX, Session, SessionHandle, SessionMode, SessionsExhausted};
 pub use shared::SharedCandidate;
 

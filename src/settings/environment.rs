@@ -1,7 +1,6 @@
-//! `environments environment`: who this element is, and what it makes of alarms that come in.
+//! `environments environment`: who this element is.
 
-use crate::alarm::Severity;
-use crate::tree::{DataTree, Value};
+use crate::tree::DataTree;
 
 /// The environment that the element serves.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -19,12 +18,4 @@ pub struct Environment {
 pub fn environment(tree: &DataTree) -> Environment {
     let text = |leaf: &str| tree.root().leaf(&format!("environments/environment/{leaf}")).map(ToString::to_string);
     Environment { name: text("name"), base_url: text("base-url"), node_id: text("node-id") }
-}
-
-/// Reads the severity of an alarm whose sender states none.
-#[must_use]
-pub fn default_severity(tree: &DataTree) -> Severity {
-    let leaf = tree.root().leaf("environments/environment/alarms/ingest/default-severity");
-    // The schema's names are those of `Severity`; a schema without the leaf has the same default.
-    leaf.and_then(Value::as_str).and_then(|name| name.parse().ok()).unwrap_or(Severity::Major)
 }

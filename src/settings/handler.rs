@@ -8,8 +8,9 @@ use crate::handler::webhook::WebhookSpec;
 use crate::handler::{Kind, NotifierSpec, WebService};
 use crate::retry::Schedule;
 use crate::secret::{Sealer, Secret};
-use crate::tree::{DataPath, NodeRef};
+use crate::tree::{DataPath, NodeRef, Value};
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 /// Reads an alarm handler.
 ///
@@ -20,6 +21,8 @@ pub fn handler(node: NodeRef<'_>, path: &DataPath, sealer: &dyn Sealer) -> Resul
     let id = reader.mandatory_text("id");
     let description = reader.text("description");
     let is_enabled = reader.boolean("enabled");
+    let notify = super::alarm_control::notify(&mut reader, "");
+    let reminder_interval = reader.value("reminder-interval").and_then(Value::as_u64).map(Duration::from_secs);
     let notifier = notifier(&mut reader, sealer);
     let filter = filter(&mut reader);
     let delivery = delivery(&mut reader);
@@ -28,6 +31,8 @@ pub fn handler(node: NodeRef<'_>, path: &DataPath, sealer: &dyn Sealer) -> Resul
             id: id?,
             description,
             is_enabled: is_enabled?,
+            notify: notify?,
+            reminder_interval,
             notifier: notifier?,
             filter: filter?,
             delivery: delivery?,
@@ -98,6 +103,7 @@ fn filter(reader: &mut Reader<'_, '_>) -> Option<Filter> {
         resource_types: reader.texts("filter/resource-types").into_iter().collect(),
         resources: reader.texts("filter/resources").into_iter().collect(),
         nodes: reader.texts("filter/nodes").into_iter().collect(),
+        ..Filter::default()
     })
 }
 

@@ -17,6 +17,14 @@ pub struct Places {
     pub http_server_port: SchemaId,
     /// The environment.
     pub environment: SchemaId,
+    /// The alarms, and what controls them.
+    pub alarms: SchemaId,
+    /// The configured alarm types.
+    pub alarm_types: SchemaId,
+    /// The list of resources that are not configured here.
+    pub resource: SchemaId,
+    /// How alarms of other systems are taken.
+    pub ingest: SchemaId,
 }
 
 impl Places {
@@ -30,6 +38,10 @@ impl Places {
             http_server_address: schema.find(["system", "http-server", "address"])?,
             http_server_port: schema.find(["system", "http-server", "port"])?,
             environment: schema.find(["environments", "environment"])?,
+            alarms: schema.find(["alarms"])?,
+            alarm_types: schema.find(["environments", "environment", "alarms", "alarm-types"])?,
+            resource: schema.find(["environments", "environment", "alarms", "resources", "resource"])?,
+            ingest: schema.find(["environments", "environment", "alarms", "ingest"])?,
         })
     }
 }

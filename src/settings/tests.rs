@@ -88,7 +88,7 @@ fn a_handler_has_its_notifier_and_the_defaults_of_its_delivery() {
     let NotifierSpec::Webhook(webhook) = &spec.notifier;
     assert_eq!((webhook.message_format, webhook.web_service.port), (MessageFormat::Flat, 8080));
     assert_eq!(environment(&tree).base_url.as_deref(), Some("https://a.example"));
-    assert_eq!(default_severity(&tree), Severity::Minor);
+    assert_eq!(ingest(&tree, &ring).0.default_severity, Severity::Minor);
 }
 
 #[test]
@@ -138,7 +138,7 @@ fn what_is_not_configured_has_the_schemas_defaults() {
     let tree = tree(&ring, "{}");
     assert_eq!(http_server(&tree).unwrap(), HttpServerSpec { address: "127.0.0.1".to_owned(), port: 8008 });
     assert_eq!(revisions_kept(&tree), 1000);
-    assert_eq!(default_severity(&tree), Severity::Major);
+    assert_eq!(ingest(&tree, &ring).0.default_severity, Severity::Major);
     assert_eq!(environment(&tree), Environment::default());
     assert!(Places::of(tree.schema()).is_some());
 }

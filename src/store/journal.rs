@@ -1,10 +1,10 @@
-//! The journal: transitions in order, removals of alarms among them, and its trimming.
+//! The journal: transitions in order, amendments and removals of alarms among them, and its trimming.
 
 use super::error::{StoreError, from_sql, to_sql};
 use super::queue::Queue;
 use super::writer::Pair;
 use super::{FaultPoint, Isolation, Store, WriteTransaction};
-use crate::alarm::{AlarmId, JournalPosition, Standing, Transition};
+use crate::alarm::{AlarmId, AlarmRecord, JournalPosition, Standing, Transition};
 use crate::clock::format_utc;
 use rusqlite::Connection;
 use std::sync::Arc;
@@ -21,6 +21,13 @@ const FLOOR: &str = "journal-floor";
 pub enum JournalEntry {
     /// An alarm changed.
     Transition(Box<Transition>),
+    /// An alarm is now like this; nobody is told.
+    Amendment {
+        /// Where it stands.
+        position: JournalPosition,
+        /// The alarm.
+        record: Box<AlarmRecord>,
+    },
     /// An alarm left the alarm list; nobody is told.
     Removal {
         /// Where it stands.
@@ -36,7 +43,7 @@ impl JournalEntry {
     pub fn position(&self) -> JournalPosition {
         match self {
             Self::Transition(transition) => transition.position,
-            Self::Removal { position, .. } => *position,
+            Self::Amendment { position, .. } | Self::Removal { position, .. } => *position,
         }
     }
 }
@@ -67,6 +74,20 @@ impl WriteTransaction<'_> {
             ),
         )?;
         self.reach(FaultPoint::AfterAppend)
+    }
+
+    /// Records what an alarm is like where no transition says so: texts, operator states, shelves.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn append_amendment(&mut self, record: &AlarmRecord) -> Result<JournalPosition, StoreError> {
+        let position = self.next_position()?;
+        let seq = self.advance(position)?;
+        let body = serde_json::to_string(record).map_err(StoreError::encode("an alarm"))?;
+        self.bytes = self.bytes.saturating_add(body.len());
+        let sql = "INSERT INTO amendment (seq, alarm, body) VALUES (?1, ?2, ?3)";
+        self.execute("append to the journal", sql, (seq, record.id.as_uuid().as_bytes(), body))?;
+        Ok(position)
     }
 
     /// Records that an alarm leaves the alarm list.
@@ -103,7 +124,7 @@ impl WriteTransaction<'_> {
         let limit = self.trimmable(up_to)?;
         let rows_max = i64::try_from(rows_max).unwrap_or(i64::MAX);
         let mut removed = 0;
-        for table in ["journal", "removal"] {
+        for table in ["journal", "amendment", "removal"] {
             let sql = format!(
                 "DELETE FROM {table} WHERE seq IN (SELECT seq FROM {table} WHERE seq <= ?1 ORDER BY seq LIMIT ?2)"
             );
@@ -199,22 +220,25 @@ impl Store {
         })
     }
 
-    /// Returns transitions and removals at and after `from` in order, at most `limit` and [`JOURNAL_READ_MAX`]: what
+    /// Returns transitions, amendments and removals at and after `from` in order, at most `limit` and [`JOURNAL_READ_MAX`]: what
     /// a restart applies to the stored alarm list.
     ///
     /// # Errors
     /// Those of the database.
     pub fn read_entries(&self, from: JournalPosition, limit: usize) -> Result<Vec<JournalEntry>, StoreError> {
         let limit = limit.clamp(1, JOURNAL_READ_MAX);
-        let (transitions, removals) = self.read(|connection| {
-            // One read transaction, so that both tables are seen at the same moment.
-            let both = connection.unchecked_transaction().map_err(StoreError::sql("read the journal"))?;
-            Ok((read_transitions(&both, from, limit)?, read_removals(&both, from, limit)?))
+        let mut entries = self.read(|connection| {
+            // One read transaction, so that all tables are seen at the same moment.
+            let all = connection.unchecked_transaction().map_err(StoreError::sql("read the journal"))?;
+            let transitions = read_transitions(&all, from, limit)?;
+            let mut entries: Vec<JournalEntry> =
+                transitions.into_iter().map(|t| JournalEntry::Transition(Box::new(t))).collect();
+            entries.extend(read_amendments(&all, from, limit)?);
+            entries.extend(read_removals(&all, from, limit)?);
+            Ok(entries)
         })?;
-        let mut entries: Vec<JournalEntry> =
-            transitions.into_iter().map(|t| JournalEntry::Transition(Box::new(t))).chain(removals).collect();
         entries.sort_by_key(JournalEntry::position);
-        // Either table may hold more behind its last row, so only the first `limit` of the merged list are complete.
+        // Each table may hold more behind its last row, so only the first `limit` of the merged list are complete.
         entries.truncate(limit);
         Ok(entries)
     }
@@ -240,6 +264,28 @@ fn read_transitions(
         transitions.push(Transition { position: JournalPosition(from_sql("journal", seq)?), ..transition });
     }
     Ok(transitions)
+}
+
+fn read_amendments(
+    connection: &Connection,
+    from: JournalPosition,
+    limit: usize,
+) -> Result<Vec<JournalEntry>, StoreError> {
+    let doing = "read the journal";
+    let params = (i64::try_from(from.0).unwrap_or(i64::MAX), i64::try_from(limit).unwrap_or(i64::MAX));
+    let mut statement = connection
+        .prepare_cached("SELECT seq, body FROM amendment WHERE seq >= ?1 ORDER BY seq LIMIT ?2")
+        .map_err(StoreError::sql(doing))?;
+    let rows = statement
+        .query_map(params, |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)))
+        .map_err(StoreError::sql(doing))?;
+    rows.map(|row| {
+        let (seq, body) = row.map_err(StoreError::sql(doing))?;
+        let record = serde_json::from_str(&body).map_err(|e| StoreError::corrupt("amendment", seq, e))?;
+        let position = JournalPosition(from_sql("amendment", seq)?);
+        Ok(JournalEntry::Amendment { position, record: Box::new(record) })
+    })
+    .collect()
 }
 
 fn read_removals(
@@ -268,7 +314,8 @@ pub(super) fn newest_position(connection: &Connection) -> Result<u64, StoreError
     let rows = super::transaction::read_number(
         connection,
         "read the newest journal position",
-        "SELECT max(ifnull((SELECT max(seq) FROM journal), 0), ifnull((SELECT max(seq) FROM removal), 0))",
+        "SELECT max(ifnull((SELECT max(seq) FROM journal), 0), ifnull((SELECT max(seq) FROM amendment), 0),
+             ifnull((SELECT max(seq) FROM removal), 0))",
     )?;
     let floor = match super::transaction::read_meta(connection, FLOOR)? {
         None => 0,

@@ -35,6 +35,7 @@ mod reader;
 mod records;
 mod revision;
 mod settled;
+mod silence;
 #[cfg(test)]
 mod tests;
 mod transaction;
@@ -51,5 +52,6 @@ pub use open::{JOURNAL_NAME, RECORDS_NAME, Store, StoreOptions};
 pub use records::{RecordChange, StoredAlarms};
 pub use revision::{Checkpoint, NewRevision, Revision};
 pub use settled::{LaneFilter, LogRetention, LoggedLane, Settlement};
+pub use silence::KeptAnswer;
 pub use transaction::{RowWrite, WriteTransaction};
 pub use writer::Isolation;

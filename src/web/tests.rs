@@ -39,6 +39,7 @@ fn record(text: &str) -> AlarmRecord {
                 brief: text.clone(),
                 detailed: vec![text.clone()],
                 suggested_actions: vec![text.clone()],
+                ..AlarmText::default()
             },
             impact: vec![ImpactGroup {
                 resource_type: text.clone(),

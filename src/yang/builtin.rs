@@ -10,6 +10,7 @@ static BUILTIN: &[(&str, &str)] = &[
     ("annunciator-types", include_str!("../../schema/annunciator-types.yang")),
     ("annunciator-environments", include_str!("../../schema/annunciator-environments.yang")),
     ("annunciator-facilities", include_str!("../../schema/annunciator-facilities.yang")),
+    ("annunciator-alarms", include_str!("../../schema/annunciator-alarms.yang")),
     ("annunciator-system", include_str!("../../schema/annunciator-system.yang")),
 ];
 

@@ -40,9 +40,12 @@ fn configuration(port: &str) -> String {
 
 /// Returns how each alarm stands in the element: `severity cleared` by identifier.
 fn standing(home: &Home) -> BTreeMap<String, String> {
-    let list: serde_json::Value = serde_json::from_str(&home.told(&["show alarms all | display json"])).unwrap();
+    let shown = home.told(&["show alarms all resource-type thing | display json"]);
+    let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+    let list = shown.pointer("/annunciator-alarms:alarms/alarm-list/alarm").and_then(|list| list.as_array());
     let text = |alarm: &serde_json::Value, key: &str| alarm[key].as_str().unwrap().to_owned();
-    list.as_array().unwrap().iter().map(|alarm| (text(alarm, "alarm_id"), text(alarm, "severity"))).collect()
+    let alarms = list.into_iter().flatten();
+    alarms.map(|alarm| (text(alarm, "alarm-id"), text(alarm, "perceived-severity"))).collect()
 }
 
 fn wait_until_all_arrived(home: &Home) {

@@ -1,7 +1,7 @@
 //! Delivery from the ledger to real receivers: order, identifiers, restarts, changes of the handlers.
 
 use crate::harness::http::{Answer, Gate, HttpReceiver, Recorded};
-use annunciator::alarm::{AlarmKey, AlarmText, ContributionKey, Severity, Transition};
+use annunciator::alarm::{AlarmKey, AlarmText, ContributionKey, Notify, Severity, Transition};
 use annunciator::clock::Clock;
 use annunciator::delivery::{Deliveries, DeliverySpec, Filter, Handler, HandlerSpec, HandlerState, LaneChange};
 use annunciator::handler::webhook::{MessageFormat, WebhookSpec};
@@ -73,6 +73,8 @@ impl World {
                 id: id.to_owned(),
                 description: None,
                 is_enabled: true,
+                notify: Notify::default(),
+                reminder_interval: None,
                 notifier,
                 filter: Filter::default(),
                 delivery,

@@ -2,7 +2,7 @@
 //! about the handler.
 
 use crate::harness::http::{Answer, HttpReceiver};
-use annunciator::alarm::{AlarmKey, AlarmText, ContributionKey, OwnType, Severity};
+use annunciator::alarm::{AlarmKey, AlarmText, ContributionKey, Notify, OwnType, Severity};
 use annunciator::clock::Clock;
 use annunciator::delivery::{
     Deliveries, DeliveryEntry, DeliveryQuery, DeliverySpec, DeliveryState, Fate, Filter, Handler, HandlerSpec,
@@ -148,6 +148,8 @@ fn handler(id: &str, hostname: &str, port: u16, clock: &Clock) -> Handler {
             id: id.to_owned(),
             description: None,
             is_enabled: true,
+            notify: Notify::default(),
+            reminder_interval: None,
             notifier,
             filter: Filter::default(),
             delivery,

@@ -1,7 +1,7 @@
 //! Alerts of Alertmanager's clients on their way into a real alarm list, and back.
 
-use crate::alertmanager_clients::amtool;
 use crate::harness::parts::Element;
+use crate::peers::amtool::amtool;
 use annunciator::alarm::{AlarmRecord, Severity};
 use annunciator::clock::Clock;
 use annunciator::daemon::{Intake, Pages};
@@ -18,7 +18,7 @@ fn clock() -> Clock {
 }
 
 fn intake(element: &Element) -> Intake {
-    Intake::new(element.ledger.clone(), element.management.clone(), element.scope.clone())
+    Intake::new(element.ledger.clone(), element.management.clone(), Arc::clone(&element.sealer), element.scope.clone())
 }
 
 fn set(pairs: &[(&str, &str)]) -> LabelSet {
@@ -158,7 +158,10 @@ async fn amtool_adds_queries_and_resolves_alarms_that_a_restart_keeps() {
     let element = Element::start(folder.path(), &clock);
     let server = HttpServer::bind("127.0.0.1:0".parse().unwrap(), ServerLimits::default()).await.unwrap();
     let address = server.local_addr();
-    element.scope.spawn("listener", server.serve(ingest::router(Arc::new(intake(&element))), element.scope.clone()));
+    element.scope.spawn(
+        "listener",
+        server.serve(ingest::router(Arc::new(intake(&element)), clock.clone()), element.scope.clone()),
+    );
     let Some((is_done, said)) = amtool(address, &add).await else {
         eprintln!("amtool is not installed: nothing tested");
         return;
@@ -171,7 +174,10 @@ async fn amtool_adds_queries_and_resolves_alarms_that_a_restart_keeps() {
     let element = Element::start(folder.path(), &clock);
     let server = HttpServer::bind("127.0.0.1:0".parse().unwrap(), ServerLimits::default()).await.unwrap();
     let address = server.local_addr();
-    element.scope.spawn("listener", server.serve(ingest::router(Arc::new(intake(&element))), element.scope.clone()));
+    element.scope.spawn(
+        "listener",
+        server.serve(ingest::router(Arc::new(intake(&element)), clock.clone()), element.scope.clone()),
+    );
     let (is_done, said) = amtool(address, &["alert", "query", "severity=critical", "-o", "json"]).await.unwrap();
     assert!(is_done, "{said}");
     let shown: serde_json::Value = serde_json::from_str(&said).unwrap();

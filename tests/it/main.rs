@@ -6,7 +6,6 @@
     reason = "a test ends at the first surprise, and says what it cannot test"
 )]
 
-mod alertmanager_clients;
 mod boot;
 mod check;
 mod commit;

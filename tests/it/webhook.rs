@@ -36,6 +36,7 @@ fn transition() -> Transition {
         last_updated: Timestamp::UNIX_EPOCH,
         revision: 1,
         base_url: None,
+        reminds: Vec::new(),
     }
 }
 

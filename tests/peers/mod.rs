@@ -1,7 +1,8 @@
 //! Independent programs from package registries against the real binary and its modules. Without the program a test says
 //! that it skipped.
 
-mod amtool;
+pub(crate) mod amtool;
+mod amtool_webhook;
 mod prometheus;
 mod schema;
 

@@ -18,10 +18,14 @@
 //! **Invariants**: saying something never waits and never fails. What is said of one subject is reported in order, the
 //! newest only when the ledger is behind. An alarm that stood before a restart stands until somebody says otherwise.
 
+mod configuration;
 mod handlers;
+mod storage;
 mod supervisor;
 mod watch;
 
+pub use configuration::{StartFindings, tell_commit, tell_start, watch_commits};
 pub use handlers::{ALARM_HANDLER, HTTP_CLIENT, look_at_handlers, watch_handlers};
-pub use supervisor::{ELEMENT_SOURCE, NodeName, Subject, Supervisor, Words};
+pub use storage::{ELEMENT, Room, RoomWatch, watch_room};
+pub use supervisor::{NodeName, Subject, Supervisor, Words};
 pub use watch::SlidingWindow;

@@ -12,9 +12,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
 
-/// The contribution under which the element speaks: an operator cannot clear what the element sees.
-pub const ELEMENT_SOURCE: &str = "element";
-
 /// Things watched at most: an element with so many parts that fail at once has other worries, and each costs memory.
 const WATCHED_MAX: usize = 100_000;
 
@@ -213,7 +210,7 @@ impl Supervisor {
         let mut desk = self.lock();
         for record in list.iter().filter(|record| !record.is_cleared()) {
             let Ok(alarm_type) = record.key.alarm_type.parse::<OwnType>() else { continue };
-            let own = ContributionKey(ELEMENT_SOURCE.to_owned());
+            let own = ContributionKey::own();
             let Some(said) = list.contributions(&record.id).and_then(|all| all.get(&own)) else { continue };
             let AlarmKey { resource_type, resource, qualifier, .. } = record.key.clone();
             let subject = Subject { alarm_type, resource_type, resource, qualifier };
@@ -303,7 +300,7 @@ impl Desk {
 }
 
 fn report(subject: &Subject, watch: Option<&Watch>, node: &str) -> Report {
-    let (key, contribution) = (subject.key(node), ContributionKey(ELEMENT_SOURCE.to_owned()));
+    let (key, contribution) = (subject.key(node), ContributionKey::own());
     match watch.and_then(Watch::said) {
         Some(Said { severity, brief, detail }) => {
             let text = subject.alarm_type.alarm_text(brief.clone(), detail.clone());

@@ -1,8 +1,9 @@
 //! The routes over an intake that remembers.
 
 use super::*;
-use crate::ingest::{Mapping, ServerStatus};
-use axum::http::Request;
+use crate::alarm::{AlarmId, Silence};
+use crate::ingest::{Admission, BODY_BYTES_MAX, Mapping, NativeAlarm, NativeResult, Once, ServerStatus, WriteAnswer};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http_body_util::BodyExt as _;
 use jiff::Timestamp;
 use std::sync::Mutex;
@@ -12,6 +13,8 @@ use tower_service::Service as _;
 struct Memory {
     taken: Mutex<Vec<Contribution>>,
     fault: Option<IntakeError>,
+    silences: Mutex<Vec<Silence>>,
+    admission: Admission,
 }
 
 impl AlarmIntake for Memory {
@@ -21,6 +24,38 @@ impl AlarmIntake for Memory {
         }
         self.taken.lock().unwrap().extend(contributions);
         Ok(())
+    }
+
+    async fn report_native(
+        &self,
+        alarms: Vec<NativeAlarm>,
+        _once: Option<Once>,
+        write: WriteAnswer,
+    ) -> Result<String, IntakeError> {
+        if let Some(fault) = &self.fault {
+            return Err(fault.clone());
+        }
+        let id: AlarmId = "6f0d4ae2-52b1-5c5e-9a3b-7d1e88c420f7".parse().unwrap();
+        Ok(write(alarms.iter().map(|_| NativeResult::Taken { id, word: "raised" }).collect()))
+    }
+
+    fn alarm(&self, _id: AlarmId) -> Option<Value> {
+        None
+    }
+
+    fn silences(&self) -> Vec<Silence> {
+        self.silences.lock().unwrap().clone()
+    }
+
+    async fn put_silence(&self, silence: Silence) -> Result<(), IntakeError> {
+        let mut silences = self.silences.lock().unwrap();
+        silences.retain(|known| known.id != silence.id);
+        silences.push(silence);
+        Ok(())
+    }
+
+    fn admission(&self) -> Arc<Admission> {
+        Arc::new(self.admission.clone())
     }
 
     async fn alerts(&self) -> Result<Vec<Alert>, IntakeError> {
@@ -60,7 +95,7 @@ impl AlarmIntake for Memory {
 }
 
 async fn call(intake: &Arc<Memory>, request: Request<Body>) -> (StatusCode, Value) {
-    let response = router(Arc::clone(intake)).call(request).await.unwrap();
+    let response = router(Arc::clone(intake), Clock::manual(Timestamp::UNIX_EPOCH)).call(request).await.unwrap();
     let status = response.status();
     let body = response.into_body().collect().await.unwrap().to_bytes();
     (status, serde_json::from_slice(&body).unwrap_or(Value::Null))
@@ -141,4 +176,107 @@ async fn success_is_not_answered_when_the_intake_does_not_take() {
     assert_eq!(message, "reports are not taken now: the disk is full");
     let ready = Request::get("/-/ready").body(Body::empty()).unwrap();
     assert_eq!(call(&intake, ready).await.0, StatusCode::SERVICE_UNAVAILABLE);
+}
+
+async fn native(intake: &Arc<Memory>, body: &str) -> (StatusCode, Value) {
+    let request = Request::post("/api/v1/alarms").header(CONTENT_TYPE, "application/json").body(body.to_owned().into());
+    call(intake, request.unwrap()).await
+}
+
+#[tokio::test]
+async fn each_alarm_of_a_native_request_has_its_own_result() {
+    let intake = Arc::new(Memory::default());
+    let good = r#"{"resource_type": "database", "resource_id": "db1", "alarm_type": "down"}"#;
+    let bad = r#"{"resource_type": "database"}"#;
+    let (status, answer) = native(&intake, &format!("[{good}, {bad}]")).await;
+    assert_eq!(status, StatusCode::MULTI_STATUS);
+    let results = answer.get("results").unwrap();
+    assert_eq!(results[0]["result"], "raised");
+    assert_eq!(results[1]["error"], "`resource_id` is missing or empty; `alarm_type` is missing or empty");
+    assert_eq!(native(&intake, good).await.0, StatusCode::OK);
+    assert_eq!(native(&intake, &format!(r#"{{"alarms": [{bad}]}}"#)).await.0, StatusCode::BAD_REQUEST);
+    assert_eq!(native(&intake, "7").await.0, StatusCode::BAD_REQUEST);
+    let busy = Arc::new(Memory {
+        fault: Some(IntakeError::Busy { after: std::time::Duration::from_secs(2) }),
+        ..Memory::default()
+    });
+    assert_eq!(native(&busy, good).await.0, StatusCode::TOO_MANY_REQUESTS);
+}
+
+#[tokio::test]
+async fn with_tokens_nobody_without_one_reports_or_looks() {
+    let tokens = Some(vec![Admission::digest("a-token-of-some-length")]);
+    let intake = Arc::new(Memory { admission: Admission { tokens, ..Admission::default() }, ..Memory::default() });
+    assert_eq!(post(&intake, "application/json", TWO).await.0, StatusCode::UNAUTHORIZED);
+    assert_eq!(list(&intake, "").await.0, StatusCode::UNAUTHORIZED);
+    for path in ["/api/v2/silences", "/api/v2/status", "/api/v2/receivers", "/api/v1/alarms/x"] {
+        let request = Request::get(path).body(Body::empty()).unwrap();
+        assert_eq!(call(&intake, request).await.0, StatusCode::UNAUTHORIZED, "{path}");
+    }
+    let request = Request::post("/api/v2/alerts")
+        .header(CONTENT_TYPE, "application/json")
+        .header(AUTHORIZATION, "Bearer a-token-of-some-length")
+        .body(TWO.into())
+        .unwrap();
+    assert_eq!(call(&intake, request).await.0, StatusCode::OK);
+    let ready = Request::get("/-/ready").body(Body::empty()).unwrap();
+    assert_eq!(call(&intake, ready).await.0, StatusCode::OK, "health needs no token");
+}
+
+#[tokio::test]
+async fn a_silence_is_put_up_changed_found_and_ended() {
+    let intake = Arc::new(Memory::default());
+    let body = |id: &str, value: &str, ends: &str| {
+        format!(
+            r#"{{"id":"{id}","matchers":[{{"name":"alertname","value":"{value}","isRegex":false}}],"startsAt":"2026-05-01T12:00:00Z","endsAt":"{ends}","createdBy":"ops","comment":"c"}}"#
+        )
+    };
+    let put = async |text: String| {
+        let request = Request::post("/api/v2/silences").header(CONTENT_TYPE, "application/json").body(text.into());
+        let (status, answer) = call(&intake, request.unwrap()).await;
+        (status, answer.get("silenceID").and_then(Value::as_str).map(str::to_owned))
+    };
+    let (status, id) = put(body("", "A", "2026-05-01T13:00:00Z")).await;
+    assert_eq!(status, StatusCode::OK);
+    let id = id.unwrap();
+    assert_eq!(put(body(&id, "A", "2026-05-01T14:00:00Z")).await, (StatusCode::OK, Some(id.clone())));
+    let (_, other) = put(body(&id, "B", "2026-05-01T14:00:00Z")).await;
+    assert_ne!(other.as_ref(), Some(&id), "other conditions make another silence");
+    assert_eq!(
+        put(body("00000000-0000-4000-8000-000000000000", "A", "2026-05-01T14:00:00Z")).await.0,
+        StatusCode::NOT_FOUND
+    );
+    assert_eq!(put(body("", "A", "2026-05-01T11:00:00Z")).await.0, StatusCode::BAD_REQUEST);
+    let get = async |path: &str| call(&intake, Request::get(path).body(Body::empty()).unwrap()).await;
+    let (_, all) = get("/api/v2/silences?filter=alertname%3DB").await;
+    assert_eq!((all.as_array().unwrap().len(), &all[0]["status"]["state"]), (1, &Value::from("active")));
+    assert_eq!(get(&format!("/api/v2/silence/{id}")).await.1["status"]["state"], "expired");
+    let path = format!("/api/v2/silence/{}", other.unwrap());
+    let delete = Request::delete(&path).body(Body::empty()).unwrap();
+    assert_eq!(call(&intake, delete).await.0, StatusCode::OK);
+    assert_eq!(get(&path).await.1["status"]["state"], "expired");
+}
+
+#[tokio::test]
+async fn every_route_is_in_the_description_of_the_api() {
+    let intake = Arc::new(Memory::default());
+    let (status, document) = call(&intake, Request::get("/api/v1/openapi.json").body(Body::empty()).unwrap()).await;
+    assert_eq!(status, StatusCode::OK);
+    for (path, method) in [
+        ("/api/v1/alarms", "post"),
+        ("/api/v1/alarms/{alarm_id}", "get"),
+        ("/api/v1/openapi.json", "get"),
+        ("/api/v2/alerts", "get"),
+        ("/api/v2/alerts", "post"),
+        ("/api/v2/silences", "get"),
+        ("/api/v2/silences", "post"),
+        ("/api/v2/silence/{silence_id}", "get"),
+        ("/api/v2/silence/{silence_id}", "delete"),
+        ("/api/v2/status", "get"),
+        ("/api/v2/receivers", "get"),
+        ("/-/healthy", "get"),
+        ("/-/ready", "get"),
+    ] {
+        assert!(document["paths"][path][method].is_object(), "{method} {path}");
+    }
 }

@@ -1,29 +1,72 @@
 //! Alarms and handlers in full: as lines for people and as JSON for programs.
 
 use super::columns::one_line;
-use crate::alarm::{AlarmRecord, Contribution, Standing};
+use super::line::Call;
+use super::pipe::Effect;
+use crate::alarm::{AlarmRecord, Contribution, ContributionKey, OperatorChange, Severity, Standing, Untold, UntoldBy};
 use crate::clock::format_utc;
 use crate::delivery::HandlerStatus;
 use crate::ledger::AlarmList;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::fmt::{self, Write};
-use std::sync::Arc;
 
 /// Writes a time as people read it.
 pub(super) type LocalTime<'a> = dyn Fn(Timestamp) -> String + 'a;
+
+/// The colours of severities, on terminals that want any.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Painted(bool);
+
+/// A colour: an SGR parameter of a terminal.
+pub(super) type Colour = u8;
+
+impl Painted {
+    /// Returns whether what a command prints may be in colours: on a terminal, and not where a pipe would take them for text.
+    pub(super) fn of(call: &Call<'_>) -> Self {
+        let is_plain = call.pipes.iter().any(|pipe| pipe.pipe.effect != Effect::NoMore);
+        Self(call.is_terminal && !is_plain && call.terminal.hello().colour)
+    }
+
+    pub(super) fn is_on(self) -> bool {
+        self.0
+    }
+
+    /// Returns the colour of a severity.
+    pub(super) fn severity(self, severity: Severity, is_cleared: bool) -> Option<Colour> {
+        let colour = match severity {
+            _ if is_cleared => 32,
+            Severity::Critical => 31,
+            Severity::Major => 91,
+            Severity::Minor => 33,
+            Severity::Warning => 36,
+            Severity::Indeterminate => 90,
+        };
+        self.0.then_some(colour)
+    }
+
+    /// Puts a text into a colour.
+    pub(super) fn paint(colour: Option<Colour>, text: &str) -> String {
+        colour.map_or_else(|| text.to_owned(), |colour| format!("\u{1b}[{colour}m{text}\u{1b}[0m"))
+    }
+}
 
 /// Writes all that is known of an alarm, a thing a line.
 pub(super) fn write_detail(
     record: &AlarmRecord,
     list: &AlarmList,
+    now: Timestamp,
     local: &LocalTime<'_>,
     out: &mut dyn Write,
 ) -> fmt::Result {
     let AlarmRecord { id, key, state, .. } = record;
     writeln!(out, "alarm {id}")?;
+    let reported = record.reported.map(|severity| format!("{severity}, before profiles")).unwrap_or_default();
     for (name, value) in [
         ("severity", standing(state.standing)),
+        ("reported", reported),
+        ("operator", operator_state(record)),
+        ("shelf", record.shelf.clone().unwrap_or_default()),
         ("resource-type", key.resource_type.clone()),
         ("resource", key.resource.clone()),
         ("alarm-type", key.alarm_type.clone()),
@@ -34,6 +77,8 @@ pub(super) fn write_detail(
         ("last-raised", local(record.last_raised)),
         ("last-changed", local(record.last_changed)),
         ("transitions", record.sequence.to_string()),
+        ("handlers-know", untold(record)),
+        ("held-back", held_back(record, now, local)),
     ] {
         if !value.is_empty() {
             writeln!(out, "  {name:<14} {}", one_line(&value))?;
@@ -46,7 +91,11 @@ pub(super) fn write_detail(
         one_line(&format!("{title}: {}", group.resources.join(", ")))
     });
     section(out, "impacted-resources", impact)?;
+    let correlation = &state.text.correlation;
+    section(out, "root-cause-resources", correlation.root_causes.iter().map(|name| one_line(&name.to_string())))?;
+    section(out, "related-alarms", correlation.related.iter().map(ToString::to_string))?;
     section(out, "sources", list.contributions(id).into_iter().flatten().map(|said| source(said, local)))?;
+    section(out, "operator-states", record.operator_changes.iter().map(|change| operator_change(change, local)))?;
     let changes = record.status_changes.iter();
     let change = |then: Standing, text: &str| {
         let word = if then.is_cleared { "cleared" } else { then.severity.as_str() };
@@ -57,6 +106,38 @@ pub(super) fn write_detail(
         "changes",
         changes.map(|c| format!("{} {}", local(c.time), change(c.standing, &c.text)).trim_end().to_owned()),
     )
+}
+
+fn operator_state(record: &AlarmRecord) -> String {
+    record.operator_changes.first().map(|change| format!("{} by {}", change.state, change.operator)).unwrap_or_default()
+}
+
+fn operator_change(change: &OperatorChange, local: &LocalTime<'_>) -> String {
+    let said = format!("{} {} by {} {}", local(change.time), change.state, change.operator, change.text);
+    one_line(said.trim_end())
+}
+
+/// Says what handlers know of an alarm, where that is not what the list shows.
+fn untold(record: &AlarmRecord) -> String {
+    let Some(Untold { announced, by }) = record.untold else { return String::new() };
+    let known = announced.map_or_else(|| "nothing".to_owned(), standing);
+    let why = match by {
+        UntoldBy::Policy => "`notify-status-changes` does not tell this change",
+        UntoldBy::Shelf => "it is, or was, on a shelf",
+        UntoldBy::Hold => "its type has a hold-down",
+    };
+    format!("{known}: {why}")
+}
+
+fn held_back(record: &AlarmRecord, now: Timestamp, local: &LocalTime<'_>) -> String {
+    let Some(hold) = record.hold else { return String::new() };
+    let mut said = Vec::new();
+    if hold.held_back > 0 {
+        let flaps = if hold.is_flapping(now) { " (flapping)" } else { "" };
+        said.push(format!("{} changes{flaps}", hold.held_back));
+    }
+    said.extend(hold.until.map(|until| format!("told at {} unless it changes back", local(until))));
+    said.join(", ")
 }
 
 fn section(out: &mut dyn Write, name: &str, lines: impl Iterator<Item = String>) -> fmt::Result {
@@ -75,14 +156,13 @@ fn standing(standing: Standing) -> String {
 }
 
 fn source(said: &Contribution, local: &LocalTime<'_>) -> String {
-    let who = if said.key.0.is_empty() { "operator or element" } else { said.key.0.as_str() };
+    let who = match said.key.0.as_str() {
+        "" => "the default source",
+        ContributionKey::OWN => "this element",
+        other => other,
+    };
     let until = said.ends_at.map(|time| format!(" until {}", local(time))).unwrap_or_default();
     one_line(&format!("{}{until}: {who}", said.severity))
-}
-
-/// Writes alarms as a JSON array.
-pub(super) fn write_json(records: &[Arc<AlarmRecord>], list: &AlarmList, out: &mut dyn Write) -> fmt::Result {
-    write_array(records.iter().map(|record| alarm_json(record, list)), out)
 }
 
 /// Writes handlers as a JSON array.
@@ -101,51 +181,6 @@ fn write_array(values: impl Iterator<Item = Value>, out: &mut dyn Write) -> fmt:
         is_empty = false;
     }
     out.write_str(if is_empty { "]\n" } else { "\n]\n" })
-}
-
-fn alarm_json(record: &AlarmRecord, list: &AlarmList) -> Value {
-    let AlarmRecord { id, key, state, .. } = record;
-    let impact: Vec<Value> = state
-        .impact
-        .iter()
-        .map(|group| json!({"resource_type": group.resource_type, "title": group.title, "resources": group.resources}))
-        .collect();
-    let sources: Vec<Value> = list
-        .contributions(id)
-        .into_iter()
-        .flatten()
-        .map(|c| json!({"source": c.key.0, "severity": c.severity, "ends_at": c.ends_at.map(format_utc)}))
-        .collect();
-    let changes: Vec<Value> = record
-        .status_changes
-        .iter()
-        .map(|change| {
-            let Standing { severity, is_cleared } = change.standing;
-            json!({"time": format_utc(change.time), "severity": severity, "cleared": is_cleared, "text": change.text})
-        })
-        .collect();
-    json!({
-        "alarm_id": id.to_string(),
-        "severity": record.severity(),
-        "cleared": record.is_cleared(),
-        "resource_type": key.resource_type,
-        "resource_id": key.resource,
-        "alarm_type": key.alarm_type,
-        "qualifier": key.qualifier,
-        "node_id": key.node,
-        "brief_description": state.text.brief,
-        "detailed_description": state.text.detailed,
-        "suggested_actions": state.text.suggested_actions,
-        "impacted_resources": impact,
-        "sequence": record.sequence,
-        "revision": record.revision,
-        "time_created": format_utc(record.time_created),
-        "last_raised": format_utc(record.last_raised),
-        "last_changed": format_utc(record.last_changed),
-        "last_updated": format_utc(record.last_updated),
-        "sources": sources,
-        "status_changes": changes,
-    })
 }
 
 fn handler_json(handler: &HandlerStatus) -> Value {

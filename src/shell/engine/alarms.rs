@@ -1,17 +1,19 @@
-//! Commands about alarms and the handlers that deliver them.
+//! Commands that show alarms, and the handlers that deliver them.
 
 use super::Engine;
+use super::alarm_text::{self, Painted};
 use super::columns::Columns;
 use super::fault::Fault;
 use super::line::{Call, Given};
 use super::output::Output;
 use super::pipe::Effect;
-use crate::alarm::{AlarmRecord, Severity};
+use crate::alarm::{AlarmRecord, OperatorState, Severity};
 use crate::delivery::HandlerStatus;
 use crate::diagnostic::Diagnostic;
-use crate::ledger::{AlarmList, Outcome};
-use crate::management::{AlarmError, AlarmName};
+use crate::ledger::AlarmList;
+use crate::management::alarm_json;
 use crate::shell::Status;
+use serde_json::Value;
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
@@ -20,14 +22,20 @@ pub(super) fn show(engine: &mut Engine, given: &Given, call: &mut Call<'_>) -> R
     if given.has("explain") {
         return super::deliveries::explain(engine, given, call);
     }
+    if given.has("summary") {
+        return summary(engine, call);
+    }
+    if given.has("inventory") {
+        return inventory(engine, call);
+    }
     let list = engine.management.alarms();
+    let is_history = given.has("history");
     let shown = match given.word() {
         Some(id) => vec![find(&list, id, given, call)?],
-        None => selected(&list, given),
+        None => selected(&list, given, given.has("all") || is_history),
     };
-    let is_detailed = given.has("detail") || given.word().is_some();
     if is_json(call) {
-        return print(call, |out| super::alarm_text::write_json(&shown, &list, out));
+        return json(engine, given.has("shelved"), &shown, call);
     }
     if shown.is_empty() && call.pipes.is_empty() {
         if call.is_terminal {
@@ -35,30 +43,177 @@ pub(super) fn show(engine: &mut Engine, given: &Given, call: &mut Call<'_>) -> R
         }
         return Ok(Status::Done);
     }
-    if is_detailed {
+    if is_history {
+        return history(engine, &shown, call);
+    }
+    if given.has("detail") || given.word().is_some() {
+        let now = engine.management.clock().now();
         return print(call, |out| {
             for (at, record) in shown.iter().enumerate() {
                 out.write_str(if at == 0 { "" } else { "\n" })?;
-                super::alarm_text::write_detail(record, &list, &|time| engine.local_time(time).to_string(), out)?;
+                alarm_text::write_detail(record, &list, now, &|time| engine.local_time(time).to_string(), out)?;
             }
             Ok(())
         });
     }
-    let mut table =
-        Columns::new(["Severity", "Resource type", "Resource", "Alarm type", "Qualifier", "Last changed", "Text"]);
-    for record in &shown {
+    brief(engine, &shown, call)
+}
+
+/// Writes an alarm a line.
+fn brief(engine: &Engine, shown: &[Arc<AlarmRecord>], call: &mut Call<'_>) -> Result<Status, Fault> {
+    let mut table = Columns::new([
+        "Severity",
+        "Operator",
+        "Shelf",
+        "Resource type",
+        "Resource",
+        "Alarm type",
+        "Qualifier",
+        "Last changed",
+        "Flapping",
+        "Text",
+    ]);
+    let (now, painted) = (engine.management.clock().now(), Painted::of(call));
+    for record in shown {
+        let key = &record.key;
+        let hold = record.hold.filter(|hold| hold.is_flapping(now));
+        let operator = match record.operator_state() {
+            OperatorState::None | OperatorState::Shelved | OperatorState::UnShelved => String::new(),
+            state => state.to_string(),
+        };
+        table.painted_row(
+            painted.severity(record.severity(), record.is_cleared()),
+            [
+                if record.is_cleared() { "cleared".to_owned() } else { record.severity().to_string() },
+                operator,
+                record.shelf.clone().unwrap_or_default(),
+                key.resource_type.clone(),
+                key.resource.clone(),
+                key.alarm_type.clone(),
+                key.qualifier.clone(),
+                engine.local_time(record.last_changed).to_string(),
+                hold.map(|hold| format!("{} held back", hold.held_back)).unwrap_or_default(),
+                record.state.text.brief.clone(),
+            ],
+        );
+    }
+    print(call, |out| table.write(out))
+}
+
+/// Writes what changed, newest first.
+fn history(engine: &Engine, shown: &[Arc<AlarmRecord>], call: &mut Call<'_>) -> Result<Status, Fault> {
+    let mut changes = Vec::new();
+    for record in shown {
+        for change in &record.status_changes {
+            let word = if change.standing.is_cleared { "cleared" } else { change.standing.severity.as_str() };
+            changes.push((change.time, record, word.to_owned(), change.text.clone()));
+        }
+        for change in &record.operator_changes {
+            let said = format!("{} by {}", change.state, change.operator);
+            changes.push((change.time, record, said, change.text.clone()));
+        }
+    }
+    changes.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.id.cmp(&b.1.id)));
+    let mut table = Columns::new(["Time", "Change", "Resource type", "Resource", "Alarm type", "Qualifier", "Text"]);
+    for (time, record, said, text) in changes {
         let key = &record.key;
         table.row([
-            if record.is_cleared() { "cleared".to_owned() } else { record.severity().to_string() },
+            engine.local_time(time).to_string(),
+            said,
             key.resource_type.clone(),
             key.resource.clone(),
             key.alarm_type.clone(),
             key.qualifier.clone(),
-            engine.local_time(record.last_changed).to_string(),
-            record.state.text.brief.clone(),
+            text,
         ]);
     }
     print(call, |out| table.write(out))
+}
+
+fn summary(engine: &Engine, call: &mut Call<'_>) -> Result<Status, Fault> {
+    let summary = engine.management.alarm_summary();
+    if is_json(call) {
+        let value = alarm_json::within("summary", alarm_json::summary(&summary));
+        return print(call, |out| writeln!(out, "{value:#}"));
+    }
+    let mut table = Columns::new(["Severity", "Total", "Standing", "Cleared", "Standing, closed", "Cleared, closed"]);
+    let painted = Painted::of(call);
+    for (severity, counts) in summary.by_severity() {
+        let colour = if counts.not_cleared() > 0 { painted.severity(severity, false) } else { None };
+        table.painted_row(
+            colour,
+            [
+                severity.to_string(),
+                counts.total().to_string(),
+                counts.not_cleared().to_string(),
+                counts.cleared().to_string(),
+                counts.not_cleared_closed.to_string(),
+                counts.cleared_closed.to_string(),
+            ],
+        );
+    }
+    print(call, |out| {
+        table.write(out)?;
+        if summary.shelved > 0 {
+            writeln!(out, "On shelves, and not counted: {}", summary.shelved)?;
+        }
+        Ok(())
+    })
+}
+
+fn inventory(engine: &Engine, call: &mut Call<'_>) -> Result<Status, Fault> {
+    let inventory = engine.management.inventory();
+    if is_json(call) {
+        let types: Vec<Value> =
+            inventory.iter().map(|entry| alarm_json::inventory_entry(&entry.alarm_type, &entry.spec)).collect();
+        let value = alarm_json::within("alarm-inventory", serde_json::json!({ "alarm-type": types }));
+        return print(call, |out| writeln!(out, "{value:#}"));
+    }
+    let mut table = Columns::new(["Alarm type", "Severities", "Clears", "Known", "Description"]);
+    for entry in inventory {
+        let severities: Vec<&str> = entry.spec.severities.iter().map(|severity| severity.as_str()).collect();
+        table.row([
+            entry.alarm_type,
+            severities.join(", "),
+            if entry.spec.will_clear { "yes" } else { "no" }.to_owned(),
+            if entry.is_known { "yes" } else { "no" }.to_owned(),
+            entry.spec.brief.unwrap_or_default(),
+        ]);
+    }
+    print(call, |out| table.write(out))
+}
+
+/// Writes alarms in the shape of RFC 8632, one by one: very many are never in memory as a whole.
+fn json(engine: &Engine, is_shelved: bool, shown: &[Arc<AlarmRecord>], call: &mut Call<'_>) -> Result<Status, Fault> {
+    let (container, list, count, changed) = if is_shelved {
+        ("shelved-alarms", "shelved-alarm", "number-of-shelved-alarms", "shelved-alarms-last-changed")
+    } else {
+        ("alarm-list", "alarm", "number-of-alarms", "last-changed")
+    };
+    let (number, newest) = alarm_json::newest(shown);
+    let values = shown.iter().filter_map(|record| engine.management.alarm_value(record));
+    print(call, |out| {
+        write!(
+            out,
+            "{{\n  \"{}:alarms\": {{\n    \"{container}\": {{\n      \"{count}\": {number}",
+            alarm_json::MODULE
+        )?;
+        if let Some(newest) = newest {
+            write!(out, ",\n      \"{changed}\": \"{newest}\"")?;
+        }
+        let mut is_first = true;
+        for value in values {
+            if is_first {
+                write!(out, ",\n      \"{list}\": [")?;
+            } else {
+                out.write_str(",")?;
+            }
+            // Line ends within texts are escaped, so these are the layout's own.
+            write!(out, "\n        {}", format!("{value:#}").replace('\n', "\n        "))?;
+            is_first = false;
+        }
+        out.write_str(if is_first { "\n    }\n  }\n}\n" } else { "\n      ]\n    }\n  }\n}\n" })
+    })
 }
 
 /// Returns the one alarm whose identifier begins so.
@@ -80,18 +235,31 @@ pub(super) fn find(list: &AlarmList, id: &str, given: &Given, call: &Call<'_>) -
     }
 }
 
-/// Returns the alarms that are asked for: the worst first, of one severity the newest first, those cleared at the end.
-fn selected(list: &AlarmList, given: &Given) -> Vec<Arc<AlarmRecord>> {
-    let severity: Option<Severity> = given.option("severity").and_then(|text| text.parse().ok());
+/// Returns whether an alarm is one of those that are asked for.
+pub(super) fn is_wanted(record: &AlarmRecord, given: &Given) -> bool {
+    let severity = |option: &str| given.option(option).and_then(|text| text.parse::<Severity>().ok());
     let is_same = |option: &str, text: &str| given.option(option).is_none_or(|wanted| wanted == text);
-    let is_wanted = |record: &AlarmRecord| {
-        (given.has("all") || !record.is_cleared())
-            && severity.is_none_or(|severity| severity == record.severity())
-            && is_same("resource-type", &record.key.resource_type)
-            && is_same("resource", &record.key.resource)
-            && is_same("alarm-type", &record.key.alarm_type)
+    let key = &record.key;
+    severity("severity").is_none_or(|severity| severity == record.severity())
+        && severity("min-severity").is_none_or(|severity| severity <= record.severity())
+        && is_same("resource-type", &key.resource_type)
+        && is_same("resource", &key.resource)
+        && is_same("alarm-type", &key.alarm_type)
+        && is_same("qualifier", &key.qualifier)
+        && is_same("node", &key.node)
+        && is_same("operator-state", record.operator_state().as_str())
+        && given.option("shelf").is_none_or(|wanted| record.shelf.as_deref() == Some(wanted))
+}
+
+/// Returns the alarms that are asked for: the worst first, of one severity the newest first, those cleared at the end.
+fn selected(list: &AlarmList, given: &Given, with_cleared: bool) -> Vec<Arc<AlarmRecord>> {
+    let is_shelved = given.has("shelved") || given.option("shelf").is_some();
+    let is_shown = |record: &AlarmRecord| {
+        record.shelf.is_some() == is_shelved
+            && (with_cleared || is_shelved || !record.is_cleared())
+            && is_wanted(record, given)
     };
-    let mut shown: Vec<Arc<AlarmRecord>> = list.iter().filter(|record| is_wanted(record)).cloned().collect();
+    let mut shown: Vec<Arc<AlarmRecord>> = list.iter().filter(|record| is_shown(record)).cloned().collect();
     shown.sort_by(|a, b| {
         let worst_first = a.is_cleared().cmp(&b.is_cleared()).then(b.severity().cmp(&a.severity()));
         worst_first.then(b.last_changed.cmp(&a.last_changed)).then(a.id.cmp(&b.id))
@@ -99,70 +267,11 @@ fn selected(list: &AlarmList, given: &Given) -> Vec<Arc<AlarmRecord>> {
     shown
 }
 
-/// `request alarms raise`
-pub(super) fn raise(engine: &mut Engine, given: &Given, call: &mut Call<'_>) -> Result<Status, Fault> {
-    // The table takes nothing else.
-    let severity = given.option("severity").and_then(|text| text.parse().ok()).unwrap_or(Severity::Indeterminate);
-    let said = engine.management.raise_alarm(name(given), severity, given.option("text"));
-    let (id, outcome) = said.map_err(|error| refused(&error))?;
-    let came_to = match outcome {
-        Outcome::Announced(transition) => match transition.before {
-            Some(before) if !before.is_cleared => {
-                format!("severity changed from {} to {}", before.severity, transition.after.standing.severity)
-            }
-            _ => format!("raised with severity {}", transition.after.standing.severity),
-        },
-        Outcome::TextChanged => "text changed; handlers are not told of texts alone".to_owned(),
-        Outcome::Unchanged => "it stands so already; nothing changed".to_owned(),
-    };
-    call.say(&format!("Alarm {id}: {came_to}.\n"))?;
-    Ok(Status::Done)
-}
-
-/// `request alarms clear`
-pub(super) fn clear(engine: &mut Engine, given: &Given, call: &mut Call<'_>) -> Result<Status, Fault> {
-    let record = engine.management.clear_alarm(name(given)).map_err(|error| refused(&error))?;
-    let id = record.id;
-    if record.is_cleared() {
-        call.say(&format!("Alarm {id}: cleared.\n"))?;
-    } else {
-        let severity = record.severity();
-        call.say(&format!("Alarm {id}: still stands with severity {severity}, because other sources say so.\n"))?;
-    }
-    Ok(Status::Done)
-}
-
-fn name(given: &Given) -> AlarmName {
-    let text = |option: &str| given.option(option).unwrap_or_default().to_owned();
-    AlarmName {
-        resource_type: text("resource-type"),
-        resource: text("resource"),
-        alarm_type: text("alarm-type"),
-        qualifier: text("qualifier"),
-    }
-}
-
-/// Says why, with the causes.
-fn refused(error: &AlarmError) -> Fault {
-    let mut said = error.to_string();
-    let mut at: Option<&dyn std::error::Error> = std::error::Error::source(error);
-    while let Some(cause) = at {
-        said.push_str(&format!(": {cause}"));
-        at = cause.source();
-    }
-    let diagnostic = Diagnostic::error(said);
-    Fault::Failed(match error {
-        AlarmError::NotStanding => diagnostic.hint("`show alarms` lists those that stand"),
-        AlarmError::StandsByOthers => diagnostic.hint("`show alarms detail` shows what each source says"),
-        _ => diagnostic,
-    })
-}
-
 /// `show handlers`
 pub(super) fn handlers(engine: &mut Engine, _given: &Given, call: &mut Call<'_>) -> Result<Status, Fault> {
     let handlers = engine.management.handlers();
     if is_json(call) {
-        return print(call, |out| super::alarm_text::write_handlers_json(&handlers, out));
+        return print(call, |out| alarm_text::write_handlers_json(&handlers, out));
     }
     if handlers.is_empty() && call.pipes.is_empty() {
         if call.is_terminal {
@@ -206,8 +315,9 @@ pub(super) fn is_json(call: &Call<'_>) -> bool {
 
 /// Sends what a writer writes through the pipes of the line.
 pub(super) fn print(call: &mut Call<'_>, write: impl FnOnce(&mut Output<'_>) -> fmt::Result) -> Result<Status, Fault> {
+    let is_painted = Painted::of(call).is_on();
     let pipes = std::mem::take(&mut call.pipes);
-    let mut output = Output::new(call.terminal, call.is_terminal, &pipes)?;
+    let mut output = Output::new(call.terminal, call.is_terminal, &pipes)?.painted(is_painted);
     output.write(write);
     output.finish()?;
     Ok(Status::Done)

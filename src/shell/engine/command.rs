@@ -51,6 +51,8 @@ pub(super) enum Values {
     AlarmTypes,
     /// Alarm handlers.
     Handlers,
+    /// Some words, each with its help, and no other text may stand there.
+    Words(&'static [(&'static str, &'static str)]),
 }
 
 /// One thing that may follow a command's words.

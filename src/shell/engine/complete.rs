@@ -165,7 +165,7 @@ impl Engine {
                 if let Argument::Option { word, value, values, help, .. } = argument
                     && *word == option
                 {
-                    if *values != Values::Severities {
+                    if !matches!(values, Values::Severities | Values::Words(_)) {
                         found.remark(&format!("<{value}>"), help);
                     }
                     self.alarm_words(*values, given, &typed.word, found);
@@ -221,6 +221,9 @@ impl Engine {
             Values::Any => return,
             Values::Severities => {
                 return Severity::ALL.iter().rev().for_each(|s| found.word(prefix, s.as_str(), severity_help(*s)));
+            }
+            Values::Words(words) => {
+                return words.iter().for_each(|(word, help)| found.word(prefix, word, help));
             }
             Values::ResourceTypes => {
                 (keys.map(|key| key.resource_type.as_str()).collect(), "A kind of resource that has alarms")

@@ -160,12 +160,18 @@ fn check_option(arguments: &[Argument], option: &str, text: &str) -> Result<(), 
             _ => Err(Diagnostic::error(format!("`{text}` is out of range: expected {value}, 1 to {most}"))),
         };
     }
-    let is_severity = arguments.iter().any(
-        |argument| matches!(argument, Argument::Option { word, values: Values::Severities, .. } if *word == option),
-    );
-    match text.parse::<Severity>() {
-        Err(unknown) if is_severity => {
-            Err(Diagnostic::error(unknown.to_string()).did_you_mean(text, Severity::ALL.map(Severity::as_str)))
+    let values = arguments.iter().find_map(|argument| match argument {
+        Argument::Option { word, values, .. } if *word == option => Some(*values),
+        _ => None,
+    });
+    match values {
+        Some(Values::Severities) => text.parse::<Severity>().map(drop).map_err(|unknown| {
+            Diagnostic::error(unknown.to_string()).did_you_mean(text, Severity::ALL.map(Severity::as_str))
+        }),
+        Some(Values::Words(words)) if !words.iter().any(|(word, _)| *word == text) => {
+            let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+            let said = Diagnostic::error(format!("`{text}` is not a valid value: expected {}", known.join(", ")));
+            Err(said.did_you_mean(text, known))
         }
         _ => Ok(()),
     }
@@ -477,6 +483,7 @@ fn group_help(word: &str) -> &'static str {
         "show" => "Shows what is configured and what goes on",
         "request" => "Asks the element to do something",
         "alarms" => "The alarms",
+        "monitor" => "Shows what goes on as it happens",
         "commit" => "Confirms or takes back what awaits confirmation",
         "load" => "Reads configuration from a file",
         "set" | "cli" => "Settings of this session",

@@ -5,6 +5,8 @@
 //! **Invariants**: a line that is refused leaves the candidate as it was. A secret typed in clear is kept out of
 //! history and of what scripts log. Text from data cannot steer a terminal. No line, and no place in one, panics.
 
+mod alarm_actions;
+mod alarm_follow;
 mod alarm_text;
 mod alarms;
 mod ask;

@@ -24,6 +24,36 @@ const PATTERN_BYTES_MAX: usize = 1 << 20;
 /// Lines that `last` keeps at most.
 const LAST_LINES_MAX: usize = 1_000_000;
 
+/// Stands in front of a text in a colour, the colour's number added; no text from data may hold it.
+const PAINT: u32 = 0xf0000;
+
+/// Ends a text in a colour.
+const PLAIN: char = '\u{f00ff}';
+
+/// Marks a text to be written in a colour where the output is painted. Marks in the text itself are taken out.
+pub(super) fn mark(colour: u8, text: &str) -> String {
+    let begin = char::from_u32(PAINT + u32::from(colour)).unwrap_or(PLAIN);
+    let text: String = text.chars().filter(|c| !is_mark(*c)).collect();
+    format!("{begin}{text}{PLAIN}")
+}
+
+fn is_mark(c: char) -> bool {
+    (PAINT..=u32::from(PLAIN)).contains(&u32::from(c))
+}
+
+/// Turns marks into what a terminal understands.
+fn paint(text: &str) -> String {
+    let mut painted = String::with_capacity(text.len());
+    for c in text.chars() {
+        match u32::from(c).checked_sub(PAINT) {
+            _ if c == PLAIN => painted.push_str("\u{1b}[0m"),
+            Some(colour) if is_mark(c) => painted.push_str(&format!("\u{1b}[{colour}m")),
+            _ => painted.push(c),
+        }
+    }
+    painted
+}
+
 /// What one pipe does with lines.
 enum Step {
     Match(Regex),
@@ -41,6 +71,7 @@ enum Step {
 pub(super) struct Output<'t> {
     terminal: &'t mut dyn Terminal,
     is_terminal: bool,
+    is_painted: bool,
     steps: Vec<Step>,
     line: String,
     chunk: String,
@@ -66,7 +97,12 @@ impl<'t> Output<'t> {
             steps.extend(step(call)?);
         }
         let (line, chunk) = (String::new(), String::new());
-        Ok(Self { terminal, is_terminal, steps, line, chunk, unseen: 0, failed: None })
+        Ok(Self { terminal, is_terminal, is_painted: false, steps, line, chunk, unseen: 0, failed: None })
+    }
+
+    /// Lets texts that are marked be in colours.
+    pub(super) fn painted(self, is_painted: bool) -> Self {
+        Self { is_painted, ..self }
     }
 
     /// Ends the output: what pipes held back goes on its way.
@@ -95,8 +131,8 @@ impl<'t> Output<'t> {
         }
         self.unseen = 0;
         let chunk = std::mem::take(&mut self.chunk);
-        let written =
-            if self.is_terminal { self.terminal.write(&printable(&chunk)) } else { self.terminal.write(&chunk) };
+        let shown = if self.is_terminal { printable(&chunk) } else { chunk };
+        let written = self.terminal.write(&if self.is_painted { paint(&shown) } else { shown });
         if let Err(error) = written {
             self.failed = Some(error.into());
         }

@@ -1,7 +1,7 @@
 //! The one table of commands: running, abbreviation, completion, `?`, `help` and the reference are read from it.
 
 use super::command::{Argument, Command, Mode, Piped, Purpose, Tree, Values};
-use super::{alarms, commit, deliveries, edit, file, session, show};
+use super::{alarm_actions, alarm_follow, alarms, commit, deliveries, edit, file, session, show};
 use Argument::{AlarmId, Choice, CommandName, Counted, Keyword, Line, Number, Option, Path, Statement, Text};
 use Mode::{Configuration, Operational};
 
@@ -34,6 +34,52 @@ const HANDLER_ARGUMENTS: &[Argument] = &[
 
 const HANDLER_ABOUT: &str = "The test goes the way of every alarm, to this handler only, and is cleared again; the command \
                              fails when it did not arrive at the first attempt.";
+
+const OPERATOR_STATES: Values = Values::Words(&[
+    ("none", "Nobody takes care of it"),
+    ("ack", "Somebody takes care of it"),
+    ("closed", "Somebody says that it is resolved"),
+    ("shelved", "It is on a shelf"),
+    ("un-shelved", "It was on a shelf"),
+]);
+
+const WRITABLE_STATES: Values = Values::Words(&[
+    ("none", "Nobody takes care of it"),
+    ("ack", "Somebody takes care of it"),
+    ("closed", "Somebody says that it is resolved"),
+]);
+
+const CLEARANCE: Values = Values::Words(&[
+    ("any", "Whether they stand or not"),
+    ("cleared", "Those that are cleared"),
+    ("not-cleared", "Those that stand"),
+]);
+
+const ALARM_ID: Argument = AlarmId { help: "Identifier of an alarm, or at least four digits that it begins with" };
+
+/// What purging takes: RFC 8632's filter.
+const PURGE: &[Argument] = &[
+    part("alarm-clearance-status", "STATUS", CLEARANCE, "Whether the alarms stand"),
+    only("older-than", "AGE", Values::Any, "Those that have not changed for so long: 90s, 15m, 2h, 7d or 4w"),
+    only("severity-below", "SEVERITY", Values::Severities, "Those that are less bad"),
+    only("severity-is", "SEVERITY", Values::Severities, "Those that are as bad"),
+    only("severity-above", "SEVERITY", Values::Severities, "Those that are worse"),
+    only("operator-state", "STATE", OPERATOR_STATES, "Those whose newest operator state this is"),
+    only("operator-user", "USER", Values::Any, "Those whose newest operator state somebody set"),
+];
+
+/// What compressing takes.
+const COMPRESS: &[Argument] = &[
+    only("resource", "RESOURCE", Values::Resources, "Those of one resource, by its name or as TYPE/NAME"),
+    only("alarm-type", "TYPE", Values::AlarmTypes, "Those of one type"),
+    only("qualifier", "TEXT", Values::Any, "Those of one qualifier"),
+];
+
+const PURGED: &str = "All that is given must hold. Nobody is told; an alarm that changes afterwards comes back. It is stored \
+                      when the command returns.";
+
+const COMPRESSED: &str = "All that is given must hold; without anything it is all of them. It is stored when the command \
+                          returns.";
 
 const ON_OFF: &[Argument] = &[Choice { words: &[("on", "Switches it on"), ("off", "Switches it off")] }];
 
@@ -106,6 +152,20 @@ pub(super) static COMMANDS: &[Command] = &[
         run: session::help,
     },
     Command {
+        words: &["monitor", "alarms"],
+        mode: Operational,
+        help: "Shows changes of alarms as they come",
+        about: "Until Ctrl-C, and only those that handlers are told of.",
+        arguments: &[
+            only("min-severity", "SEVERITY", Values::Severities, "Those of a severity and worse"),
+            only("resource-type", "TYPE", Values::ResourceTypes, "Those of one kind of resource"),
+            only("resource", "RESOURCE", Values::Resources, "Those of one resource"),
+            only("alarm-type", "TYPE", Values::AlarmTypes, "Those of one type"),
+        ],
+        piped: Piped::No,
+        run: alarm_follow::monitor,
+    },
+    Command {
         words: &["quit"],
         mode: Operational,
         help: "Leaves the shell",
@@ -131,7 +191,43 @@ pub(super) static COMMANDS: &[Command] = &[
                 returns.",
         arguments: &[RESOURCE_TYPE, RESOURCE, ALARM_TYPE, QUALIFIER],
         piped: Piped::No,
-        run: alarms::clear,
+        run: alarm_actions::clear,
+    },
+    Command {
+        words: &["request", "alarms", "compress-alarms"],
+        mode: Operational,
+        help: "Forgets all but the newest status change of alarms",
+        about: COMPRESSED,
+        arguments: COMPRESS,
+        piped: Piped::No,
+        run: alarm_actions::compress,
+    },
+    Command {
+        words: &["request", "alarms", "compress-shelved-alarms"],
+        mode: Operational,
+        help: "Forgets all but the newest status change of alarms on shelves",
+        about: COMPRESSED,
+        arguments: COMPRESS,
+        piped: Piped::No,
+        run: alarm_actions::compress_shelved,
+    },
+    Command {
+        words: &["request", "alarms", "purge-alarms"],
+        mode: Operational,
+        help: "Takes alarms out of the list",
+        about: PURGED,
+        arguments: PURGE,
+        piped: Piped::No,
+        run: alarm_actions::purge,
+    },
+    Command {
+        words: &["request", "alarms", "purge-shelved-alarms"],
+        mode: Operational,
+        help: "Takes alarms on shelves out of the list",
+        about: PURGED,
+        arguments: PURGE,
+        piped: Piped::No,
+        run: alarm_actions::purge_shelved,
     },
     Command {
         words: &["request", "alarms", "raise"],
@@ -147,7 +243,26 @@ pub(super) static COMMANDS: &[Command] = &[
             text("text", "One line for people; without it the alarm keeps the one that it has"),
         ],
         piped: Piped::No,
-        run: alarms::raise,
+        run: alarm_actions::raise,
+    },
+    Command {
+        words: &["request", "alarms", "set-operator-state"],
+        mode: Operational,
+        help: "Says what an operator makes of alarms",
+        about: "Of the one of an identifier, or of all that have what is named. It is between operators: handlers are not \
+                told, and closing an alarm does not clear it. It is stored when the command returns.",
+        arguments: &[
+            part("state", "STATE", WRITABLE_STATES, "The operator state from now on"),
+            text("text", "A remark"),
+            only("resource-type", "TYPE", Values::ResourceTypes, "Alarms of one kind of resource"),
+            only("resource", "RESOURCE", Values::Resources, "Alarms of one resource"),
+            only("alarm-type", "TYPE", Values::AlarmTypes, "Alarms of one type"),
+            only("qualifier", "TEXT", Values::Any, "Alarms of one qualifier"),
+            only("severity", "SEVERITY", Values::Severities, "Alarms of one severity"),
+            ALARM_ID,
+        ],
+        piped: Piped::No,
+        run: alarm_actions::set_operator_state,
     },
     Command {
         words: &["request", "deliveries", "resend"],
@@ -222,12 +337,22 @@ pub(super) static COMMANDS: &[Command] = &[
                 of that alarm.",
         arguments: &[
             Keyword { word: "all", help: "Shows those that are cleared, too" },
+            Keyword { word: "brief", help: "Shows a line for each, as without this word" },
             Keyword { word: "detail", help: "Shows all that is known of each" },
+            Keyword { word: "history", help: "Shows how they changed, the newest change first, the cleared ones' too" },
+            Keyword { word: "inventory", help: "Shows the alarm types that there may be" },
+            Keyword { word: "shelved", help: "Shows those on shelves" },
+            Keyword { word: "summary", help: "Counts them by severity" },
             only("severity", "SEVERITY", Values::Severities, "Shows those of one severity"),
+            only("min-severity", "SEVERITY", Values::Severities, "Shows those of a severity and worse"),
             only("resource-type", "TYPE", Values::ResourceTypes, "Shows those of one kind of resource"),
             only("resource", "RESOURCE", Values::Resources, "Shows those of one resource"),
             only("alarm-type", "TYPE", Values::AlarmTypes, "Shows those of one type"),
-            AlarmId { help: "Identifier of an alarm, or at least four digits that it begins with" },
+            only("qualifier", "TEXT", Values::Any, "Shows those of one qualifier"),
+            only("node", "NODE", Values::Any, "Shows those of one node"),
+            only("operator-state", "STATE", OPERATOR_STATES, "Shows those of one operator state"),
+            only("shelf", "NAME", Values::Any, "Shows those on one shelf"),
+            ALARM_ID,
             Keyword {
                 word: "explain",
                 help: "Shows which handlers were told of one alarm, and why the others were not",
@@ -280,6 +405,20 @@ pub(super) static COMMANDS: &[Command] = &[
         arguments: &[],
         piped: Piped::Entries,
         run: alarms::handlers,
+    },
+    Command {
+        words: &["show", "impact"],
+        mode: Operational,
+        help: "Shows what depends on a resource, directly or not",
+        about: "Of an entry of the configuration, or of a resource that is named. An alarm about it says that it impacts \
+                these.",
+        arguments: &[
+            only("resource-type", "TYPE", Values::ResourceTypes, "A kind of resource, with `resource`"),
+            only("resource", "RESOURCE", Values::Resources, "A resource that need not be configured here"),
+            Path { purpose: Purpose::Existing, tree: Tree::Running, help: "A place in the configuration" },
+        ],
+        piped: Piped::Entries,
+        run: alarm_follow::impact,
     },
     Command {
         words: &["show", "system", "commit"],

@@ -8,9 +8,10 @@ use std::time::Duration;
 fn the_builtin_modules_compile_without_fault() {
     let tree = builtin_schema().unwrap_or_else(|faults| panic!("{faults}"));
     let names: Vec<&str> = tree.node(SchemaId::ROOT).data_children.iter().map(|id| &*tree.node(*id).name).collect();
-    assert_eq!(names, ["environments", "facilities", "system"]);
+    assert_eq!(names, ["environments", "facilities", "alarms", "system"]);
     for node in tree.nodes().iter().skip(1) {
-        let is_described = node.description.is_some() || matches!(node.kind, NodeKind::Case);
+        let is_described =
+            node.description.is_some() || matches!(node.kind, NodeKind::Case | NodeKind::Input | NodeKind::Output);
         assert!(is_described, "{} has no description", node.name);
     }
 }
@@ -23,7 +24,20 @@ fn the_webhook_refers_to_an_http_client() {
     assert_eq!(schema.keys.len(), 1);
     assert_eq!(tree.node(handler).extension("annunciator-extensions", "resource-type"), Some("alarm-handler"));
     let names: Vec<&str> = tree.node(handler).data_children.iter().map(|id| &*tree.node(*id).name).collect();
-    assert_eq!(names, ["id", "description", "enabled", "webhook-notifier", "filter", "delivery"]);
+    assert_eq!(
+        names,
+        [
+            "id",
+            "description",
+            "enabled",
+            "notify-status-changes",
+            "notify-severity-level",
+            "reminder-interval",
+            "webhook-notifier",
+            "filter",
+            "delivery"
+        ]
+    );
     let webhook = tree.child(handler, "webhook-notifier").unwrap();
     assert!(tree.node(webhook).is_presence_container());
     let service = tree.child(webhook, "web-service").unwrap();

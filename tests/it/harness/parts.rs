@@ -3,10 +3,12 @@
 use annunciator::clock::Clock;
 use annunciator::datastore::{BootInput, BootOptions, Datastore, boot};
 use annunciator::delivery::{HandlerState, HandlerStatus};
+use annunciator::element::{AlarmRules, RunningImpact, Statuses};
 use annunciator::handler::Kind;
-use annunciator::ledger::{Ledger, LedgerOptions};
+use annunciator::ledger::{ImpactSource, Ledger, LedgerOptions};
 use annunciator::management::{HandlerStatuses, Management};
-use annunciator::secret::KeyRing;
+use annunciator::secret::{KeyRing, Sealer};
+use annunciator::settings::Places;
 use annunciator::store::{Store, StoreError};
 use annunciator::task::Scope;
 use annunciator::tree::Plan;
@@ -19,6 +21,7 @@ pub(crate) struct Element {
     pub(crate) management: Management,
     pub(crate) ledger: Ledger,
     pub(crate) scope: Scope,
+    pub(crate) sealer: Arc<dyn Sealer>,
     store: Store,
 }
 
@@ -58,11 +61,20 @@ impl Element {
     pub(crate) fn start(folder: &Path, clock: &Clock) -> Self {
         let store = open_store(folder, clock);
         let scope = Scope::new();
+        let impact = Arc::new(RunningImpact::default());
+        let seen = Arc::clone(&impact) as Arc<dyn ImpactSource>;
+        let options = LedgerOptions { impact: seen, ..LedgerOptions::default() };
+        let ledger = Ledger::open(store.clone(), clock.clone(), options).unwrap();
+        let plan = Plan::new(builtin_schema().unwrap());
+        let places = Places::of(plan.schema()).unwrap();
+        let statuses: Statuses = Arc::new(|| Handlers.statuses());
+        let rules = AlarmRules::new(places, ledger.clone(), Arc::clone(&impact), statuses);
+        let sealer: Arc<dyn Sealer> = Arc::new(KeyRing::ephemeral().unwrap());
         let options = BootOptions {
             store: store.clone(),
-            plan: Plan::new(builtin_schema().unwrap()),
-            sealer: Arc::new(KeyRing::ephemeral().unwrap()),
-            participants: Vec::new(),
+            plan,
+            sealer: Arc::clone(&sealer),
+            participants: vec![Arc::new(rules)],
             scope: scope.clone(),
             revisions_kept: |_| 1000,
         };
@@ -73,10 +85,10 @@ impl Element {
             is_override: false,
         };
         let datastore: Datastore = boot(options, input).unwrap().datastore;
-        let ledger = Ledger::open(store.clone(), clock.clone(), LedgerOptions::default()).unwrap();
+        impact.bind(datastore.clone(), Arc::new(|| None));
         let management =
             Management::new(datastore, clock.clone()).with_alarms(ledger.clone(), "lab", Arc::new(Handlers));
-        Self { management, ledger, scope, store }
+        Self { management, ledger, scope, sealer, store }
     }
 
     /// Stops it; what is stored stays in the folder.

@@ -1,0 +1,153 @@
+//! Whether there is room to write: the disk under the data folder, and the alarm list.
+
+use super::{Subject, Supervisor, Words};
+use crate::alarm::{OwnType, Severity};
+use crate::clock::Clock;
+use crate::ledger::Ledger;
+use crate::task::Scope;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The resource type of the element itself.
+pub const ELEMENT: &str = "element";
+
+/// How often is looked: a disk fills in minutes, not in seconds.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// Free bytes below which there is little room: a busy hour of the journal.
+const LOW_BYTES: u64 = 256 << 20;
+
+/// Free bytes below which there is hardly any: what the write-ahead logs may take before they are moved into the files.
+const VERY_LOW_BYTES: u64 = 64 << 20;
+
+/// How much more must be free before an alarm about it clears: a disk at the edge must not make it come and go.
+const SPARE: u64 = 2;
+
+/// Of how many hundredths the list must stand for it to count as full no longer.
+const FULL_UNTIL_PERCENT: usize = 90;
+
+/// What is known of the room there is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// Bytes free for this process under the data folder; `None` when the system does not say.
+    pub free_bytes: Option<u64>,
+    /// Alarms that stand.
+    pub standing: usize,
+    /// Alarms that are kept at most.
+    pub alarms_max: usize,
+    /// Reports refused since the start because the list was full.
+    pub refused: u64,
+}
+
+/// Looks at the room there is.
+#[derive(Debug)]
+pub struct RoomWatch {
+    refused: u64,
+}
+
+impl RoomWatch {
+    /// Begins to look.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { refused: 0 }
+    }
+
+    /// Says what the room there is means.
+    pub fn look(&mut self, supervisor: &Supervisor, node: &str, room: Room) {
+        if let Some(free) = room.free_bytes {
+            look_at_disk(supervisor, node, free);
+        }
+        let full = Subject::new(OwnType::AlarmListFull, ELEMENT, node);
+        let more = room.refused.saturating_sub(self.refused);
+        self.refused = room.refused;
+        if more > 0 {
+            let said = format!("{} alarms are kept at most, and reports of further ones are refused.", room.alarms_max);
+            if !supervisor.stands(&full) {
+                supervisor.raise(&full, Severity::Major, Words::detail(said));
+            }
+        } else if room.standing.saturating_mul(100) <= room.alarms_max.saturating_mul(FULL_UNTIL_PERCENT) {
+            supervisor.clear(&full);
+        }
+    }
+}
+
+impl Default for RoomWatch {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn look_at_disk(supervisor: &Supervisor, node: &str, free: u64) {
+    let low = Subject::new(OwnType::LowDiskSpace, ELEMENT, node);
+    let said = || Words::detail(format!("{} MiB are free.", free >> 20));
+    if free < VERY_LOW_BYTES {
+        supervisor.fault(&low, Severity::Major, super::SlidingWindow::AT_ONCE, said);
+    } else if free < LOW_BYTES {
+        supervisor.fault(&low, Severity::Warning, super::SlidingWindow::AT_ONCE, said);
+    } else if free >= LOW_BYTES.saturating_mul(SPARE) {
+        supervisor.clear(&low);
+    }
+}
+
+/// Looks at the disk and the alarm list until the scope stops.
+pub async fn watch_room(
+    supervisor: &Supervisor,
+    ledger: &Ledger,
+    node: &super::NodeName,
+    data_dir: &Path,
+    clock: &Clock,
+    scope: &Scope,
+) {
+    let mut watch = RoomWatch::new();
+    let full = OwnType::StorageFull;
+    loop {
+        let free_bytes = free_bytes(data_dir.to_owned()).await;
+        let list = ledger.alarms();
+        let (standing, alarms_max) = (list.standing(), list.control().alarms_max);
+        drop(list);
+        let node = node();
+        watch.look(supervisor, &node, Room { free_bytes, standing, alarms_max, refused: ledger.refused() });
+        let subject = Subject::new(full, ELEMENT, &*node);
+        if ledger.is_disk_full() {
+            // It is in the list once the disk takes a write again; until then the log and the health page say so.
+            if !supervisor.stands(&subject) {
+                tracing::error!("the disk under the data folder is full: nothing can be written");
+                supervisor.raise(&subject, Severity::Critical, Words::default());
+            }
+        } else {
+            supervisor.clear(&subject);
+        }
+        tokio::select! {
+            () = scope.stopped() => return,
+            () = clock.sleep(LOOK_EVERY) => {}
+        }
+    }
+}
+
+/// Asks the system how much is free; a network disk may take a while to answer.
+async fn free_bytes(folder: PathBuf) -> Option<u64> {
+    let asked = tokio::task::spawn_blocking(move || crate::persist::free_bytes(&folder));
+    asked.await.ok().and_then(Result::ok)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::Timestamp;
+
+    #[test]
+    fn little_room_is_an_alarm_until_there_is_some_to_spare() {
+        let supervisor = Supervisor::new(Clock::manual(Timestamp::UNIX_EPOCH));
+        let mut watch = RoomWatch::new();
+        let mut look = |free: u64, standing, refused| {
+            let room = Room { free_bytes: Some(free), standing, alarms_max: 100, refused };
+            watch.look(&supervisor, "n1", room);
+            let stands = |own| supervisor.stands(&Subject::new(own, ELEMENT, "n1"));
+            (stands(OwnType::LowDiskSpace), stands(OwnType::AlarmListFull))
+        };
+        assert_eq!(look(1 << 40, 100, 0), (false, false));
+        assert_eq!(look(LOW_BYTES - 1, 100, 3), (true, true));
+        assert_eq!(look(LOW_BYTES + 1, 95, 3), (true, true));
+        assert_eq!(look(LOW_BYTES * 2, 90, 3), (false, false));
+    }
+}
