@@ -145,7 +145,7 @@ impl Element {
     fn open(folder: &Path) -> Self {
         let (clock, scope) = (Clock::system(), Scope::new());
         let store = Store::open(folder, clock.clone()).unwrap();
-        let options = LedgerOptions { alarms_max: 1_000_000, ..LedgerOptions::default() };
+        let options = LedgerOptions::default();
         let ledger = Ledger::open(store.clone(), clock.clone(), options).unwrap();
         let deliveries = Deliveries::start(&scope, ledger.clone(), store.clone(), clock.clone()).unwrap();
         Self { clock, scope, store, ledger, deliveries }
