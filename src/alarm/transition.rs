@@ -28,13 +28,13 @@ pub struct Transition {
     pub last_updated: Timestamp,
     /// The configuration revision in force.
     pub revision: u64,
+    /// Handlers that are reminded of what still stands; with none it is a change, and for everybody.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reminds: Vec<String>,
     /// What links to the alarm begin with, as it was then: a message about this transition never changes. `None` where
     /// there was no address, and in journals of a version that did not keep it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base_url: Option<String>,
-    /// Handlers that are reminded of what still stands; with none it is a change, and for everybody.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub reminds: Vec<String>,
 }
 
 impl Transition {

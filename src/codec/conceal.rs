@@ -4,7 +4,7 @@
 //! that is faulty: whatever stands behind the name of a secret leaf, or behind something close to one, may be a secret.
 
 use super::Format;
-use crate::diagnostic::{Source, nearest_within};
+use crate::diagnostic::{Source, Span, nearest_within};
 use crate::yang::SchemaTree;
 use std::collections::HashSet;
 use std::ops::Range;
@@ -30,6 +30,14 @@ impl SecretNames {
         secret.dedup();
         let others = others.into_iter().map(|node| Arc::clone(&node.name));
         Self { others: others.filter(|name| !secret.contains(name)).collect(), secret }
+    }
+
+    /// Takes words that are no names of the schema and mean something else, as those of commands do.
+    #[must_use]
+    pub fn knowing(mut self, words: impl IntoIterator<Item = &'static str>) -> Self {
+        let others = words.into_iter().map(Arc::from).filter(|word| !self.secret.contains(word));
+        self.others.extend(others.collect::<Vec<Arc<str>>>());
+        self
     }
 
     /// Returns whether a word is the name of a secret leaf, an abbreviation or a misspelling of one.
@@ -65,6 +73,19 @@ impl SecretNames {
         found
     }
 
+    /// Keeps what stands behind the name of a secret in one word of a text out of what is told; returns whether anything
+    /// does.
+    pub(super) fn conceal_in(&self, word: &Span) -> bool {
+        let text = word.source.text().get(word.start..word.end).unwrap_or("");
+        let text = text.trim_end_matches(['"', '\'']);
+        let stretches = self.stretches(text, Format::Json);
+        let has_any = !stretches.is_empty();
+        for found in stretches {
+            word.source.conceal(word.start + found.start..word.start + found.end);
+        }
+        has_any
+    }
+
     /// Keeps what may be a secret out of what is told about a text that could not be read.
     pub fn conceal(&self, source: &Source, format: Format) {
         self.stretches(source.text(), format).into_iter().for_each(|stretch| source.conceal(stretch));
@@ -92,6 +113,8 @@ fn behind(text: &str, name: usize, end: usize, format: Format) -> Option<Range<u
         '[' | '{' => bracketed(rest),
         _ => 0,
     };
+    // Lines of commands stand alone: what is not closed ends with its line, and hides none of those behind.
+    let length = if format == Format::Set && length == rest.len() && !is_closed(rest, first) { 0 } else { length };
     let mut stop = line_end(text, start + length);
     if format == Format::Yaml {
         stop = indented(text, name, stop);
@@ -101,6 +124,16 @@ fn behind(text: &str, name: usize, end: usize, format: Format) -> Option<Range<u
 
 fn line_end(text: &str, from: usize) -> usize {
     text.get(from..).and_then(|rest| rest.find('\n')).map_or(text.len(), |at| from + at)
+}
+
+/// Returns whether what begins a text, and goes on to its very end, is closed there.
+fn is_closed(text: &str, open: char) -> bool {
+    let close = match open {
+        '[' => ']',
+        '{' => '}',
+        quote => quote,
+    };
+    text.chars().nth(1).is_some() && text.ends_with(close)
 }
 
 /// Returns the length of a quoted text, all that follows when it has no end.
@@ -193,6 +226,30 @@ mod tests {
         ] {
             assert_eq!(masked(text, Format::Curly), shown);
         }
+    }
+
+    #[test]
+    fn what_is_joined_to_a_name_is_concealed() {
+        for (text, shown) in [
+            ("set password=P17", "set password=***"),
+            ("set passwrod=P17 x", "set passwrod=*** *"),
+            ("set password:P17", "set password:***"),
+            ("set password/P17", "set password****"),
+            ("{\"password=P17\": 1}", "{\"password=***** **"),
+            ("http-basic-authn: password=P17", "http-basic-authn: password=***"),
+        ] {
+            assert_eq!(masked(text, Format::Set), shown);
+        }
+    }
+
+    #[test]
+    fn a_quote_that_nothing_closes_conceals_no_other_command() {
+        let text = "set password \"P17\nset a b\nset c d";
+        assert_eq!(masked(text, Format::Set), "set password ****\nset a b\nset c d");
+        assert_eq!(masked("set password [ P17\nset a", Format::Set), "set password * ***\nset a");
+        assert_eq!(masked("set password \"P\n17\"\nset a", Format::Set), "set password **\n***\nset a");
+        assert_eq!(masked("set password \"P\n17\"", Format::Set), "set password **\n***");
+        assert_eq!(masked(text, Format::Curly), "set password ****\n*** * *\n*** * *");
     }
 
     #[test]

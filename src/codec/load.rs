@@ -49,14 +49,18 @@ fn read(
 fn conceal_secrets(names: &SecretNames, source: &Arc<Source>, node: &Node<'_>) {
     match &node.kind {
         Kind::Map(members) => members.iter().for_each(|(name, member)| {
-            if names.is_near(&name.text) {
+            // A name that goes on behind that of a secret, as `password=…` does, has the secret in itself.
+            let is_joined = names.conceal_in(&name.place.span(source));
+            if is_joined || names.is_near(&name.text) {
                 member.place.span(source).conceal();
             } else {
                 conceal_secrets(names, source, member);
             }
         }),
         Kind::Sequence(items) => items.iter().for_each(|item| conceal_secrets(names, source, item)),
-        Kind::Scalar { .. } => {}
+        Kind::Scalar { .. } => {
+            names.conceal_in(&node.place.span(source));
+        }
     }
 }
 
@@ -355,7 +359,9 @@ impl Loader<'_, '_> {
     /// Says that a scalar's form is not one that values of the type have, and what to write instead.
     fn misfit(&self, leaf: &SchemaNode, ty: &Type, node: &Node<'_>, text: &str, style: Style) -> Diagnostic {
         let (name, ty_name, found) = (&leaf.name, ty.shown_name(), node.described(self.notation));
-        let fault = Diagnostic::error(format!("`{name}` is a {ty_name}: expected a value of it, found {found}"));
+        let article = if ty_name.starts_with(['a', 'e', 'i', 'o']) { "an" } else { "a" };
+        let fault =
+            Diagnostic::error(format!("`{name}` is {article} {ty_name}: expected a value of it, found {found}"));
         // A secret is not quoted back.
         let quotable = !leaf.is_secret();
         match style {

@@ -20,7 +20,6 @@ pub fn check(
     out: &mut dyn Write,
 ) -> Result<u8, Stopped> {
     let found = discover(files);
-    let files = found.all().map_err(Stopped::Refused)?;
     let plan = plan_with(schema_dirs, Voice::Person)?;
     let keys = match data_dir {
         Some(folder) if folder.join(super::KEY_FILE_NAME).exists() => KeyRing::load(&folder.join(super::KEY_FILE_NAME)),
@@ -33,6 +32,7 @@ pub fn check(
         None => KeyRing::ephemeral(),
     };
     let keys = keys.map_err(|e| Stopped::failed("read the key", e))?;
+    let files = found.all(&plan, &keys).map_err(Stopped::Refused)?;
     let (_tree, warnings) = load(files, &plan, &keys).map_err(Stopped::Refused)?;
     Voice::Person.warn(&warnings);
     for file in files {

@@ -48,6 +48,7 @@ impl DataFolder {
             );
             lost.push(Diagnostic::warning(said).hint(put_back));
         }
+        lost.extend(open_to_others(path));
         voice.warn(&lost);
         Ok((Self { path: path.to_owned(), had_journal, had_key }, lock))
     }
@@ -70,6 +71,16 @@ impl DataFolder {
         }
         KeyRing::load_or_create(&path).map_err(|e| Stopped::caused("use the key", &e))
     }
+}
+
+/// Bits of a mode by which others than the owner may write.
+const WRITABLE_BY_OTHERS: u32 = 0o022;
+
+/// Warns of a data folder that others may write to: they could put another database or key in it.
+fn open_to_others(path: &Path) -> Option<Diagnostic> {
+    let mode = persist::mode(path).ok().filter(|mode| mode & WRITABLE_BY_OTHERS != 0)?;
+    let said = format!("others may write to the data folder `{}` (mode {mode:04o})", path.display());
+    Some(Diagnostic::warning(said).hint(format!("close it: `chmod go-w {}`", path.display())))
 }
 
 fn key_lost(path: &Path, secrets: &[String]) -> Stopped {
@@ -125,5 +136,20 @@ fn uncreated(doing: &'static str, folder: &Path, error: &std::io::Error) -> Stop
             "create that one first: only the last folder of a path is created, so that a mistyped one is noticed",
         ),
         _ => Stopped::failed(doing, format!("`{}`: {error}", folder.display())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn a_folder_that_others_may_write_to_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(open_to_others(folder.path()), None);
+        std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o777)).unwrap();
+        let said = open_to_others(folder.path()).unwrap().to_string();
+        assert!(said.starts_with("warning: others may write") && said.contains("(mode 0777)"), "{said}");
     }
 }

@@ -6,7 +6,8 @@ use crate::diagnostic::{Diagnostic, Diagnostics, Gravity, printable};
 use serde_json::{Map, Value};
 use std::any::Any;
 use std::backtrace::{Backtrace, BacktraceStatus};
-use std::io::Write;
+use std::io::{self, Write};
+use std::sync::atomic::{AtomicU64, Ordering};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -23,7 +24,10 @@ pub enum LogForm {
 /// Starts the log; `filter` is in the syntax of `RUST_LOG`, and `info` where it is absent or wrong.
 pub fn start_log(form: LogForm, filter: Option<&str>) {
     let filter = filter.and_then(|f| EnvFilter::try_new(f).ok()).unwrap_or_else(|| EnvFilter::new("info"));
-    let builder = fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    // What cannot be written is counted by the writer; the library's own complaint about it would panic where it is
+    // standard error that fails.
+    let builder = fmt().with_env_filter(filter).with_writer(|| LogWriter(std::io::stderr())).log_internal_errors(false);
+    let builder = builder.with_target(false);
     let started = match form {
         LogForm::Text => builder.with_ansi(false).finish().try_init(),
         LogForm::Json => builder.json().flatten_event(true).finish().try_init(),
@@ -42,6 +46,37 @@ pub fn start_log(form: LogForm, filter: Option<&str>) {
                 panic_text(panic.payload())
             );
         }));
+    }
+}
+
+/// Writes that standard error did not take: a full disk, a closed pipe.
+static LOST_WRITES: AtomicU64 = AtomicU64::new(0);
+
+/// Returns how many writes of the log were lost, because standard error did not take them.
+#[must_use]
+pub fn lost_log_writes() -> u64 {
+    LOST_WRITES.load(Ordering::Relaxed)
+}
+
+/// A writer of the log that never fails: an element outlives whoever reads its log. What is lost is counted.
+struct LogWriter<W>(W);
+
+impl<W: Write> LogWriter<W> {
+    fn put(&mut self, bytes: &[u8]) {
+        if self.0.write_all(bytes).and_then(|()| self.0.flush()).is_err() {
+            LOST_WRITES.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl<W: Write> Write for LogWriter<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.put(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -93,8 +128,7 @@ impl Voice {
 
 /// Writes in one piece, so that no other thread's line comes in between.
 fn put(text: &str) {
-    // Where standard error is closed there is nobody to tell.
-    drop(std::io::stderr().write_all(text.as_bytes()));
+    LogWriter(std::io::stderr()).put(text.as_bytes());
 }
 
 fn blocks(form: LogForm, diagnostics: &Diagnostics) -> String {
@@ -122,18 +156,18 @@ fn object(time: String, level: &str, diagnostic: &Diagnostic) -> Value {
     let mut put = |name: &str, value: Value| drop(fields.insert(name.to_owned(), value));
     put("timestamp", time.into());
     put("level", level.into());
-    put("message", printable(&diagnostic.message).into());
+    put("message", diagnostic.shown_message().into());
     if let Some(span) = &diagnostic.span {
         let (line, column) = span.line_column();
-        put("file", span.source.name().into());
+        put("file", printable(span.source.name()).into());
         put("line", line.into());
         put("column", column.into());
     }
     if let Some(path) = &diagnostic.data_path {
         put("path", printable(path).into());
     }
-    if let Some(hint) = &diagnostic.hint {
-        put("hint", printable(hint).into());
+    if let Some(hint) = diagnostic.shown_hint() {
+        put("hint", hint.into());
     }
     Value::Object(fields)
 }
@@ -162,6 +196,33 @@ mod tests {
              path: /annunciator-system:system\nhint: did you mean `port`?\n"
         );
         assert!(block(LogForm::Text, &Diagnostic::warning("x: y")).ends_with("Z  WARN x: y\n"));
+    }
+
+    #[test]
+    fn an_object_in_json_quotes_no_secret() {
+        let source = Source::new("a.set", "set password correct s3cret x");
+        source.conceal(13..29);
+        let fault = Diagnostic::error("`s3cret` is not an element").at(Span::new(&source, 21, 27)).hint("not `s3cret`");
+        for form in [LogForm::Json, LogForm::Text] {
+            let text = block(form, &fault);
+            assert!(!text.contains("s3cret") && text.contains("*****"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_log_that_cannot_be_written_is_counted_and_fails_nobody() {
+        struct Full;
+        impl Write for Full {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::StorageFull.into())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Err(io::ErrorKind::StorageFull.into())
+            }
+        }
+        let before = lost_log_writes();
+        assert_eq!(LogWriter(Full).write(b"a line\n").unwrap(), 7);
+        assert!(lost_log_writes() > before);
     }
 
     #[test]

@@ -39,7 +39,7 @@ pub struct RunOptions {
     pub crash_at: Option<String>,
 }
 
-/// Runs an element until SIGTERM, SIGINT, or until its shell is left.
+/// Runs an element until SIGTERM, SIGINT, SIGHUP or SIGQUIT, or until its shell is left.
 ///
 /// # Errors
 /// Why it could not start.

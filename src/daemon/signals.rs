@@ -10,7 +10,7 @@ use tokio::sync::watch;
 pub struct Signals(watch::Receiver<Option<&'static str>>);
 
 impl Signals {
-    /// Catches SIGTERM and SIGINT from now on; must be called on a runtime.
+    /// Catches SIGTERM, SIGINT, SIGHUP (a terminal was closed) and SIGQUIT from now on; must be called on a runtime.
     ///
     /// # Errors
     /// When the system does not let them be caught.
@@ -18,12 +18,16 @@ impl Signals {
         let failed = |e: std::io::Error| Stopped::failed("catch signals", e);
         let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+        let mut hang_up = signal(SignalKind::hangup()).map_err(failed)?;
+        let mut quit = signal(SignalKind::quit()).map_err(failed)?;
         let (tell, told) = watch::channel(None);
         // A task of its own: the start blocks its thread. It belongs to no scope, as it lasts as long as the process.
         Scope::new().spawn("signals", async move {
             let name = tokio::select! {
                 _ = terminate.recv() => "SIGTERM",
                 _ = interrupt.recv() => "SIGINT",
+                _ = hang_up.recv() => "SIGHUP",
+                _ = quit.recv() => "SIGQUIT",
             };
             tell.send_replace(Some(name));
             // Later ones are caught, and change nothing.

@@ -3,6 +3,7 @@
 use super::faces::{Faces, announce_commits, announce_inventory, sessions};
 use super::files::Loaded;
 use super::folder::{DataFolder, say_created, socket_folder};
+use super::look_again::look_again;
 use super::{Found, Intake, KEY_FILE_NAME, Pages, Signals, Stopped, Voice, announce_alarms, discover, plan_with};
 use crate::clock::Clock;
 use crate::codec::{self, Builder, Format};
@@ -12,7 +13,9 @@ use crate::diagnostic::{Diagnostic, Diagnostics, Source};
 use crate::element::supervision::{
     NodeName, StartFindings, Supervisor, tell_start, watch_commits, watch_handlers, watch_room,
 };
-use crate::element::{AlarmRules, Handlers, Listener, ListenerOptions, Outbound, OwnUrl, RunningImpact, remind};
+use crate::element::{
+    AlarmRules, Handlers, Listener, ListenerOptions, Outbound, OwnUrl, RunningImpact, client_observer, remind,
+};
 use crate::ingest;
 use crate::ledger::{ImpactSource, Ledger, LedgerOptions};
 use crate::management::Management;
@@ -114,15 +117,18 @@ pub async fn start(options: &StartOptions, signals: Option<&Signals>) -> Result<
         .map_err(|e| Stopped::caused("start delivery", &e))?;
     let listening = Arc::clone(&http);
     let own_url: OwnUrl = Arc::new(move || listening.local_addr().map(|address| format!("http://{address}")));
-    let outbound = Outbound::new(places, Arc::new(Transport::new(&clock)), Arc::clone(&sealer))
+    let transport = Transport::new(&clock).observed_by(client_observer(supervisor.clone()));
+    let outbound = Outbound::new(places, Arc::new(transport), Arc::clone(&sealer))
         .delivering(deliveries.clone(), Arc::clone(&own_url))
         .supervised(supervisor.clone());
+    let outbound = Arc::new(outbound);
     let told = deliveries.clone();
     let told_handlers = outbound.handlers().clone();
-    let rules = AlarmRules::new(places, ledger.clone(), Arc::clone(&impact), Arc::new(move || told.statuses()));
+    let statuses = Arc::new(move || told.statuses());
+    let rules = AlarmRules::new(places, ledger.clone(), Arc::clone(&impact), statuses, Arc::clone(&sealer));
     // The listener comes first: the handlers ask for its address. What is made of alarms comes before those who are told.
     let participants: Vec<Arc<dyn Participant>> =
-        vec![Arc::clone(&http) as Arc<dyn Participant>, Arc::new(rules), Arc::new(outbound)];
+        vec![Arc::clone(&http) as Arc<dyn Participant>, Arc::new(rules), Arc::clone(&outbound) as Arc<dyn Participant>];
     let opener = Arc::clone(&sealer);
     let booting = BootOptions {
         store: store.clone(),
@@ -142,8 +148,13 @@ pub async fn start(options: &StartOptions, signals: Option<&Signals>) -> Result<
         Arc::new(deliveries.clone()),
     );
     let management = management.with_deliveries(deliveries.clone());
+    let (listening, datastore) = (Arc::clone(&http), management.datastore().clone());
+    let (reports, stopping) = (supervisor.clone(), scope.clone());
+    scope.spawn("http listener", async move { listening.keep(&datastore, &reports, &stopping).await });
     let watched = Watched { supervisor, ledger: ledger.clone(), deliveries, handlers: told_handlers, findings };
     supervise(&scope, watched, &management, &options.data_dir);
+    look_again(&scope, &management, Arc::clone(&outbound));
+    let management = management.with_outbound(outbound, Handle::current());
     let node = management.node();
     let intake = Intake::new(ledger.clone(), management.clone(), Arc::clone(&opener), scope.clone());
     let pages = Pages::new(management.clone(), scope.clone());
@@ -231,7 +242,7 @@ fn first_keys(options: &StartOptions) -> Result<Option<KeyRing>, Stopped> {
 
 /// Looks at the files before anything is created: faulty ones leave no trace. `None` where there are none.
 fn load<'k>(found: &Found, plan: &Arc<Plan>, keys: &'k KeyRing) -> Result<Option<Loaded<'k>>, Diagnostics> {
-    let files = found.all()?;
+    let files = found.all(plan, keys)?;
     if files.is_empty() { Ok(None) } else { Loaded::from_files(files, plan, keys).map(Some) }
 }
 

@@ -77,6 +77,8 @@ pub struct CommitRequest {
     pub session: Option<u64>,
     /// The session of the element that asks, which may hold the lock or await confirmation; 0 for none.
     pub editor: u64,
+    /// Says, without changes, that what awaits confirmation is to stay: from any session of the user who made it.
+    pub confirms: bool,
     /// Takes the commit back unless another one confirms it within this time.
     pub confirm_within: Option<Duration>,
 }

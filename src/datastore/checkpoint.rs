@@ -11,8 +11,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// Changes of fewer bytes are never worth a checkpoint: a boot reads them in a few milliseconds.
 const DELTA_BYTES_MIN: usize = 64 << 10;
 
-/// Commits between two removals of old revisions: so that a removal, a write of its own, costs the commits little.
-const PRUNE_EVERY: u64 = 100;
+/// Commits between two removals of old revisions, and so the revisions that are stored at most beside those kept: a
+/// removal is a write of its own, and a checkpoint where few are kept, and should cost the commits little.
+const PRUNE_EVERY: u64 = 20;
 
 /// Tells how many revisions are to be kept, from running.
 pub(super) type RevisionsKept = fn(&DataTree) -> usize;
@@ -34,6 +35,8 @@ struct Sizes {
     delta_bytes: usize,
     /// The newest revision when old ones were removed.
     pruned_at: u64,
+    /// How many were to be kept then.
+    pruned_to: u64,
 }
 
 impl Checkpoints {
@@ -43,12 +46,18 @@ impl Checkpoints {
             checkpoint_bytes: loaded.checkpoint_bytes,
             delta_bytes: loaded.delta_bytes,
             pruned_at: 0,
+            pruned_to: 0,
         });
         Self { sizes: Mutex::new(sizes), is_busy: AtomicBool::new(false), scope, kept }
     }
 
     fn sizes(&self) -> MutexGuard<'_, Sizes> {
         self.sizes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns how many revisions are kept as a configuration says.
+    pub(super) fn kept(&self, tree: &DataTree) -> usize {
+        (self.kept)(tree)
     }
 
     /// Counts a revision in, and starts what has become due. `needed` is the oldest revision that may have to come back.
@@ -87,7 +96,8 @@ impl Checkpoints {
         let is_long = sizes.delta_bytes > DELTA_BYTES_MIN && sizes.delta_bytes > sizes.checkpoint_bytes / 2;
         // Revisions after the checkpoint cannot be removed.
         let holds_revisions = snapshot.revision.saturating_sub(sizes.checkpoint) > kept.saturating_add(PRUNE_EVERY);
-        let has_old = snapshot.revision > kept && snapshot.revision.saturating_sub(sizes.pruned_at) >= PRUNE_EVERY;
+        let is_due = snapshot.revision.saturating_sub(sizes.pruned_at) >= PRUNE_EVERY || kept < sizes.pruned_to;
+        let has_old = snapshot.revision > kept && is_due;
         Work { checkpoint: is_long || holds_revisions, prune: has_old || holds_revisions, kept }
     }
 
@@ -97,7 +107,8 @@ impl Checkpoints {
         }
         if work.prune {
             store.prune_revisions(usize::try_from(work.kept).unwrap_or(usize::MAX))?;
-            self.sizes().pruned_at = snapshot.revision;
+            let mut sizes = self.sizes();
+            (sizes.pruned_at, sizes.pruned_to) = (snapshot.revision, work.kept);
         }
         Ok(())
     }

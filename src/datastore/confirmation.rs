@@ -1,12 +1,14 @@
 //! Confirmed commits: arming, confirming, and taking back what nobody confirmed.
 
+use super::candidate::TAKEN_BACK_VIA;
 use super::gate::{UNCONFIRMED_KEY, Unconfirmed};
 use super::handle::Datastore;
 use super::transaction::Rebased;
-use super::{CommitRequest, Committed, RollbackError};
+use super::{CommitRequest, Committed, RevisionRecord, RollbackError};
 use crate::store::{RowWrite, Store, StoreError};
 use crate::task::Scope;
 use jiff::Timestamp;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -57,10 +59,19 @@ pub(super) fn request(unconfirmed: &Unconfirmed) -> CommitRequest {
     let Unconfirmed { revision, back_to, user, .. } = unconfirmed;
     CommitRequest {
         user: "system".to_owned(),
-        via: super::candidate::TAKEN_BACK_VIA.to_owned(),
+        via: TAKEN_BACK_VIA.to_owned(),
         comment: Some(format!("revision {revision} by {user} was not confirmed; back to revision {back_to}")),
         ..CommitRequest::default()
     }
+}
+
+/// Returns the revisions that a revision took back, when it is one that took something back.
+#[must_use]
+pub fn taken_back(record: &RevisionRecord) -> Option<RangeInclusive<u64>> {
+    let said = record.comment.as_deref().filter(|_| record.via == TAKEN_BACK_VIA)?;
+    let newest = said.strip_prefix("revision ")?.split(' ').next()?.parse().ok()?;
+    let back_to: u64 = said.rsplit(' ').next()?.parse().ok()?;
+    Some(back_to.checked_add(1)?..=newest)
 }
 
 impl Datastore {

@@ -94,19 +94,32 @@ impl Gate {
         Ok(ExclusiveLock { gate: self.clone(), session })
     }
 
-    /// Tells whether a commit may go on.
-    pub(super) fn admit(&self, request: &CommitRequest, has_changes: bool) -> Result<(), CommitError> {
+    /// Tells whether a commit may go on, and whether it confirms what awaits it.
+    pub(super) fn admit(&self, request: &CommitRequest, has_changes: bool) -> Result<Confirms, CommitError> {
         if let Some(holder) = self.holder()
             && holder.session != request.editor
         {
             return Err(CommitError::Locked(holder));
         }
-        let Some(unconfirmed) = self.unconfirmed() else { return Ok(()) };
+        let Some(unconfirmed) = self.unconfirmed() else { return Ok(Confirms::Yes) };
         let is_own = unconfirmed.session == request.editor && request.editor != 0;
-        // A plain commit confirms; whoever made the unconfirmed one may have lost the session that it was made in.
-        let is_confirming = !has_changes && request.confirm_within.is_none() && unconfirmed.user == request.user;
-        if is_own || is_confirming { Ok(()) } else { Err(CommitError::Unconfirmed(unconfirmed)) }
+        // Whoever made it may have lost the session that it was made in, and then says in so many words that it confirms.
+        let is_said = request.confirms && !has_changes && unconfirmed.user == request.user;
+        let is_plain = !request.confirms && !has_changes && request.confirm_within.is_none();
+        match (is_own || is_said, is_plain) {
+            (true, _) => Ok(Confirms::Yes),
+            (false, true) => Ok(Confirms::No),
+            (false, false) => Err(CommitError::Unconfirmed(unconfirmed)),
+        }
     }
+}
+
+/// Whether a commit that is admitted confirms what awaits it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Confirms {
+    Yes,
+    /// It has no changes and comes from another session: it does nothing.
+    No,
 }
 
 /// Holds the configuration exclusively; dropping it gives it up.

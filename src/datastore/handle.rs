@@ -3,18 +3,20 @@
 use super::checkpoint::Checkpoints;
 use super::confirmation;
 use super::conflict::attribute;
-use super::gate::{ExclusiveLock, Gate, Holder, Unconfirmed};
+use super::gate::{Confirms, ExclusiveLock, Gate, Holder, Unconfirmed};
 use super::rebase::rebase;
 use super::revision::{self, RevisionRecord};
+use super::secrets::{self, RotateError, Rotated};
 use super::transaction::{Ready, Rebased, Written};
 use super::{
-    Candidate, CommitError, CommitOutcome, CommitRequest, Committed, Conflict, Participant, RollbackError, Snapshot,
+    Candidate, CommitContext, CommitError, CommitOutcome, CommitRequest, Committed, Conflict, Participant, Prepared,
+    RollbackError, Snapshot,
 };
 use crate::clock::Clock;
-use crate::diagnostic::Diagnostics;
+use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::secret::Sealer;
 use crate::store::{FaultPoint, RowWrite, Store, StoreError};
-use crate::tree::{DataTree, Plan};
+use crate::tree::{DataTree, Delta, Plan};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
@@ -177,14 +179,22 @@ impl Datastore {
         let mut checked =
             Checked { before: self.running(), after: change.tree().clone(), warnings: Diagnostics::new() };
         if !change.is_empty() {
-            self.0.gate.admit(request, true)?;
+            let locked = match self.0.gate.admit(request, true) {
+                // It keeps others from committing, not from knowing whether what they have is valid.
+                Err(CommitError::Locked(holder)) => Some(holder),
+                admitted => admitted.map(|_| None)?,
+            };
             checked.warnings = self.ready(change)?.into_warnings();
+            checked.warnings.extend(locked.map(|holder| {
+                Diagnostic::warning(format!("the configuration is locked by {holder}: it cannot be committed now"))
+            }));
         }
         Ok(checked)
     }
 
     /// Commits a candidate; it is durable and in force when this returns. The candidate then stands on the new running;
-    /// when refused, it is as it was. A commit without [`CommitRequest::confirm_within`] confirms the one that awaits it.
+    /// when refused, it is as it was. A commit without [`CommitRequest::confirm_within`] confirms the one that awaits it,
+    /// where it comes from the session that made that, or [`CommitRequest::confirms`].
     /// Blocks.
     ///
     /// # Errors
@@ -192,8 +202,8 @@ impl Datastore {
     pub fn commit(&self, candidate: &mut Candidate, request: &CommitRequest) -> Result<CommitOutcome, CommitError> {
         let _one_at_a_time = self.one_at_a_time();
         let change = self.rebased(candidate)?;
-        self.0.gate.admit(request, !change.is_empty())?;
-        let awaited = self.unconfirmed();
+        let confirms = self.0.gate.admit(request, !change.is_empty())?;
+        let awaited = self.unconfirmed().filter(|_| confirms == Confirms::Yes);
         if change.is_empty() {
             candidate.stand_on(self.running());
             return self.commit_nothing(awaited, request.confirm_within);
@@ -266,6 +276,62 @@ impl Datastore {
         }
     }
 
+    /// Makes a new key and commits running with all of its secrets sealed by it. Revisions before keep what older keys
+    /// sealed, so these stay. Blocks.
+    ///
+    /// # Errors
+    /// When the key cannot be kept, or the commit is refused: the key is in use then, and what is stored stays as it was.
+    pub fn rotate_secrets(&self, request: &CommitRequest) -> Result<Rotated, RotateError> {
+        // A commit would confirm what awaits confirmation.
+        if self.unconfirmed().is_some() {
+            return Err(RotateError::Unconfirmed);
+        }
+        self.0.sealer.rotate()?;
+        let mut candidate = self.candidate();
+        let mut tree = candidate.tree.clone();
+        let (sealed, lost) = secrets::reseal(&*self.0.sealer, &mut tree);
+        candidate.replace(tree);
+        self.commit(&mut candidate, request)?;
+        let schema = self.0.plan.schema();
+        Ok(Rotated { sealed, lost: lost.iter().map(|path| path.display(schema).to_string()).collect() })
+    }
+
+    /// Lets every participant look again at what is running. Blocks; no commit is under way meanwhile.
+    ///
+    /// # Errors
+    /// Those of the store: what was built is then not in use.
+    pub fn refresh(&self) -> Result<(), StoreError> {
+        let _one_at_a_time = self.one_at_a_time();
+        let running = self.running();
+        let delta = Delta::default();
+        let context = CommitContext { before: &running.tree, after: &running.tree, delta: &delta, boot: false };
+        for participant in &self.0.participants {
+            let Some(Prepared { rows, apply, .. }) = participant.refresh(&context) else { continue };
+            if !rows.is_empty() {
+                self.0.store.write(move |tx| rows.into_iter().try_for_each(|row| row(tx)))?;
+            }
+            apply();
+        }
+        Ok(())
+    }
+
+    /// Returns running, and what it would be with the edits of a candidate.
+    ///
+    /// # Errors
+    /// What both the candidate and others changed since it was taken.
+    pub fn preview(&self, candidate: &Candidate) -> Result<(Arc<Snapshot>, DataTree), CommitError> {
+        let change = self.rebased(candidate)?;
+        Ok((Arc::clone(change.before()), change.tree().clone()))
+    }
+
+    /// Lets a candidate in which nothing is edited follow running.
+    pub fn follow(&self, candidate: &mut Candidate) {
+        let running = self.running();
+        if running.revision != candidate.base().revision && !candidate.is_changed() {
+            candidate.stand_on(running);
+        }
+    }
+
     fn rebased(&self, candidate: &Candidate) -> Result<Rebased, CommitError> {
         let running = self.running();
         match rebase(candidate, &running.tree, &*self.0.sealer) {
@@ -315,12 +381,14 @@ impl Datastore {
         Ok(committed)
     }
 
-    /// Returns the newest revisions, newest first, at most `newest`.
+    /// Returns the newest revisions, newest first, at most `newest`, and of those only as many as the configuration keeps:
+    /// that some more may still be stored is nobody's business.
     ///
     /// # Errors
     /// Those of the store.
     pub fn revisions(&self, newest: usize) -> Result<Vec<RevisionRecord>, StoreError> {
-        Ok(self.0.store.revision_heads(newest)?.into_iter().map(RevisionRecord::from).collect())
+        let kept = self.0.checkpoints.kept(&self.running().tree);
+        Ok(self.0.store.revision_heads(newest.min(kept.max(1)))?.into_iter().map(RevisionRecord::from).collect())
     }
 
     /// Returns the tree of a kept revision.

@@ -30,11 +30,11 @@ mod tests;
 
 pub use boot::{BootInput, BootOptions, Booted, boot};
 pub use candidate::{Candidate, CommitOutcome, CommitRequest, Committed, Snapshot};
-pub use confirmation::TakeBackError;
+pub use confirmation::{TakeBackError, taken_back};
 pub use conflict::Conflict;
 pub use error::{BootError, CommitError, RollbackError};
 pub use gate::{ExclusiveLock, Holder, Unconfirmed};
 pub use handle::{Checked, Datastore, UndoError};
 pub use participant::{CommitContext, Participant, Prepared};
 pub use revision::RevisionRecord;
-pub use secrets::stored_secrets;
+pub use secrets::{RotateError, Rotated, stored_secrets};

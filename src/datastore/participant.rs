@@ -17,6 +17,13 @@ pub trait Participant: Send + Sync {
     /// # Errors
     /// Why the configuration cannot be put into force, each with its data path.
     fn prepare(&self, change: &CommitContext<'_>) -> Result<Prepared, Diagnostics>;
+
+    /// Looks again at what is running, without a change of the configuration: what could not be built before, or is made
+    /// of material outside of it, may be built now. `None` when all is as it was.
+    fn refresh(&self, running: &CommitContext<'_>) -> Option<Prepared> {
+        let _ = running;
+        None
+    }
 }
 
 /// The change that participants prepare for.

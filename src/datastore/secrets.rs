@@ -1,8 +1,8 @@
 //! Telling secrets apart by their clear text: sealing twice gives two texts.
 
-use super::BootError;
 use super::revision::load;
-use crate::secret::Sealer;
+use super::{BootError, CommitError};
+use crate::secret::{KeyRingError, Sealer};
 use crate::store::Store;
 use crate::tree::{Cell, Change, DataPath, DataTree, Delta, NodeRef, Plan, Value, diff};
 use std::sync::Arc;
@@ -39,6 +39,29 @@ fn secrets_below(at: NodeRef<'_>, path: &DataPath, found: &mut Vec<DataPath>) {
     }
 }
 
+/// What a change of keys came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rotated {
+    /// Values that the new key sealed.
+    pub sealed: usize,
+    /// Data paths of secrets that no key opens, which stay as they are.
+    pub lost: Vec<String>,
+}
+
+/// Why keys are not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum RotateError {
+    /// A commit awaits confirmation.
+    #[error("a commit awaits confirmation: confirm it or roll it back first")]
+    Unconfirmed,
+    /// The key cannot be made or kept.
+    #[error(transparent)]
+    Key(#[from] KeyRingError),
+    /// The key is in use, and what is stored could not be sealed with it.
+    #[error("the new key is in use, but what is stored could not be sealed with it")]
+    Commit(#[from] CommitError),
+}
+
 /// Returns whether two values mean the same.
 pub(super) fn is_same_value(sealer: &dyn Sealer, one: &Value, other: &Value) -> bool {
     match (one, other) {
@@ -60,6 +83,41 @@ pub(super) fn is_same_cell(sealer: &dyn Sealer, one: Option<&Cell>, other: Optio
     }
 }
 
+/// Returns whether a value is no secret that an older key sealed.
+fn is_current(sealer: &dyn Sealer, value: &Value) -> bool {
+    !matches!(value, Value::Secret(sealed) if !sealer.is_current(sealed))
+}
+
+/// Seals all secrets of a tree anew that an older key sealed. Returns how many, and the paths of those that cannot be
+/// opened, which stay as they are.
+pub(super) fn reseal(sealer: &dyn Sealer, tree: &mut DataTree) -> (usize, Vec<DataPath>) {
+    let mut paths = Vec::new();
+    secrets_below(tree.root(), &DataPath::ROOT, &mut paths);
+    let (mut sealed, mut lost) = (0, Vec::new());
+    for path in paths {
+        let Some(node) = tree.get(&path) else { continue };
+        let anew = |value: &Value| match value {
+            Value::Secret(old) if !sealer.is_current(old) => {
+                let clear = sealer.open(old).ok()?;
+                Value::sealed(&sealer.seal(clear.expose()))
+            }
+            other => Some(other.clone()),
+        };
+        let cell = match node.value() {
+            Some(value) if is_current(sealer, value) => continue,
+            Some(value) => anew(value).map(Cell::Leaf),
+            None if node.values().iter().all(|value| is_current(sealer, value)) => continue,
+            None => node.values().iter().map(anew).collect::<Option<_>>().map(Cell::LeafList),
+        };
+        match cell {
+            // The cell is of the kind that was there.
+            Some(cell) => sealed += usize::from(tree.put(&path, cell).is_ok()),
+            None => lost.push(path),
+        }
+    }
+    (sealed, lost)
+}
+
 /// Gives secrets whose clear text did not change their sealed form back, and returns what really differs.
 pub(super) fn settle(sealer: &dyn Sealer, before: &DataTree, after: &mut DataTree) -> Delta {
     let delta = diff(before, after);
@@ -77,10 +135,11 @@ pub(super) fn settle(sealer: &dyn Sealer, before: &DataTree, after: &mut DataTre
 fn kept(sealer: &dyn Sealer, old: &Cell, new: &Cell) -> Option<Cell> {
     match (old, new) {
         (Cell::Leaf(a @ Value::Secret(_)), Cell::Leaf(b @ Value::Secret(_))) => {
-            is_same_value(sealer, a, b).then(|| old.clone())
+            (is_current(sealer, a) && is_same_value(sealer, a, b)).then(|| old.clone())
         }
         (Cell::LeafList(a), Cell::LeafList(b)) if b.iter().any(|v| matches!(v, Value::Secret(_))) => {
-            let known = |new: &Value| a.iter().find(|old| is_same_value(sealer, old, new)).unwrap_or(new).clone();
+            let is_known = |old: &&Value, new: &Value| is_current(sealer, old) && is_same_value(sealer, old, new);
+            let known = |new: &Value| a.iter().find(|old| is_known(old, new)).unwrap_or(new).clone();
             Some(Cell::LeafList(b.iter().map(known).collect()))
         }
         _ => None,

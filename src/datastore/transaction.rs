@@ -7,7 +7,7 @@ use super::secrets;
 use crate::diagnostic::{Diagnostic, Diagnostics, Gravity};
 use crate::secret::Sealer;
 use crate::store::{NewRevision, RowWrite, Store, StoreError};
-use crate::tree::{DataTree, Delta, validate, validate_change};
+use crate::tree::{DataTree, Delta, settle, validate, validate_change};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -17,13 +17,20 @@ pub(super) struct Rebased {
     after: DataTree,
     delta: Delta,
     boot: bool,
+    /// What went along with the edits.
+    pruned: Diagnostics,
 }
 
 impl Rebased {
-    /// Takes the next tree; secrets that only were sealed again keep their form.
+    /// Takes the next tree and what follows from it by itself; secrets that only were sealed again keep their form.
     pub(super) fn new(before: Arc<Snapshot>, mut after: DataTree, sealer: &dyn Sealer, boot: bool) -> Self {
+        let mut pruned = Diagnostics::new();
+        for gone in settle(&before.tree, &mut after) {
+            let path = gone.path.display(after.schema()).to_string();
+            pruned.push(Diagnostic::warning(format!("deleted along with the edits: {}", gone.why)).on(path));
+        }
         let delta = secrets::settle(sealer, &before.tree, &mut after);
-        Self { before, after, delta, boot }
+        Self { before, after, delta, boot, pruned }
     }
 
     /// Returns whether there is nothing to commit.
@@ -34,6 +41,11 @@ impl Rebased {
     /// Returns what is to become running.
     pub(super) fn tree(&self) -> &DataTree {
         &self.after
+    }
+
+    /// Returns running, which it is made on.
+    pub(super) fn before(&self) -> &Arc<Snapshot> {
+        &self.before
     }
 
     /// Returns the revision that it is made on.
@@ -48,7 +60,9 @@ impl Rebased {
         } else {
             validate_change(&self.before.tree, &self.after, &self.delta)
         };
-        let (change, warnings) = found.into_result(self)?;
+        let (mut change, found) = found.into_result(self)?;
+        let mut warnings = std::mem::take(&mut change.pruned);
+        warnings.extend(found);
         Ok(Validated { change, warnings })
     }
 
@@ -102,7 +116,7 @@ impl Validated {
     }
 
     fn context(&self) -> CommitContext<'_> {
-        let Rebased { before, after, delta, boot } = &self.change;
+        let Rebased { before, after, delta, boot, pruned: _ } = &self.change;
         CommitContext { before: &before.tree, after, delta, boot: *boot }
     }
 }

@@ -128,7 +128,7 @@ impl Filter {
 
     /// Says whether the first raise of an alarm with this standing would pass.
     #[must_use]
-    pub fn admit_standing(&self, key: &AlarmKey, standing: Standing) -> bool {
+    pub fn admits(&self, key: &AlarmKey, standing: Standing) -> bool {
         self.admit_key(key).is_ok() && self.wants(standing.severity) && self.notify.tells(None, standing)
     }
 

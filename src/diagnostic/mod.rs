@@ -27,14 +27,18 @@ pub enum Gravity {
 pub struct Diagnostic {
     /// Whether the input is refused because of it.
     pub gravity: Gravity,
-    /// What is wrong and what was expected: lower case, no full stop, names in backticks.
+    /// What is wrong and what was expected: lower case, no full stop, names in backticks. It may quote what the source
+    /// conceals: whoever tells people takes [`Diagnostic::shown_message`].
     pub message: String,
     /// Where in the input, when the input is a text.
     pub span: Option<Span>,
     /// Where in the data tree, as a data path.
     pub data_path: Option<String>,
-    /// What to do about it.
+    /// What to do about it; people are told [`Diagnostic::shown_hint`].
     pub hint: Option<String>,
+    /// The machine's name for the fault: the `error-app-tag` of RFC 7950 §15 or of the schema. Not among what
+    /// people are shown.
+    pub app_tag: Option<Box<str>>,
 }
 
 impl Diagnostic {
@@ -42,7 +46,7 @@ impl Diagnostic {
     #[must_use]
     pub fn error(message: impl Into<String>) -> Self {
         let message = text::bounded(message.into());
-        Self { gravity: Gravity::Error, message, span: None, data_path: None, hint: None }
+        Self { gravity: Gravity::Error, message, span: None, data_path: None, hint: None, app_tag: None }
     }
 
     /// Builds a warning.
@@ -79,6 +83,13 @@ impl Diagnostic {
         self
     }
 
+    /// Gives the machine's name for the fault.
+    #[must_use]
+    pub fn app_tag(mut self, app_tag: impl Into<Box<str>>) -> Self {
+        self.app_tag = Some(app_tag.into());
+        self
+    }
+
     /// Says what to do about it, when that is known.
     #[must_use]
     pub fn hint_maybe(self, hint: Option<String>) -> Self {
@@ -103,7 +114,7 @@ impl Diagnostic {
 
     fn shown(&self, said: &str) -> String {
         match self.span.as_ref().and_then(Span::concealed_text) {
-            Some(secret) => printable(&text::masked(said, secret)),
+            Some((open, secret)) => printable(&text::masked(said, open, secret)),
             None => printable(said),
         }
     }

@@ -80,10 +80,11 @@ impl Source {
         Arc::new(Self { name: self.name.clone(), text: text.to_owned(), concealed: Mutex::new(concealed) })
     }
 
-    /// Returns whether a place is concealed.
-    fn is_concealed(&self, at: usize) -> bool {
+    /// Returns the first concealed place of `start..end`.
+    fn concealed_from(&self, start: usize, end: usize) -> Option<usize> {
         let concealed = self.concealed.lock().unwrap_or_else(PoisonError::into_inner);
-        concealed.iter().any(|range| range.contains(&at))
+        let overlapping = concealed.iter().filter(|range| range.start < end.min(range.end) && start < range.end);
+        overlapping.map(|range| range.start.max(start)).min()
     }
 
     /// Returns a line as people may see it: without what steers a terminal, and with `*` for what is concealed.
@@ -134,10 +135,12 @@ impl Span {
         self.source.line_column(self.start)
     }
 
-    /// Returns the text pointed at, when it is concealed: no message may quote it.
-    pub(super) fn concealed_text(&self) -> Option<&str> {
-        let text = self.source.text().get(self.start..self.end)?;
-        (!text.is_empty() && self.source.is_concealed(self.start)).then_some(text)
+    /// Returns the text pointed at in two, where part of it is concealed: what stands before that, and all from there
+    /// on, which no message may quote.
+    pub(super) fn concealed_text(&self) -> Option<(&str, &str)> {
+        let text = self.source.text().get(self.start..self.end).filter(|text| !text.is_empty())?;
+        let first = self.source.concealed_from(self.start, self.end)?;
+        text.split_at_checked(first - self.start)
     }
 }
 

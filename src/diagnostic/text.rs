@@ -33,13 +33,17 @@ pub(super) fn bounded(message: String) -> String {
     shortened(&parts.join("`"), MESSAGE_CHARS_MAX).into_owned()
 }
 
-/// Returns a message in which what it quotes of `secret`, a stretch of input, is masked.
-pub(super) fn masked(message: &str, secret: &str) -> String {
+/// Returns a message in which what it quotes of `secret`, a stretch of input, is masked. `open` is what stands before
+/// the secret in the same word, as `password=`.
+pub(super) fn masked(message: &str, open: &str, secret: &str) -> String {
     let bare = |text: &str| -> String { text.chars().filter(|c| !"\"'\\".contains(*c)).collect() };
-    let secret = bare(secret);
+    let (open, secret) = (bare(open), bare(secret));
     let is_quote = |part: &str| {
         let part = bare(part.trim_end_matches('…'));
-        !part.is_empty() && (secret.starts_with(&part) || part.contains(&secret))
+        // Joined to what is open, the rest is masked however the input writes it (escapes).
+        let joined = !open.is_empty() && part.len() > open.len() && part.starts_with(&open);
+        let begun = open.is_empty() && secret.starts_with(&part);
+        !part.is_empty() && (joined || begun || (!secret.is_empty() && part.contains(&secret)))
     };
     let parts: Vec<&str> = message
         .split('`')
@@ -86,9 +90,11 @@ mod tests {
 
     #[test]
     fn what_a_message_quotes_of_a_secret_is_masked() {
-        assert_eq!(masked("unexpected `P17`: expected `;`", "P17"), "unexpected `*****`: expected `;`");
-        assert_eq!(masked("`a \"b` is no element of `client`", r#""a \"b""#), "`*****` is no element of `client`");
-        assert_eq!(masked("`lon…` is wrong", "longer"), "`*****` is wrong");
+        assert_eq!(masked("unexpected `P17`: expected `;`", "", "P17"), "unexpected `*****`: expected `;`");
+        assert_eq!(masked("`a \"b` is no element of `client`", "", r#""a \"b""#), "`*****` is no element of `client`");
+        assert_eq!(masked("`lon…` is wrong", "", "longer"), "`*****` is wrong");
+        assert_eq!(masked("no `password=P17` in `password`", "password=", "P17"), "no `*****` in `password`");
+        assert_eq!(masked("no `password=P17`", "\"password=", "\\x5017"), "no `*****`");
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! The participant for what is made of alarms: shelves, profiles, types, and what depends on what.
 
-use super::coverage;
+use super::coverage::{self, Handlers};
 use super::impact::RunningImpact;
 use super::topology::TopologyChange;
 use crate::datastore::{CommitContext, Participant, Prepared};
 use crate::delivery::HandlerStatus;
 use crate::diagnostic::Diagnostics;
 use crate::ledger::Ledger;
+use crate::secret::Sealer;
 use crate::settings::{self, Places};
 use crate::tree::Change;
 use crate::yang::BaseType;
@@ -22,6 +23,7 @@ pub struct AlarmRules {
     ledger: Ledger,
     impact: Arc<RunningImpact>,
     statuses: Statuses,
+    sealer: Arc<dyn Sealer>,
 }
 
 impl fmt::Debug for AlarmRules {
@@ -33,8 +35,14 @@ impl fmt::Debug for AlarmRules {
 impl AlarmRules {
     /// Builds the participant. `statuses` says what waits for handlers.
     #[must_use]
-    pub fn new(places: Places, ledger: Ledger, impact: Arc<RunningImpact>, statuses: Statuses) -> Self {
-        Self { places, ledger, impact, statuses }
+    pub fn new(
+        places: Places,
+        ledger: Ledger,
+        impact: Arc<RunningImpact>,
+        statuses: Statuses,
+        sealer: Arc<dyn Sealer>,
+    ) -> Self {
+        Self { places, ledger, impact, statuses, sealer }
     }
 
     fn warnings(&self, change: &CommitContext<'_>) -> Diagnostics {
@@ -42,7 +50,8 @@ impl AlarmRules {
             return Diagnostics::new();
         }
         let waiting = (self.statuses)().into_iter().map(|status| (status.id, status.waiting)).collect();
-        coverage::warnings(change, &self.places, &self.ledger.alarms(), &waiting)
+        let handlers = Handlers { list: self.places.alarm_handler, sealer: &*self.sealer };
+        coverage::warnings(change, &handlers, &self.ledger.alarms(), &waiting)
     }
 }
 

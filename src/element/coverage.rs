@@ -1,14 +1,15 @@
 //! What a commit leaves without a way to be told.
 
-use super::clients::entry_name;
+use super::registry::entry_name;
 use crate::alarm::AlarmRecord;
 use crate::datastore::CommitContext;
-use crate::delivery::{Filter, HandlerSpec};
+use crate::delivery::HandlerSpec;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::ledger::AlarmList;
-use crate::secret::{OpenError, Sealer, Secret};
-use crate::settings::{self, Places};
+use crate::secret::Sealer;
+use crate::settings;
 use crate::tree::{DataPath, DataTree, EntryChange};
+use crate::yang::SchemaId;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -19,16 +20,16 @@ const NAMED_MAX: usize = 10;
 /// that nobody is told about any more. `waiting` has what waits, by handler.
 pub(super) fn warnings(
     change: &CommitContext<'_>,
-    places: &Places,
+    handlers: &Handlers<'_>,
     alarms: &AlarmList,
     waiting: &HashMap<String, u64>,
 ) -> Diagnostics {
     let mut warnings = Diagnostics::new();
     let mut is_silenced = false;
-    for (path, what) in change.entries(places.alarm_handler) {
-        let told = handler_at(change.before, &path).filter(|spec| spec.is_enabled);
-        let is_told = handler_at(change.after, &path).is_some_and(|spec| spec.is_enabled);
-        if is_told || told.is_none_or(|spec| is_renamed(change, places, &spec)) {
+    for (path, what) in change.entries(handlers.list) {
+        let told = handlers.at(change.before, &path).filter(|spec| spec.is_enabled);
+        let is_told = handlers.at(change.after, &path).is_some_and(|spec| spec.is_enabled);
+        if is_told || told.is_none_or(|gone| handlers.is_renamed(change, &gone)) {
             continue;
         }
         is_silenced = true;
@@ -42,34 +43,13 @@ pub(super) fn warnings(
         }
     }
     if is_silenced {
-        warnings.extend(uncovered(change, places, alarms));
+        warnings.extend(uncovered(change, handlers, alarms));
     }
     warnings
 }
 
-/// Opens no secret: whom a handler tells does not depend on any.
-#[derive(Debug)]
-struct Blind;
-
-impl Sealer for Blind {
-    fn seal(&self, _clear: &str) -> String {
-        String::new()
-    }
-
-    fn open(&self, _sealed: &str) -> Result<Secret, OpenError> {
-        Ok(Secret::new(String::new()))
-    }
-}
-
-/// Returns whether a handler that goes comes back under another name, with what waits for it.
-fn is_renamed(change: &CommitContext<'_>, places: &Places, gone: &HandlerSpec) -> bool {
-    let entries = change.entries(places.alarm_handler).into_iter();
-    let mut created = entries.filter(|(_, what)| *what == EntryChange::Created);
-    created.any(|(path, _)| handler_at(change.after, &path).is_some_and(|spec| gone.is_renamed_to(&spec)))
-}
-
-fn uncovered(change: &CommitContext<'_>, places: &Places, alarms: &AlarmList) -> Option<Diagnostic> {
-    let left = handlers(change.after, places);
+fn uncovered(change: &CommitContext<'_>, handlers: &Handlers<'_>, alarms: &AlarmList) -> Option<Diagnostic> {
+    let left = handlers.told(change.after);
     let standing = alarms.iter().filter(|record| !record.is_cleared() && record.shelf.is_none());
     let mut uncovered: Vec<&Arc<AlarmRecord>> =
         standing.filter(|record| !left.iter().any(|spec| covers(spec, record))).collect();
@@ -95,8 +75,7 @@ fn uncovered(change: &CommitContext<'_>, places: &Places, alarms: &AlarmList) ->
 
 /// Returns whether a handler is told of an alarm as it stands.
 fn covers(spec: &HandlerSpec, record: &AlarmRecord) -> bool {
-    let wanted = Filter { notify: spec.notify, ..spec.filter.clone() };
-    wanted.admit_standing(&record.key, record.state.standing)
+    spec.notify.tells(None, record.state.standing) && spec.filter.admits(&record.key, record.state.standing)
 }
 
 fn name(record: &AlarmRecord) -> String {
@@ -104,14 +83,30 @@ fn name(record: &AlarmRecord) -> String {
     format!("{} {} on {} {}", record.severity(), key.alarm_type, key.resource_type, key.resource)
 }
 
-/// Returns the handlers that are told of alarms.
-fn handlers(tree: &DataTree, places: &Places) -> Vec<HandlerSpec> {
-    let list = DataPath::new(places.alarm_handler, Vec::new());
-    let entries = tree.get(&list).into_iter().flat_map(|node| node.entries().collect::<Vec<_>>());
-    let specs = entries.filter_map(|entry| settings::handler(entry, &list.entry(entry.key()?.clone()), &Blind).ok());
-    specs.filter(|spec| spec.is_enabled).collect()
+/// Reads handlers.
+pub(super) struct Handlers<'a> {
+    /// Their list.
+    pub(super) list: SchemaId,
+    pub(super) sealer: &'a dyn Sealer,
 }
 
-fn handler_at(tree: &DataTree, path: &DataPath) -> Option<HandlerSpec> {
-    settings::handler(tree.get(path)?, path, &Blind).ok()
+impl Handlers<'_> {
+    /// Returns whether a handler that goes comes back under another name, with what waits for it.
+    fn is_renamed(&self, change: &CommitContext<'_>, gone: &HandlerSpec) -> bool {
+        let mut created = change.entries(self.list).into_iter().filter(|(_, what)| *what == EntryChange::Created);
+        created.any(|(path, _)| self.at(change.after, &path).is_some_and(|spec| gone.is_renamed_to(&spec)))
+    }
+
+    /// Returns those that are told of alarms.
+    fn told(&self, tree: &DataTree) -> Vec<HandlerSpec> {
+        let list = DataPath::new(self.list, Vec::new());
+        let entries = tree.get(&list).into_iter().flat_map(|node| node.entries().collect::<Vec<_>>());
+        let specs =
+            entries.filter_map(|entry| settings::handler(entry, &list.entry(entry.key()?.clone()), self.sealer).ok());
+        specs.filter(|spec| spec.is_enabled).collect()
+    }
+
+    fn at(&self, tree: &DataTree, path: &DataPath) -> Option<HandlerSpec> {
+        settings::handler(tree.get(path)?, path, self.sealer).ok()
+    }
 }

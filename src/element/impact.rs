@@ -23,9 +23,9 @@ const EXTENSIONS: &str = "annunciator-extensions";
 #[derive(Default)]
 pub struct RunningImpact {
     bound: OnceLock<Bound>,
+    topology: RwLock<Topology>,
     /// What links begin with, and the revision by which that is so.
     base_url: Mutex<Option<(u64, Option<String>)>>,
-    topology: RwLock<Topology>,
 }
 
 struct Bound {
@@ -233,7 +233,7 @@ impl Search<'_> {
 }
 
 /// Returns the path of the entry that a resource's name means; `None` where it can be none of that list.
-fn entry_named(schema: &SchemaTree, list: SchemaId, name: &str) -> Option<DataPath> {
+pub(super) fn entry_named(schema: &SchemaTree, list: SchemaId, name: &str) -> Option<DataPath> {
     let [key] = schema.node(list).as_list()?.keys[..] else { return None };
     let value = Value::parse(schema, schema.node(key).ty()?, name).ok()?;
     Some(DataPath::new(list, vec![Key::new(vec![value])]))

@@ -1,6 +1,7 @@
 //! The parts of the element that follow the configuration, as participants of its commits.
 //!
-//! * [`Outbound`]: the HTTP clients and the alarm handlers that deliver through them, each by its lane.
+//! * [`Outbound`]: certificates and keys, the HTTP clients that use them, and the alarm handlers that deliver through
+//!   these, each by its lane.
 //! * [`AlarmRules`]: what is made of alarms: shelves, profiles, types, and what depends on what.
 //! * [`Listener`]: the HTTP server.
 //! * [`remind`]: handlers are told again of what still stands.
@@ -11,12 +12,17 @@
 //! not concern keeps its connections. At a restart a part builds what it can and tells the rest.
 
 mod alarm_rules;
+mod certificate_alarms;
+mod client_alarms;
 mod clients;
 mod coverage;
+mod crypto;
 mod handlers;
 mod impact;
+mod inventory;
 mod listener;
 mod outbound;
+mod registry;
 mod reminders;
 pub mod supervision;
 mod topology;
@@ -25,11 +31,16 @@ mod topology;
 mod tests;
 
 pub use alarm_rules::{AlarmRules, Statuses};
+pub use certificate_alarms::{CLIENT_KEYSTORE, SERVER_CERTIFICATE};
+pub use client_alarms::client_observer;
 pub use clients::HttpClients;
+pub use crypto::{Crypto, LoadedKeyStore, Trusted};
 pub use handlers::Handlers;
 pub use impact::RunningImpact;
+pub use inventory::CryptoEntry;
 pub use listener::{Listener, ListenerOptions};
 pub use outbound::{Outbound, OwnUrl};
+pub use registry::Registry;
 pub use reminders::{due, remind};
 
 use crate::diagnostic::{Diagnostic, Diagnostics};

@@ -25,7 +25,7 @@ pub async fn remind(ledger: &Ledger, handlers: &Handlers, clock: &Clock, scope: 
             () = clock.sleep(LOOK_EVERY) => {}
         }
         let now = clock.now();
-        let specs: Vec<HandlerSpec> = handlers.all().iter().map(|handler| handler.spec.clone()).collect();
+        let specs: Vec<HandlerSpec> = handlers.all().iter().map(|(_, handler)| handler.spec.clone()).collect();
         let mut due = due(&ledger.alarms(), &specs, looked, now);
         looked = now;
         while !due.is_empty() {
@@ -43,19 +43,20 @@ pub async fn remind(ledger: &Ledger, handlers: &Handlers, clock: &Clock, scope: 
 /// times.
 #[must_use]
 pub fn due(list: &AlarmList, handlers: &[HandlerSpec], after: Timestamp, until: Timestamp) -> Vec<ReminderFor> {
-    let wanting: Vec<(&str, Duration)> = handlers
+    let wanting: Vec<(&HandlerSpec, Duration)> = handlers
         .iter()
         .filter(|spec| spec.is_enabled)
-        .filter_map(|spec| Some((spec.id.as_str(), spec.reminder_interval?)))
+        .filter_map(|spec| Some((spec, spec.reminder_interval?)))
         .collect();
     if wanting.is_empty() || until <= after {
         return Vec::new();
     }
     let mut found: BTreeMap<AlarmId, Vec<String>> = BTreeMap::new();
     for record in list.iter().filter(|record| is_nobodys(record)) {
-        for (handler, interval) in &wanting {
-            if ended(record.last_raised, *interval, until) > ended(record.last_raised, *interval, after) {
-                found.entry(record.id).or_default().push((*handler).to_owned());
+        for (spec, interval) in &wanting {
+            let is_wanted = spec.filter.admits(&record.key, record.state.standing);
+            if is_wanted && ended(record.last_raised, *interval, until) > ended(record.last_raised, *interval, after) {
+                found.entry(record.id).or_default().push(spec.id.clone());
             }
         }
     }
@@ -93,13 +94,13 @@ mod tests {
             is_enabled: true,
             notify: Notify::default(),
             reminder_interval: seconds.map(Duration::from_secs),
+            filter: Filter::default(),
             notifier: NotifierSpec::Webhook(WebhookSpec {
                 web_service,
                 message_format: MessageFormat::Flat,
-                signing_secrets: Vec::new(),
                 headers: Vec::new(),
+                signing_secrets: Vec::new(),
             }),
-            filter: Filter::default(),
             delivery: DeliverySpec::default(),
         }
     }

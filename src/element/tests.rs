@@ -1,6 +1,8 @@
 //! Commits of the product's configuration, and what the parts make of them.
 
+use super::supervision::{Subject, Supervisor};
 use super::{Listener, ListenerOptions, Outbound};
+use crate::alarm::OwnType;
 use crate::clock::Clock;
 use crate::codec::read_json;
 use crate::datastore::{BootInput, BootOptions, Booted, CommitError, CommitRequest, Datastore, boot};
@@ -103,6 +105,17 @@ impl Running {
         }
         self.datastore.commit(&mut candidate, &CommitRequest::default()).map(|_| ())
     }
+
+    /// Commits, and returns what was warned of.
+    fn commit_warned(&self, edits: &[(&str, Option<Value>)]) -> String {
+        let mut committed = self.datastore.announcements();
+        self.commit(edits).unwrap();
+        committed.try_recv().unwrap().warnings.to_string()
+    }
+}
+
+fn clients_failed(running: &Running) -> Vec<String> {
+    running.outbound.clients().failed().into_iter().map(|(id, _)| id).collect()
 }
 
 fn local() -> SocketAddr {
@@ -133,7 +146,7 @@ fn what_a_commit_does_not_concern_stays_as_it_is() {
     let gone = [(&*format!("{HANDLERS}[id='h2']"), None), (&*format!("{CLIENTS}[id='c2']"), None)];
     running.commit(&gone).unwrap();
     assert!(handlers.get("h2").is_none() && clients.http_client("c2").is_none());
-    let names: Vec<_> = handlers.all().iter().map(|h| h.spec.id.clone()).collect();
+    let names: Vec<_> = handlers.all().into_iter().map(|(id, _)| id).collect();
     assert_eq!(names, ["h1"]);
 }
 
@@ -189,7 +202,48 @@ fn a_stored_configuration_boots_without_the_parts_that_cannot_be_built() {
     let running = element.boot(None);
     assert_eq!(running.datastore.running().revision, 3);
     let told: Vec<_> = running.booted.iter().map(|(name, found)| (*name, found.error_count())).collect();
-    assert_eq!(told, [("alarm handlers", 2), ("http server", 1)], "the client, its handler, and the port");
+    assert_eq!(
+        told,
+        [("alarm handlers", 1), ("http server", 1)],
+        "the client, without what follows for its handler, and the port"
+    );
+    assert!(running.outbound.handlers().get("h1").is_none() && clients_failed(&running) == ["c1"]);
     assert!(running.outbound.handlers().get("h2").is_some());
     assert_eq!(running.listener.local_addr(), None);
+}
+
+#[test]
+fn an_address_that_was_in_use_is_taken_once_it_is_free_and_told_until_then() {
+    let element = Element::new();
+    let running = element.boot(Some(local()));
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    running.commit(&[(PORT, Some(Value::Uint(address.port().into())))]).unwrap();
+    drop(running);
+    let running = element.boot(None);
+    assert_eq!(running.listener.local_addr(), None);
+    let username = format!("{CLIENTS}[id='c1']/socket-timeout");
+    let warned = running.commit_warned(&[(&username, Some(Value::Uint(7)))]);
+    assert!(warned.contains("address in use"), "{warned}");
+    let supervisor = Supervisor::new(Clock::system());
+    let subject = Subject::new(OwnType::ConfigurationNotBuilt, "system", "http-server");
+    let keeping = async {
+        let keep = running.listener.keep(&running.datastore, &supervisor, &element.scope);
+        let watch = async {
+            while !supervisor.stands(&subject) {
+                tokio::task::yield_now().await;
+            }
+            drop(taken);
+            while running.listener.local_addr().is_none() || supervisor.stands(&subject) {
+                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            }
+        };
+        tokio::select! {
+            () = keep => {}
+            () = watch => {}
+        }
+    };
+    element.runtime.block_on(keeping);
+    assert!(ping(address).ends_with("pong"));
+    assert_eq!(running.commit_warned(&[(&username, Some(Value::Uint(8)))]), "");
 }

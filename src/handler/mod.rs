@@ -114,6 +114,14 @@ impl NotifierSpec {
         }
     }
 
+    /// Returns the web service that it posts to, when it does.
+    #[must_use]
+    pub fn web_service(&self) -> Option<&WebService> {
+        match self {
+            Self::Webhook(spec) => Some(&spec.web_service),
+        }
+    }
+
     /// Returns the named HTTP client that it delivers through, when it does.
     #[must_use]
     pub fn http_client(&self) -> Option<&str> {

@@ -5,7 +5,9 @@ use super::*;
 use crate::alarm::{AlarmKey, AlarmState, AlarmText, ImpactGroup, JournalPosition, Severity, Standing};
 use crate::clock::Clock;
 use crate::secret::Secret;
-use crate::transport::{Answer, Authentication, FailureReason, HttpClient, HttpClientSpec, Scheme, Transport};
+use crate::transport::{
+    Answer, Authentication, FailureReason, HttpClient, HttpClientSpec, NoSupplies, Scheme, Transport,
+};
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
@@ -53,8 +55,8 @@ pub(crate) fn transition(sequence: u64, severity: Severity, is_cleared: bool) ->
         after: AlarmState { standing: Standing { severity, is_cleared }, text, impact },
         last_updated: Timestamp::new(1_777_636_800 + seconds, 250_000_000).unwrap(),
         revision: 3,
-        base_url: None,
         reminds: Vec::new(),
+        base_url: None,
     }
 }
 
@@ -72,7 +74,7 @@ fn clients() -> Named {
         authentication: Authentication::Basic { username: "u".to_owned(), password: Some(Secret::new(PASSWORD)) },
         ..HttpClientSpec::new("c1")
     };
-    let client = Transport::new(&Clock::system()).client(&spec).unwrap();
+    let client = Transport::new(&Clock::system()).client(&spec, &NoSupplies).unwrap();
     Named(BTreeMap::from([("c1".to_owned(), Arc::new(client))]))
 }
 

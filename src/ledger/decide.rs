@@ -308,8 +308,8 @@ fn transition_of(change: &Change) -> Transition {
         after: record.state.clone(),
         last_updated: change.time,
         revision: 0,
-        base_url: None,
         reminds: Vec::new(),
+        base_url: None,
     }
 }
 

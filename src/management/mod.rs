@@ -5,12 +5,14 @@
 pub mod alarm_json;
 mod alarms;
 mod deliveries;
+mod facilities;
 mod operations;
 mod sessions;
 mod shared;
 
 pub use alarms::{AlarmError, AlarmName, HandlerStatuses};
 pub use deliveries::{DeliveryError, TestStep, delivery_id};
+pub use facilities::{Trial, TryError};
 pub use operations::{InventoryEntry, OperatorRequest};
 pub use sessions::{SESSIONS_MAX, Session, SessionHandle, SessionMode, SessionsExhausted};
 pub use shared::SharedCandidate;
@@ -21,6 +23,7 @@ use crate::delivery::Deliveries;
 use crate::store::StoreError;
 use crate::tree::DataTree;
 use alarms::AlarmSide;
+use facilities::OutboundSide;
 use sessions::Sessions;
 use std::fmt;
 use std::sync::Arc;
@@ -34,6 +37,7 @@ pub struct Management {
     shared: SharedCandidate,
     alarm_side: Option<Arc<AlarmSide>>,
     deliveries: Option<Deliveries>,
+    outbound_side: Option<Arc<OutboundSide>>,
 }
 
 impl fmt::Debug for Management {
@@ -67,6 +71,7 @@ impl Management {
             shared: SharedCandidate::default(),
             alarm_side: None,
             deliveries: None,
+            outbound_side: None,
         }
     }
 

@@ -11,8 +11,9 @@ use std::fmt;
 use std::fs::File;
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
-use zeroize::Zeroizing;
+use std::path::{Path, PathBuf};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+use zeroize::{Zeroize, Zeroizing};
 
 const KEY_BYTES: usize = 32;
 const KEY_ID_BYTES: usize = 4;
@@ -60,6 +61,9 @@ pub enum KeyRingError {
         /// Whom the element runs as.
         user: u32,
     },
+    /// There is no room for another key.
+    #[error("the key file has {KEYS_MAX} keys already")]
+    Full,
     /// The system gives no random bytes.
     #[error("the system gives no random bytes: {0}")]
     Random(getrandom::Error),
@@ -70,14 +74,20 @@ struct Key {
     cipher: Aes256GcmSiv,
 }
 
+/// Keys kept at most: what the key file has room for. Old ones are needed for as long as a revision has a value that
+/// they sealed, and nobody changes keys more often than every few days.
+const KEYS_MAX: usize = 300;
+
 /// The keys of this element: the first seals, all open.
 pub struct KeyRing {
-    keys: Vec<Key>,
+    keys: RwLock<Vec<Key>>,
+    /// Where they are kept; `None` for keys that are written nowhere.
+    path: Option<PathBuf>,
 }
 
 impl fmt::Debug for KeyRing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "KeyRing({} keys)", self.keys.len())
+        write!(f, "KeyRing({} keys)", self.read().len())
     }
 }
 
@@ -87,7 +97,7 @@ impl KeyRing {
     /// # Errors
     /// When the system gives no random bytes.
     pub fn ephemeral() -> Result<Self, KeyRingError> {
-        Ok(Self { keys: vec![Key::new(&random_key()?)] })
+        Ok(Self { keys: RwLock::new(vec![Key::new(&random_key()?)]), path: None })
     }
 
     /// Reads the key file, or creates it with a new key and mode 0600.
@@ -110,30 +120,59 @@ impl KeyRing {
     /// # Errors
     /// When it cannot be read, is readable by others, belongs to another user, or is no key file.
     pub fn load(path: &Path) -> Result<Self, KeyRingError> {
-        let name = || path.display().to_string();
-        let io = |source| KeyRingError::Io { path: name(), source };
-        let mut file = File::open(path).map_err(io)?;
-        let about = file.metadata().map_err(io)?;
-        if !about.is_file() {
-            return Err(KeyRingError::Malformed { path: name() });
-        }
-        refuse_exposed(path, about.uid(), nix::unistd::geteuid().as_raw(), about.mode() & 0o7777)?;
-        let mut text = Zeroizing::new(String::new());
-        file.by_ref().take(FILE_BYTES_MAX).read_to_string(&mut text).map_err(io)?;
+        let text = read_private(path)?;
+        let malformed = || KeyRingError::Malformed { path: path.display().to_string() };
         let mut lines = text.lines();
         if lines.next() != Some(FILE_HEADER) {
-            return Err(KeyRingError::Malformed { path: name() });
+            return Err(malformed());
         }
         let mut keys = Vec::new();
         for line in lines.filter(|l| !l.trim().is_empty()) {
             let bytes = STANDARD.decode(line.trim()).map(Zeroizing::new);
             match bytes {
                 Ok(bytes) if bytes.len() == KEY_BYTES => keys.push(Key::new(&bytes)),
-                _ => return Err(KeyRingError::Malformed { path: name() }),
+                _ => return Err(malformed()),
             }
         }
-        if keys.is_empty() { Err(KeyRingError::Malformed { path: name() }) } else { Ok(Self { keys }) }
+        if keys.is_empty() {
+            return Err(malformed());
+        }
+        Ok(Self { keys: RwLock::new(keys), path: Some(path.to_owned()) })
     }
+
+    fn read(&self) -> RwLockReadGuard<'_, Vec<Key>> {
+        self.keys.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Puts a key in front of those in a key file.
+fn write_first(path: &Path, key: &[u8]) -> Result<(), KeyRingError> {
+    let text = read_private(path)?;
+    let rest = text.strip_prefix(FILE_HEADER).unwrap_or_default().trim_start_matches('\n');
+    let encoded = Zeroizing::new(STANDARD.encode(key));
+    // Room for all of it, so that growing leaves no copy behind that is not zeroised.
+    let mut new = Zeroizing::new(String::with_capacity(text.len().saturating_add(encoded.len()).saturating_add(2)));
+    for part in [FILE_HEADER, "\n", &encoded, "\n", rest] {
+        new.push_str(part);
+    }
+    persist::write_atomically(path, new.as_bytes(), 0o600)
+        .map_err(|source| KeyRingError::Io { path: path.display().to_string(), source })
+}
+
+/// Reads a file that nobody else may have seen.
+fn read_private(path: &Path) -> Result<Zeroizing<String>, KeyRingError> {
+    let name = || path.display().to_string();
+    let io = |source| KeyRingError::Io { path: name(), source };
+    let mut file = File::open(path).map_err(io)?;
+    let about = file.metadata().map_err(io)?;
+    if !about.is_file() {
+        return Err(KeyRingError::Malformed { path: name() });
+    }
+    refuse_exposed(path, about.uid(), nix::unistd::geteuid().as_raw(), about.mode() & 0o7777)?;
+    let room = usize::try_from(about.len().min(FILE_BYTES_MAX)).unwrap_or(0).saturating_add(1);
+    let mut text = Zeroizing::new(String::with_capacity(room));
+    file.by_ref().take(FILE_BYTES_MAX).read_to_string(&mut text).map_err(io)?;
+    Ok(text)
 }
 
 /// Refuses a key file that others than the element's user may have seen or may replace.
@@ -176,7 +215,8 @@ fn nonce(clear: &str) -> [u8; NONCE_BYTES] {
 impl Sealer for KeyRing {
     fn seal(&self, clear: &str) -> String {
         let nonce = nonce(clear);
-        let Some(key) = self.keys.first() else { return SEALED_PREFIX.to_owned() };
+        let keys = self.read();
+        let Some(key) = keys.first() else { return SEALED_PREFIX.to_owned() };
         let mut bytes = Vec::with_capacity(KEY_ID_BYTES + NONCE_BYTES + clear.len() + 16);
         bytes.extend_from_slice(&key.id);
         bytes.extend_from_slice(&nonce);
@@ -193,9 +233,34 @@ impl Sealer for KeyRing {
         }
         let (id, rest) = bytes.split_at(KEY_ID_BYTES);
         let (nonce, ciphertext) = rest.split_at(NONCE_BYTES);
-        let key = self.keys.iter().find(|k| k.id == id).ok_or(OpenError::UnknownKey)?;
+        let keys = self.read();
+        let key = keys.iter().find(|k| k.id == id).ok_or(OpenError::UnknownKey)?;
         let clear = key.cipher.decrypt(Nonce::from_slice(nonce), ciphertext).map_err(|_| OpenError::Damaged)?;
-        String::from_utf8(clear).map(Secret::new).map_err(|_| OpenError::Damaged)
+        String::from_utf8(clear).map(Secret::new).map_err(|error| {
+            error.into_bytes().zeroize();
+            OpenError::Damaged
+        })
+    }
+
+    fn is_current(&self, sealed: &str) -> bool {
+        let keys = self.read();
+        let text = sealed.strip_prefix(SEALED_PREFIX);
+        let bytes = text.and_then(|text| STANDARD.decode(text).ok()).unwrap_or_default();
+        keys.first().is_some_and(|key| bytes.starts_with(&key.id))
+    }
+
+    fn rotate(&self) -> Result<(), KeyRingError> {
+        let key = random_key()?;
+        // Held until the file is written: of two who rotate at once, neither overwrites the other's key.
+        let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
+        if keys.len() >= KEYS_MAX {
+            return Err(KeyRingError::Full);
+        }
+        if let Some(path) = &self.path {
+            write_first(path, &key)?;
+        }
+        keys.insert(0, Key::new(&key));
+        Ok(())
     }
 }
 
@@ -251,5 +316,38 @@ mod tests {
         }
         assert_eq!(ring.open(&format!("$9${}", STANDARD.encode(bytes))), Err(OpenError::Damaged));
         Ok(())
+    }
+
+    #[test]
+    fn a_new_key_seals_and_the_old_ones_still_open_after_a_restart_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret.key");
+        let ring = KeyRing::load_or_create(&path).unwrap();
+        let old = ring.seal("s3cret");
+        assert!(ring.is_current(&old));
+        ring.rotate().unwrap();
+        let new = ring.seal("s3cret");
+        assert!(!ring.is_current(&old) && ring.is_current(&new));
+        assert_eq!(
+            (persist::mode(&path).unwrap(), std::fs::read_to_string(&path).unwrap().lines().count()),
+            (0o600, 3)
+        );
+        let again = KeyRing::load(&path).unwrap();
+        for sealed in [&old, &new] {
+            assert_eq!(again.open(sealed), Ok(Secret::new("s3cret")));
+            assert_eq!(ring.open(sealed), Ok(Secret::new("s3cret")));
+        }
+        assert!(again.is_current(&new) && !again.is_current("$9$AAAA") && !again.is_current("$9$"));
+    }
+
+    #[test]
+    fn a_key_that_cannot_be_written_is_not_used() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret.key");
+        let ring = KeyRing::load_or_create(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        let sealed = ring.seal("s3cret");
+        assert!(matches!(ring.rotate(), Err(KeyRingError::Io { .. })));
+        assert!(ring.is_current(&sealed) && !path.exists());
     }
 }

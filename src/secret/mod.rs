@@ -58,6 +58,15 @@ pub trait Sealer: Send + Sync + fmt::Debug {
     /// Encrypts clear text into `$9$…`. Twice the same clear text gives two texts.
     fn seal(&self, clear: &str) -> String;
 
+    /// Returns whether a sealed value is sealed as new ones are; one that is not is sealed again when it is set again.
+    fn is_current(&self, sealed: &str) -> bool;
+
+    /// Makes a new key, with which everything is sealed from now on; what was sealed before still opens.
+    ///
+    /// # Errors
+    /// When it cannot be made or kept; everything is then as it was.
+    fn rotate(&self) -> Result<(), KeyRingError>;
+
     /// Decrypts `$9$…`.
     ///
     /// # Errors

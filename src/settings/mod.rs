@@ -4,6 +4,7 @@
 //! in no diagnostic. Reads single entries, so that the cost of a commit follows the change and not the tree.
 
 mod alarm_control;
+mod crypto;
 mod environment;
 mod handler;
 mod http_client;
@@ -17,6 +18,7 @@ mod system;
 mod tests;
 
 pub use alarm_control::alarm_control;
+pub use crypto::{CertificateAlarms, certificate_alarms, client_keystore, server_certificate};
 pub use environment::{Environment, environment};
 pub use handler::handler;
 pub use http_client::http_client;

@@ -7,6 +7,14 @@ use crate::yang::{SchemaId, SchemaTree};
 pub struct Places {
     /// The list of HTTP clients.
     pub http_client: SchemaId,
+    /// The list of keystores.
+    pub client_keystore: SchemaId,
+    /// The truststore.
+    pub server_truststore: SchemaId,
+    /// The list of trusted certificates.
+    pub server_certificate: SchemaId,
+    /// When the end of a certificate is an alarm.
+    pub certificate_alarms: SchemaId,
     /// The list of alarm handlers.
     pub alarm_handler: SchemaId,
     /// The HTTP server.
@@ -33,6 +41,16 @@ impl Places {
     pub fn of(schema: &SchemaTree) -> Option<Self> {
         Some(Self {
             http_client: schema.find(["facilities", "http", "client"])?,
+            client_keystore: schema.find(["facilities", "crypto", "ssl", "client-keystores", "client-keystore"])?,
+            server_truststore: schema.find(["facilities", "crypto", "ssl", "server-truststore"])?,
+            server_certificate: schema.find([
+                "facilities",
+                "crypto",
+                "ssl",
+                "server-truststore",
+                "server-certificate",
+            ])?,
+            certificate_alarms: schema.find(["facilities", "crypto", "certificate-alarms"])?,
             alarm_handler: schema.find(["environments", "environment", "alarms", "alarm-handlers", "alarm-handler"])?,
             http_server: schema.find(["system", "http-server"])?,
             http_server_address: schema.find(["system", "http-server", "address"])?,

@@ -32,6 +32,12 @@ pub struct Hello {
     pub colour: bool,
 }
 
+/// What a client may say of how it came.
+pub const VIAS: [&str; 3] = ["console", "script", "command"];
+
+/// How a client came that says anything else.
+pub const OTHER_VIA: &str = "other";
+
 /// How a command line ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -49,7 +49,12 @@ impl Records {
 
     /// Moves the write-ahead log into the file.
     pub(super) fn merge_log(&self) {
-        merge_log(&self.connection.lock().unwrap_or_else(PoisonError::into_inner), RECORDS_NAME);
+        let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        merge_log(&connection, RECORDS_NAME);
+        // Closing the file takes its side files with it; what still asks finds an empty database and is refused.
+        if let Ok(closed) = Connection::open_in_memory() {
+            *connection = closed;
+        }
     }
 
     pub(super) fn with<T>(&self, work: impl FnOnce(&mut Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {

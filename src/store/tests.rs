@@ -58,8 +58,8 @@ fn transition(position: JournalPosition, resource: &str) -> Transition {
         after: AlarmState { standing, text: AlarmText::default(), impact: Vec::new() },
         last_updated: Timestamp::from_second(1_800_000_000).unwrap(),
         revision: 7,
-        base_url: None,
         reminds: Vec::new(),
+        base_url: None,
     }
 }
 

@@ -25,13 +25,21 @@ pub enum FailureReason {
     TlsHandshake,
     /// The certificate of the peer, or ours, is not accepted.
     TlsCertificate,
+    /// The proxy makes no connection to the server.
+    ProxyRefused,
+    /// The proxy does not accept who the client says it is: 407.
+    ProxyAuthentication,
+    /// The token endpoint does not accept who the client says it is, or gives it no token.
+    TokenRefused,
+    /// No token can be had now: the token endpoint is not reached, fails, or answers with something else.
+    TokenUnavailable,
     /// No whole response in time.
     Timeout,
     /// What came is not HTTP.
     ProtocolError,
     /// 3xx: redirects are not followed.
     Redirect,
-    /// 401, 403 or 407.
+    /// 401 or 403.
     AuthenticationRefused,
     /// 404 or 405.
     NotFound,
@@ -53,7 +61,7 @@ pub enum FailureReason {
 
 impl FailureReason {
     /// All.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 24] = [
         Self::EgressRefused,
         Self::Dns,
         Self::ConnectionRefused,
@@ -62,6 +70,10 @@ impl FailureReason {
         Self::ConnectTimeout,
         Self::TlsHandshake,
         Self::TlsCertificate,
+        Self::ProxyRefused,
+        Self::ProxyAuthentication,
+        Self::TokenRefused,
+        Self::TokenUnavailable,
         Self::Timeout,
         Self::ProtocolError,
         Self::Redirect,
@@ -88,6 +100,10 @@ impl FailureReason {
             Self::ConnectTimeout => "connect-timeout",
             Self::TlsHandshake => "tls-handshake",
             Self::TlsCertificate => "tls-certificate",
+            Self::ProxyRefused => "proxy-refused",
+            Self::ProxyAuthentication => "proxy-authentication",
+            Self::TokenRefused => "token-refused",
+            Self::TokenUnavailable => "token-unavailable",
             Self::Timeout => "timeout",
             Self::ProtocolError => "protocol-error",
             Self::Redirect => "redirect",
@@ -109,7 +125,8 @@ impl FailureReason {
         Some(match status {
             200..=299 => return None,
             300..=399 => Self::Redirect,
-            401 | 403 | 407 => Self::AuthenticationRefused,
+            401 | 403 => Self::AuthenticationRefused,
+            407 => Self::ProxyAuthentication,
             404 | 405 => Self::NotFound,
             410 => Self::Gone,
             400 | 413 | 415 | 422 => Self::BodyRefused,
@@ -133,6 +150,31 @@ impl FailureReason {
                 | Self::ConnectTimeout
                 | Self::TlsHandshake
                 | Self::TlsCertificate
+                | Self::ProxyRefused
+        )
+    }
+
+    /// Returns whether somebody does not accept who the client is: what a `failed-authentication` alarm is about.
+    #[must_use]
+    pub fn is_authentication(self) -> bool {
+        matches!(self, Self::AuthenticationRefused | Self::ProxyAuthentication | Self::TokenRefused)
+    }
+
+    /// Returns whether the network or the peer failed for the moment, so that an immediate repetition may succeed.
+    #[must_use]
+    pub fn is_momentary(self) -> bool {
+        matches!(
+            self,
+            Self::Dns
+                | Self::ConnectionRefused
+                | Self::ConnectionReset
+                | Self::Unreachable
+                | Self::ConnectTimeout
+                | Self::TlsHandshake
+                | Self::ProxyRefused
+                | Self::TokenUnavailable
+                | Self::Timeout
+                | Self::ProtocolError
         )
     }
 }
@@ -146,8 +188,12 @@ impl fmt::Display for FailureReason {
 /// Links of a chain of causes that are looked at: real chains have fewer than ten, and a chain that loops must end.
 const CAUSES_MAX: usize = 32;
 
-/// Puts a client's error under a reason.
-pub(super) fn reason_of(error: &reqwest::Error) -> FailureReason {
+/// What the connector says when a proxy answers CONNECT with 407: its error has no type of its own to ask for, so that this
+/// is its text. Were it another one, the reason would be that the proxy refused.
+const PROXY_AUTHENTICATION: &str = "tunnel error: proxy authorization required";
+
+/// Puts a client's error under a reason. `tunnels` says whether the request went through the tunnel of a proxy.
+pub(super) fn reason_of(error: &reqwest::Error, tunnels: bool) -> FailureReason {
     let causes = causes(error);
     if causes.iter().any(|c| c.is::<EgressRefused>()) {
         return FailureReason::EgressRefused;
@@ -173,12 +219,17 @@ pub(super) fn reason_of(error: &reqwest::Error) -> FailureReason {
             FailureReason::ConnectionReset
         }
         _ if error.is_builder() => FailureReason::InvalidRequest,
+        _ if error.is_connect() && tunnels => {
+            let is_named = |cause: &&(dyn Error + 'static)| cause.to_string() == PROXY_AUTHENTICATION;
+            if causes.iter().any(is_named) { FailureReason::ProxyAuthentication } else { FailureReason::ProxyRefused }
+        }
         _ if error.is_connect() => FailureReason::Unreachable,
         _ => FailureReason::ProtocolError,
     }
 }
 
-fn reason_of_tls(error: &rustls::Error) -> FailureReason {
+/// Puts an error of TLS under a reason.
+pub(super) fn reason_of_tls(error: &rustls::Error) -> FailureReason {
     use rustls::AlertDescription as Alert;
     match error {
         rustls::Error::InvalidCertificate(_)
@@ -198,7 +249,8 @@ fn reason_of_tls(error: &rustls::Error) -> FailureReason {
     }
 }
 
-fn reason_of_io(kind: io::ErrorKind) -> Option<FailureReason> {
+/// Puts an error of a socket under a reason.
+pub(super) fn reason_of_io(kind: io::ErrorKind) -> Option<FailureReason> {
     Some(match kind {
         io::ErrorKind::ConnectionRefused => FailureReason::ConnectionRefused,
         io::ErrorKind::ConnectionReset
@@ -218,7 +270,7 @@ fn reason_of_io(kind: io::ErrorKind) -> Option<FailureReason> {
 
 /// Says the causes below a client's error, outermost first. The error itself is left out: it names the address, which
 /// may hold a secret.
-pub(super) fn detail_of(error: &reqwest::Error) -> String {
+pub(super) fn detail_of(error: &reqwest::Error, tunnels: bool) -> String {
     let mut said: Vec<String> = Vec::new();
     for cause in causes(error).into_iter().skip(1).filter(|c| !c.is::<reqwest::Error>()) {
         let text = cause.to_string();
@@ -226,11 +278,11 @@ pub(super) fn detail_of(error: &reqwest::Error) -> String {
             said.push(text);
         }
     }
-    if said.is_empty() { reason_of(error).to_string() } else { said.join(": ") }
+    if said.is_empty() { reason_of(error, tunnels).to_string() } else { said.join(": ") }
 }
 
 /// Returns an error and all its causes; unlike `source()`, it looks into what an [`io::Error`] carries.
-fn causes<'a>(error: &'a (dyn Error + 'static)) -> Vec<&'a (dyn Error + 'static)> {
+pub(super) fn causes<'a>(error: &'a (dyn Error + 'static)) -> Vec<&'a (dyn Error + 'static)> {
     let mut all = vec![error];
     let mut next = below(error);
     while let Some(cause) = next

@@ -6,23 +6,38 @@
 //! **Invariants**: a redirect is never followed, no proxy is taken from the environment, nothing is decompressed, no
 //! cookie is kept. One TLS provider (ring), handed over explicitly: there is no process-wide state. Every attempt
 //! ends at its deadline, the reading of the body included. A secret is in no `Debug`, no error and no log.
-//! Link-local and metadata addresses are not connected to, whatever way they are spelled or resolved.
+//! An address that the client's egress rules refuse is not connected to, whatever way it is spelled or resolved.
 
+mod assertion;
 mod attempt;
 mod client;
 mod connecting;
 mod egress;
 mod failure;
+mod identity;
+mod limit;
+pub mod material;
+mod observe;
+mod probe;
+mod proxy;
 mod server;
 mod spec;
 mod tls;
+mod token;
+mod verify;
 
 pub use attempt::{Answer, Attempt, Fault, HEADERS_KEPT_BYTES_MAX, RESPONSE_BODY_BYTES_MAX};
 pub use client::{HttpClient, Request, USER_AGENT};
-pub use egress::{EgressRefused, check as check_egress};
+pub use egress::{EgressRefused, EgressSpec, IpRange};
 pub use failure::FailureReason;
+pub use observe::{End, Observation, Observer};
+pub use probe::{Step, StepName};
+pub use proxy::{Bypass, ProxySpec};
 pub use reqwest::Url;
 pub use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
 pub use server::{HttpServer, ServerLimits};
-pub use spec::{Authentication, HttpClientSpec, Scheme};
-pub use tls::Transport;
+pub use spec::{
+    Authentication, ClientAlarmSpec, ClientProof, HttpClientSpec, OAuthSpec, PoolSpec, RetrySpec, Scheme, TlsSpec,
+    TlsVersion, TokenRoute,
+};
+pub use tls::{NoSupplies, Supplies, Transport};

@@ -1,6 +1,6 @@
 //! What an HTTP client is configured to be, and the address that it makes of a web service.
 
-use super::Url;
+use super::{EgressSpec, ProxySpec, Url};
 use crate::diagnostic::Diagnostic;
 use crate::secret::Secret;
 use std::time::Duration;
@@ -28,7 +28,7 @@ impl Scheme {
 /// How a client says who it is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Authentication {
-    /// Not at all.
+    /// Not at all, but for the certificate that TLS may show.
     #[default]
     None,
     /// HTTP Basic (RFC 7617).
@@ -38,6 +38,113 @@ pub enum Authentication {
         /// The password, when there is one.
         password: Option<Secret>,
     },
+    /// A token that does not change (RFC 6750).
+    Bearer(Secret),
+    /// A token that is fetched (RFC 6749 §4.4).
+    OAuth(Box<OAuthSpec>),
+}
+
+/// How tokens are fetched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OAuthSpec {
+    /// Name under which the token endpoint knows the client.
+    pub client_id: String,
+    /// How the client proves it.
+    pub proof: ClientProof,
+    /// Scopes to ask for.
+    pub scopes: Vec<String>,
+    /// Where tokens are fetched.
+    pub token_endpoint: Url,
+    /// How the token endpoint is reached.
+    pub through: TokenRoute,
+}
+
+/// How a client proves to a token endpoint who it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ClientProof {
+    /// By a secret.
+    Secret {
+        /// The secret.
+        secret: Secret,
+        /// Whether it goes in the `Authorization` header and not in the body.
+        in_header: bool,
+    },
+    /// By a statement that it signs (RFC 7523 §2.2).
+    Assertion {
+        /// Name of the keystore whose key signs.
+        keystore: String,
+        /// The `kid` of the statement.
+        key_id: Option<String>,
+        /// Whom it is for; `None` for the token endpoint.
+        audience: Option<String>,
+    },
+    /// By the certificate of its TLS connection (RFC 8705 §2).
+    Tls,
+}
+
+/// How a token endpoint is reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TokenRoute {
+    /// As the client itself reaches servers.
+    Same,
+    /// As the client itself, with other TLS settings.
+    Tls(TlsSpec),
+    /// Through another client.
+    Client(String),
+}
+
+/// Oldest version of TLS that is spoken.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum TlsVersion {
+    /// RFC 5246.
+    #[default]
+    Tls12,
+    /// RFC 8446.
+    Tls13,
+}
+
+/// The `tls` container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsSpec {
+    /// Whether a certificate must be for the host.
+    pub checks_hostname: bool,
+    /// Whether the truststore is trusted in the place of the system's.
+    pub uses_truststore: bool,
+    /// Name of the keystore whose certificate is shown.
+    pub client_keystore: Option<String>,
+    /// Oldest version that is spoken.
+    pub minimum_version: TlsVersion,
+}
+
+impl Default for TlsSpec {
+    fn default() -> Self {
+        Self {
+            checks_hostname: true,
+            uses_truststore: false,
+            client_keystore: None,
+            minimum_version: TlsVersion::default(),
+        }
+    }
+}
+
+/// The `connection-pool` container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PoolSpec {
+    /// Requests at once.
+    pub connections_max: u16,
+    /// Of them to one host and port.
+    pub per_route_max: u16,
+    /// How long an idle connection is kept.
+    pub idle: Duration,
+}
+
+/// The `retry-on-failures` container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RetrySpec {
+    /// How often a request is repeated.
+    pub retries_max: u8,
+    /// How long to wait before.
+    pub interval: Duration,
 }
 
 /// A named client as `facilities http client` configures it.
@@ -53,6 +160,55 @@ pub struct HttpClientSpec {
     pub socket_timeout: Option<Duration>,
     /// How it says who it is.
     pub authentication: Authentication,
+    /// TLS.
+    pub tls: TlsSpec,
+    /// Whether HTTP/2 is offered.
+    pub http2: bool,
+    /// The proxy.
+    pub proxy: Option<ProxySpec>,
+    /// Limits of its connections.
+    pub pool: Option<PoolSpec>,
+    /// Repetitions within an attempt.
+    pub retries: Option<RetrySpec>,
+    /// Which addresses it connects to.
+    pub egress: EgressSpec,
+    /// Which alarms it raises.
+    pub alarms: ClientAlarmSpec,
+}
+
+/// The `client-alarms` container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a leaf that switches one thing")]
+pub struct ClientAlarmSpec {
+    /// Whether connections that do not come about are alarmed.
+    pub failed_connection: bool,
+    /// Whether refusals of who the client is are alarmed.
+    pub failed_authentication: bool,
+    /// Whether failures of servers are alarmed.
+    pub failed_communication: bool,
+    /// Whether other 4xx are failures of the server, too.
+    pub counts_client_errors: bool,
+    /// Time without a fault before an alarm is cleared.
+    pub quiet: Duration,
+    /// Faults that raise an alarm.
+    pub faults: u16,
+    /// Within this time; zero for each fault alone.
+    pub window: Duration,
+}
+
+impl Default for ClientAlarmSpec {
+    /// Returns the defaults of the configuration: all but client errors, two faults in ten seconds, ten quiet seconds.
+    fn default() -> Self {
+        Self {
+            failed_connection: true,
+            failed_authentication: true,
+            failed_communication: true,
+            counts_client_errors: false,
+            quiet: Duration::from_secs(10),
+            faults: 2,
+            window: Duration::from_secs(10),
+        }
+    }
 }
 
 impl HttpClientSpec {
@@ -65,6 +221,56 @@ impl HttpClientSpec {
             connect_timeout: Some(Duration::from_secs(10)),
             socket_timeout: Some(Duration::from_secs(10)),
             authentication: Authentication::None,
+            tls: TlsSpec::default(),
+            http2: true,
+            proxy: None,
+            pool: None,
+            retries: None,
+            egress: EgressSpec::default(),
+            alarms: ClientAlarmSpec::default(),
+        }
+    }
+
+    /// Returns the TLS settings that it connects with: its own, and those to its token endpoint.
+    fn all_tls(&self) -> impl Iterator<Item = &TlsSpec> {
+        let token = match &self.authentication {
+            Authentication::OAuth(oauth) => match &oauth.through {
+                TokenRoute::Tls(tls) => Some(tls),
+                _ => None,
+            },
+            _ => None,
+        };
+        std::iter::once(&self.tls).chain(token)
+    }
+
+    /// Returns whether it trusts whom the truststore names.
+    #[must_use]
+    pub fn uses_truststore(&self) -> bool {
+        self.all_tls().any(|tls| tls.uses_truststore)
+    }
+
+    /// Returns the names of the keystores that it uses.
+    #[must_use]
+    pub fn keystores(&self) -> Vec<&str> {
+        let signs = match &self.authentication {
+            Authentication::OAuth(oauth) => match &oauth.proof {
+                ClientProof::Assertion { keystore, .. } => Some(keystore),
+                _ => None,
+            },
+            _ => None,
+        };
+        self.all_tls().filter_map(|tls| tls.client_keystore.as_ref()).chain(signs).map(String::as_str).collect()
+    }
+
+    /// Returns the name of the client through which it fetches tokens.
+    #[must_use]
+    pub fn token_client(&self) -> Option<&str> {
+        match &self.authentication {
+            Authentication::OAuth(oauth) => match &oauth.through {
+                TokenRoute::Client(id) => Some(id),
+                _ => None,
+            },
+            _ => None,
         }
     }
 }

@@ -166,6 +166,14 @@ impl Sealer for HexSealer {
         clear.bytes().fold(SEALED_PREFIX.to_owned(), |sealed, byte| sealed + &format!("{byte:02x}"))
     }
 
+    fn is_current(&self, _sealed: &str) -> bool {
+        true
+    }
+
+    fn rotate(&self) -> Result<(), crate::secret::KeyRingError> {
+        Ok(())
+    }
+
     fn open(&self, sealed: &str) -> Result<Secret, OpenError> {
         let digits = sealed.strip_prefix(SEALED_PREFIX).ok_or(OpenError::Malformed)?;
         let byte = |at: usize| digits.get(at..at + 2).and_then(|d| u8::from_str_radix(d, 16).ok());

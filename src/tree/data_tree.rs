@@ -1,7 +1,8 @@
 //! A snapshot of instance data, and the edits that make the next one.
 
+use super::index::{Indexes, tuples_of};
 use super::node::Slot;
-use super::plan::targets_of;
+use super::references::Tuple;
 use super::{Branch, Cell, DataPath, Key, List, NodeRef, Plan, References, Value};
 use crate::yang::{NodeKind, SchemaId, SchemaTree};
 use std::fmt;
@@ -12,7 +13,7 @@ use std::sync::Arc;
 pub struct DataTree {
     plan: Arc<Plan>,
     root: Branch,
-    references: References,
+    indexes: Indexes,
 }
 
 impl fmt::Debug for DataTree {
@@ -55,14 +56,14 @@ impl DataTree {
     /// Builds an empty tree.
     #[must_use]
     pub fn new(plan: Arc<Plan>) -> Self {
-        Self { plan, root: Branch::default(), references: References::default() }
+        Self { plan, root: Branch::default(), indexes: Indexes::default() }
     }
 
     /// Builds a tree from its top-level nodes.
     #[must_use]
     pub fn assemble(plan: Arc<Plan>, children: Vec<(SchemaId, Cell)>) -> Self {
         let root = Branch::assemble(&plan, children);
-        let mut tree = Self { plan, root: root.clone(), references: References::default() };
+        let mut tree = Self { plan, root: root.clone(), indexes: Indexes::default() };
         for (id, cell) in root.iter() {
             tree.index(&DataPath::ROOT.child(id), cell, true);
         }
@@ -84,7 +85,12 @@ impl DataTree {
     /// Returns the index of references.
     #[must_use]
     pub fn references(&self) -> &References {
-        &self.references
+        &self.indexes.references
+    }
+
+    /// Returns the indexes.
+    pub(super) fn indexes(&self) -> &Indexes {
+        &self.indexes
     }
 
     /// Returns the root.
@@ -218,15 +224,17 @@ impl DataTree {
         }
         if path.schema_id() == SchemaId::ROOT {
             let before = std::mem::take(&mut self.root);
-            self.references = References::default();
+            self.indexes = Indexes::default();
             return Some(Cell::Container(before));
         }
         if schema.node(path.schema_id()).is_key() {
             return None;
         }
         let chain = schema.ancestry(path.schema_id());
+        let before = self.tuples_above(path);
         let taken = take(&schema, &mut self.root, &chain, path.keys())?;
         self.index(path, &taken, false);
+        self.retuple(path, &before);
         Some(taken)
     }
 
@@ -288,6 +296,7 @@ impl DataTree {
         }
         let chain = schema.ancestry(path.schema_id());
         let mut effects = Effects::default();
+        let tuples = self.tuples_above(path);
         let new = cell.clone();
         let before = put(&plan, &mut self.root, &DataPath::ROOT, &chain, path.keys(), cell, &mut effects);
         for (gone, cell) in &effects.excluded {
@@ -295,12 +304,14 @@ impl DataTree {
         }
         // An entry's key leaves may be references too.
         for entry in &effects.created {
-            self.index(entry, &Cell::Container(Branch::default()), true);
+            let plan = Arc::clone(&self.plan);
+            self.indexes.note_values(&plan, entry, &Cell::Container(Branch::default()), true);
         }
         if let Some(before) = &before {
             self.index(path, before, false);
         }
         self.index(path, &new, true);
+        self.retuple(path, &tuples);
         Ok(before)
     }
 
@@ -308,61 +319,37 @@ impl DataTree {
         EditError::WrongKind(path.display(self.schema()).to_string(), expected)
     }
 
-    /// Adds the references inside a cell to the index, or takes them out.
+    /// Adds what is inside a cell to the indexes, or takes it out.
     fn index(&mut self, path: &DataPath, cell: &Cell, add: bool) {
         let plan = Arc::clone(&self.plan);
-        if plan.holds_references(path.schema_id()) {
-            let references = &mut self.references;
-            each_reference(&plan, path, cell, &mut |target, value, source| {
-                if add {
-                    references.add(target, value, source);
-                } else {
-                    references.remove(target, value, source);
-                }
-            });
-        }
+        self.indexes.note(&plan, path, cell, add);
     }
-}
 
-/// Walks the references inside a cell: target leaf, value, path of the referring leaf.
-fn each_reference(plan: &Plan, path: &DataPath, cell: &Cell, found: &mut impl FnMut(SchemaId, &Value, &DataPath)) {
-    let schema = plan.schema();
-    let mut leaf = |path: &DataPath, value: &Value| {
-        let mut targets = Vec::new();
-        if let Some(ty) = schema.node(path.schema_id()).ty() {
-            targets_of(ty, &mut targets);
-        }
-        for target in targets {
-            found(target, value, path);
-        }
-    };
-    match cell {
-        Cell::Leaf(value) => leaf(path, value),
-        Cell::LeafList(values) => {
-            for value in values.iter() {
-                leaf(&path.entry(Key::One(value.clone())), value);
+    /// Returns the tuples of the entries that a place is in.
+    fn tuples_above(&self, path: &DataPath) -> Vec<Tuple> {
+        let mut found = Vec::new();
+        for list in self.plan.uniques_above(path.schema_id()) {
+            let entry = path.ancestor(self.schema(), *list);
+            if let Some(node) = self.get(&entry)
+                && let Some(branch) = node.branch()
+            {
+                tuples_of(&self.plan, &entry, branch, &mut found);
             }
         }
-        Cell::Container(branch) => {
-            if let (Some(list), Some(key)) = (schema.node(path.schema_id()).as_list(), path.keys().last()) {
-                for (id, value) in list.keys.iter().zip(key.values()) {
-                    if plan.holds_references(*id) {
-                        leaf(&path.child(*id), value);
-                    }
-                }
+        found
+    }
+
+    /// Brings the tuples of the entries that a place is in up to date.
+    fn retuple(&mut self, path: &DataPath, before: &[Tuple]) {
+        let after = self.tuples_above(path);
+        if before != after {
+            for tuple in before {
+                self.indexes.tuples.remove(tuple);
             }
-            for (id, cell) in branch.iter() {
-                if plan.holds_references(id) {
-                    each_reference(plan, &path.child(id), cell, found);
-                }
-            }
-        }
-        Cell::List(list) => {
-            for (key, branch) in list.iter() {
-                each_reference(plan, &path.entry(key.clone()), &Cell::Container(branch.clone()), found);
+            for tuple in after {
+                self.indexes.tuples.add(tuple);
             }
         }
-        Cell::AnyData(_) => {}
     }
 }
 

@@ -8,29 +8,43 @@
 //! an empty non-presence container is not stored; defaults are synthesised, never stored; of a choice at most one case
 //! is stored. RFC 7950 §6–§9, RFC 7951 §6.11 for paths.
 
+mod access;
 #[cfg(test)]
 pub(crate) mod arbitrary;
 mod assemble;
+#[cfg(test)]
+mod constraint_properties;
 mod cursor;
 mod data_tree;
+mod dependency;
 mod diff;
+mod edit;
+mod evaluate;
+mod index;
 mod map;
 mod node;
+#[cfg(test)]
+mod oracle;
 mod path;
 mod plan;
 #[cfg(test)]
 mod properties;
 mod references;
+mod settle;
 mod validate;
 mod value;
+mod with_defaults;
 
 pub use cursor::NodeRef;
 pub use data_tree::{DataTree, EditError, Position};
 pub use diff::{Change, Delta, EntryChange, diff};
+pub use edit::{EditContent, EditNode, ErrorTag, Operation, OperationError};
 pub use map::Map;
 pub use node::{Branch, Cell, List};
 pub use path::{DataPath, Key, PathError};
 pub use plan::Plan;
 pub use references::References;
-pub use validate::{validate, validate_change};
+pub use settle::{PruneReason, Pruned, settle};
+pub use validate::{Contents, validate, validate_as, validate_change};
 pub use value::{Value, ValueError};
+pub use with_defaults::{DefaultsError, Reading, WithDefaults};

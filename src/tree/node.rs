@@ -195,6 +195,23 @@ impl List {
         self.order.is_some()
     }
 
+    /// Walks the entries in their order, each with a number that places it where the order is the user's.
+    pub(super) fn labelled(&self) -> Box<dyn Iterator<Item = (u64, &Key, &Branch)> + '_> {
+        match &self.order {
+            None => Box::new(self.entries.iter().map(|(key, branch)| (0, key, branch))),
+            Some(order) => {
+                Box::new(order.by_label.iter().filter_map(|(label, key)| {
+                    self.entries.get_key_value(key).map(|(key, branch)| (*label, key, branch))
+                }))
+            }
+        }
+    }
+
+    /// Returns the number that places an entry where the order is the user's.
+    pub(super) fn label(&self, key: &Key) -> u64 {
+        self.order.as_ref().and_then(|order| order.labels.get(key)).copied().unwrap_or(0)
+    }
+
     pub(super) fn entries(&self) -> &Map<Key, Branch> {
         &self.entries
     }

@@ -39,9 +39,9 @@ pub(super) struct Augmented {
 impl Compiler<'_> {
     /// Applies the augments of all implemented modules; one may build on another, so it goes round until none fits any more.
     pub(super) fn apply_augments(&mut self) {
-        let mut pending = Vec::new();
-        for module in self.set.imported_first().into_iter().filter(|m| self.set.modules[m.index()].implemented) {
-            for body in self.set.bodies_inside_out(module) {
+        let mut pending: Vec<(ModuleId, StatementId)> = Vec::new();
+        for (module, body) in self.set.texts_inside_out() {
+            if self.set.modules[module.index()].implemented {
                 pending.extend(self.set.statements.all(body, Keyword::Augment).map(|augment| (module, augment)));
             }
         }

@@ -8,6 +8,7 @@ use super::module_set::Prefixed;
 use super::schema::ModuleId;
 use super::statement::{StatementId, Word};
 use super::types::Shape;
+use super::xpath;
 use crate::diagnostic::{Diagnostic, nearest};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -62,6 +63,11 @@ impl Compiler<'_> {
                 let _memoized = self.feature_holds(statement);
             }
             Some(Keyword::Path) => self.read_path(statement),
+            Some(Keyword::Must | Keyword::When) => {
+                let statements = &self.set.statements;
+                let fault = xpath::check_syntax(statements.argument(statement), &statements.argument_span(statement));
+                self.faults.extend(fault);
+            }
             Some(_) => {}
         }
         for child in self.set.statements.get(statement).children.iter().copied() {

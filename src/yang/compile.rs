@@ -7,6 +7,7 @@ use super::finish;
 use super::identity::Identities;
 use super::leafref_path::LeafrefPath;
 use super::module_set::{ModuleSet, Prefixed};
+use super::outline;
 use super::schema::{ModuleId, SchemaTree};
 use super::statement::{StatementId, Word};
 use super::types::RawType;
@@ -62,9 +63,13 @@ pub struct CompileOptions {
 /// All faults of all texts, in the order of the texts.
 pub fn compile(sources: &[Arc<Source>], options: &CompileOptions) -> Result<(SchemaTree, Diagnostics), Diagnostics> {
     let mut faults = Diagnostics::new();
-    let (set, is_complete) = ModuleSet::load(sources, options, &mut faults);
-    if !is_complete {
-        // What refers to a text that cannot be read cannot be judged.
+    let (set, unreadable) = ModuleSet::load(sources, options, &mut faults);
+    if !unreadable.is_empty() {
+        // What refers to a text that cannot be read cannot be judged; all others are.
+        let (rest, looked_up) = outline::apart_from(sources, options.looked_up, &unreadable);
+        if let Err(more) = compile(&rest, &CompileOptions { looked_up, ..options.clone() }) {
+            faults.append(more);
+        }
         return Err(in_reading_order(faults, sources, |_| true));
     }
     let definitions = Definitions::collect(&set, &mut faults);

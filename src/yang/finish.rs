@@ -5,9 +5,10 @@ use super::draft::{Draft, DraftId, DraftKind};
 use super::keyword::Keyword;
 use super::schema::{
     Augment, BaseType, Condition, ExtensionUse, LeafListSchema, LeafSchema, ListSchema, Module, ModuleId, NodeKind,
-    SchemaId, SchemaNode, SchemaTree, Status, Type, Written,
+    SchemaId, SchemaNode, SchemaTree, Status, Submodule, Type, Written,
 };
 use super::statement::StatementId;
+use super::xpath;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -75,7 +76,9 @@ pub(super) fn finish(mut compiler: Compiler<'_>) -> (SchemaTree, Diagnostics) {
     by_name.retain(|id, _| id.index() < finish.real);
     let modules = compiler.set.module_ids().map(|id| module(&compiler, id)).collect();
     let augments = augments(&compiler);
-    (SchemaTree { nodes, modules, identities: compiler.identities.list, by_name, augments }, compiler.faults)
+    let mut tree = SchemaTree { nodes, modules, identities: compiler.identities.list, by_name, augments };
+    xpath::compile_conditions(&mut tree, &mut compiler.faults);
+    (tree, compiler.faults)
 }
 
 fn root() -> SchemaNode {
@@ -114,7 +117,8 @@ fn augments(compiler: &Compiler<'_>) -> Vec<Augment> {
         let written = augmented.added.iter().map(|id| compiler.written(*id));
         let nodes = written.filter_map(|id| compiler.drafts.get(id).id).collect();
         let path = statements.shared_argument(augmented.statement);
-        all.push((module, augmented.statement, Augment { module, path, target, nodes }));
+        let span = statements.span(augmented.statement);
+        all.push((module, augmented.statement, Augment { module, path, target, nodes, span }));
     }
     // The texts of a module are read in one go, each statement after those before it.
     let order: HashMap<_, _> = compiler
@@ -146,7 +150,16 @@ fn module(compiler: &Compiler<'_>, id: ModuleId) -> Module {
             .map(|feature| compiler.set.statements.shared_argument(feature))
             .collect(),
         part: draft.part.clone(),
-        submodules: draft.submodules.iter().map(|s| compiler.set.statements.shared_argument(*s)).collect(),
+        submodules: draft.submodules.iter().map(|s| submodule(compiler, *s)).collect(),
+    }
+}
+
+fn submodule(compiler: &Compiler<'_>, statement: StatementId) -> Submodule {
+    let statements = &compiler.set.statements;
+    Submodule {
+        name: statements.shared_argument(statement),
+        source: Arc::clone(statements.source(statements.get(statement).file)),
+        includes: statements.all(statement, Keyword::Include).map(|i| statements.shared_argument(i)).collect(),
     }
 }
 
@@ -365,6 +378,7 @@ impl Finish<'_, '_> {
             error_message,
             error_app_tag,
             span: self.compiler.set.statements.argument_span(statement),
+            expression: None,
         }
     }
 

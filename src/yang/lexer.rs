@@ -76,8 +76,11 @@ impl<'a> Lexer<'a> {
     pub(super) fn new(source: &'a Arc<Source>, faults: &'a mut Diagnostics) -> Self {
         let text = source.text();
         let mut chars = text.char_indices().peekable();
-        // A byte order mark is no part of the module.
-        let _bom = chars.next_if(|(_, c)| *c == '\u{feff}');
+        if chars.next_if(|(_, c)| *c == '\u{feff}').is_some() {
+            let fault = Diagnostic::error("a module does not begin with a byte order mark")
+                .hint("save it as UTF-8 without one");
+            faults.push(fault.at(Span::new(source, 0, '\u{feff}'.len_utf8())));
+        }
         Self { source, chars, line_start: 0, is_1_1: false, is_broken: false, faults }
     }
 

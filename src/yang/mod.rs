@@ -11,7 +11,7 @@
 //! * All faults of all modules are told at once, in reading order, each with its place. Only a text whose braces or quotes
 //!   do not match hides the faults of what refers to it.
 //! * A tree that is returned is whole: each name, type, key, leafref and default in it is resolved and checked.
-//! * XPath of `must` and `when` is kept as written.
+//! * XPath of `must` and `when` is compiled with the schema ([`xpath`]) and kept as written beside.
 //!
 //! ```
 //! use annunciator::diagnostic::Source;
@@ -55,6 +55,7 @@ mod status;
 mod types;
 mod unused;
 mod value;
+pub mod xpath;
 
 #[cfg(test)]
 mod tests;

@@ -31,6 +31,9 @@ pub(super) struct ModuleDraft {
     pub(super) part: Option<Arc<str>>,
 }
 
+/// A `module` or `submodule` statement, and the module it is or belongs to.
+type Body = (ModuleId, StatementId);
+
 /// What a prefix stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Prefixed {
@@ -80,20 +83,24 @@ struct Submodule {
 }
 
 impl ModuleSet {
-    /// Reads and links the texts. The flag says whether all texts could be read: without that, what refers to them cannot be judged.
-    pub(super) fn load(sources: &[Arc<Source>], options: &CompileOptions, faults: &mut Diagnostics) -> (Self, bool) {
+    /// Reads and links the texts. Those that cannot be read are returned by their places: what refers to them cannot be judged.
+    pub(super) fn load(
+        sources: &[Arc<Source>],
+        options: &CompileOptions,
+        faults: &mut Diagnostics,
+    ) -> (Self, Vec<usize>) {
         let mut set = Self::default();
         let mut submodules = Vec::new();
-        let mut complete = true;
+        let mut unreadable = Vec::new();
         let given = sources.len().saturating_sub(options.looked_up);
         for (at, source) in sources.iter().enumerate() {
             match set.read(source, faults) {
                 Some(top) => set.register(top, at < given, &mut submodules, faults),
-                None => complete = false,
+                None => unreadable.push(at),
             }
         }
         set.choose_implemented(|name| options.import_only.contains(name), faults);
-        if complete {
+        if unreadable.is_empty() {
             let modules = set.module_ids();
             set.include_all(modules, &mut submodules, faults);
             let parts = set.register_parts(&mut submodules);
@@ -102,7 +109,7 @@ impl ModuleSet {
             set.import_all(faults);
             set.check_import_cycles(faults);
         }
-        (set, complete)
+        (set, unreadable)
     }
 
     /// Returns the statement of a module and those of its submodules.
@@ -139,21 +146,25 @@ impl ModuleSet {
         done
     }
 
-    /// Returns all modules, each after those that it imports.
-    pub(super) fn imported_first(&self) -> Vec<ModuleId> {
+    /// Returns the statements of all modules and submodules in the order of the texts, each after those that it imports and
+    /// includes.
+    pub(super) fn texts_inside_out(&self) -> Vec<Body> {
+        let mut all: Vec<(StatementId, ModuleId)> =
+            self.module_ids().flat_map(|module| self.bodies(module).map(move |body| (body, module))).collect();
+        all.sort_unstable();
         let mut done = Vec::new();
         let mut seen = HashSet::new();
-        for start in self.module_ids() {
-            let mut way: Vec<(ModuleId, Vec<ModuleId>)> = Vec::new();
+        for (start, module) in all {
+            let mut way: Vec<(Body, Vec<Body>)> = Vec::new();
             if seen.insert(start) {
-                way.push((start, self.imported(start)));
+                way.push(((module, start), self.asked_for(module, start)));
             }
-            while let Some((module, rest)) = way.last_mut() {
+            while let Some((text, rest)) = way.last_mut() {
                 match rest.pop() {
-                    Some(next) if seen.insert(next) => way.push((next, self.imported(next))),
+                    Some((of, next)) if seen.insert(next) => way.push(((of, next), self.asked_for(of, next))),
                     Some(_) => {}
                     None => {
-                        done.push(*module);
+                        done.push(*text);
                         way.pop();
                     }
                 }
@@ -162,9 +173,21 @@ impl ModuleSet {
         done
     }
 
-    /// Returns the modules that a module imports, the last one first.
-    fn imported(&self, module: ModuleId) -> Vec<ModuleId> {
-        self.imports_of(module).into_iter().rev().map(|(to, _)| to).collect()
+    /// Returns the texts that one imports and includes, the last one first.
+    fn asked_for(&self, module: ModuleId, body: StatementId) -> Vec<Body> {
+        let imports = self.statements.all(body, Keyword::Import).filter_map(|import| {
+            let revision = self.statements.first_argument(import, Keyword::RevisionDate);
+            let found = self.find(self.statements.argument(import), revision.as_deref())?;
+            Some((found, self.modules[found.index()].statement))
+        });
+        let submodules = &self.modules[module.index()].submodules;
+        let includes = self.statements.all(body, Keyword::Include).filter_map(|include| {
+            let name = self.statements.argument(include);
+            Some((module, submodules.iter().copied().find(|s| self.statements.argument(*s) == name)?))
+        });
+        let mut asked: Vec<Body> = imports.chain(includes).collect();
+        asked.reverse();
+        asked
     }
 
     /// Returns the indices of all modules.
@@ -390,12 +413,35 @@ impl ModuleSet {
             while let Some(body) = pending.pop() {
                 let includes: Vec<StatementId> = self.statements.all(body, Keyword::Include).collect();
                 for include in includes {
+                    self.check_include(module, body, include, faults);
                     if let Some(found) = self.include(module, include, submodules, faults) {
                         pending.push(found);
                     }
                 }
             }
         }
+    }
+
+    /// A submodule does not include itself, and in YANG 1.1 the module includes all (RFC 7950 §7.1.6).
+    fn check_include(&self, module: ModuleId, body: StatementId, include: StatementId, faults: &mut Diagnostics) {
+        let main = self.modules[module.index()].statement;
+        if body == main {
+            return;
+        }
+        let name = self.statements.argument(include);
+        let at = self.statements.argument_span(include);
+        if self.statements.argument(body) == name {
+            faults.push(Diagnostic::error(format!("submodule `{name}` includes itself")).at(at));
+        } else if self.modules[module.index()].part.is_none() && self.states_1_1(main) && !self.includes(main, name) {
+            let of = self.statements.argument(main);
+            let fault =
+                Diagnostic::error(format!("module `{of}` does not include `{name}`, which its submodule includes"));
+            faults.push(fault.hint(format!("add `include {name};` to the module")).at(at));
+        }
+    }
+
+    fn includes(&self, body: StatementId, name: &str) -> bool {
+        self.statements.all(body, Keyword::Include).any(|include| self.statements.argument(include) == name)
     }
 
     /// Attaches one included submodule; returns it when it is new.

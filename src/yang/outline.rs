@@ -3,6 +3,7 @@
 use super::keyword::Keyword;
 use super::statement::{StatementId, Statements};
 use crate::diagnostic::{Diagnostics, Source};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// What a text says of itself in its first sections.
@@ -56,6 +57,42 @@ impl Outline {
             includes: wanted(Keyword::Include),
         })
     }
+}
+
+/// Returns the texts that refer to none of the unreadable ones, directly or not, and how many of them were looked up.
+pub(super) fn apart_from(sources: &[Arc<Source>], looked_up: usize, unreadable: &[usize]) -> (Vec<Arc<Source>>, usize) {
+    let outlines: Vec<Option<Outline>> = sources.iter().map(Outline::read).collect();
+    let name = |at: usize| match outlines.get(at) {
+        Some(Some(outline)) => Some(outline.name.to_string()),
+        // It may be broken at its very beginning; then its file is named for it.
+        _ => sources.get(at).map(|source| stem(source.name()).to_owned()),
+    };
+    let mut lost: HashSet<String> = unreadable.iter().filter_map(|at| name(*at)).collect();
+    let mut left: Vec<usize> = (0..sources.len()).filter(|at| !unreadable.contains(at)).collect();
+    loop {
+        let before = left.len();
+        left.retain(|at| {
+            let Some(Some(outline)) = outlines.get(*at) else { return false };
+            let asks = outline.imports.iter().chain(&outline.includes).map(|w| &*w.name);
+            let refers = asks.chain(outline.belongs_to.as_deref()).any(|asked| lost.contains(asked));
+            if refers {
+                lost.insert(outline.name.to_string());
+            }
+            !refers
+        });
+        if left.len() == before {
+            break;
+        }
+    }
+    let given = sources.len().saturating_sub(looked_up);
+    let found = left.iter().filter(|at| **at >= given).count();
+    (left.into_iter().filter_map(|at| sources.get(at).cloned()).collect(), found)
+}
+
+fn stem(file: &str) -> &str {
+    let name = file.rsplit('/').next().unwrap_or(file);
+    let name = name.strip_suffix(".yang").unwrap_or(name);
+    name.split('@').next().unwrap_or(name)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The compiled schema: an arena of schema nodes with everything resolved that data needs.
 
-use crate::diagnostic::Span;
+use crate::diagnostic::{Source, Span};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -66,10 +66,21 @@ pub struct Module {
     pub implemented: bool,
     /// The features that it defines, on or off, in the order written.
     pub features: Vec<Arc<str>>,
-    /// The names of its submodules, in the order included.
-    pub submodules: Vec<Arc<str>>,
+    /// Its submodules, in the order included.
+    pub submodules: Vec<Submodule>,
     /// The name of the submodule that stands here alone, without the module it belongs to.
     pub part: Option<Arc<str>>,
+}
+
+/// A submodule of a module (RFC 7950 §7.2).
+#[derive(Debug)]
+pub struct Submodule {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Its text.
+    pub source: Arc<Source>,
+    /// The names of the submodules that it includes itself.
+    pub includes: Vec<Arc<str>>,
 }
 
 /// An `augment` at the top level of a module (RFC 7950 §7.17).
@@ -83,6 +94,8 @@ pub struct Augment {
     pub target: SchemaId,
     /// The nodes it adds, cases that it implies left out for what is in them.
     pub nodes: Vec<SchemaId>,
+    /// Where it is written.
+    pub span: Span,
 }
 
 /// How modules write a node, where the tree has what it comes to: for those who show modules to people.
@@ -141,6 +154,8 @@ pub struct Condition {
     pub error_app_tag: Option<Arc<str>>,
     /// Where it is written.
     pub span: Span,
+    /// The expression compiled; nothing only while the schema is not whole.
+    pub expression: Option<Arc<super::xpath::Expression>>,
 }
 
 /// `status` (RFC 7950 §7.21.2).

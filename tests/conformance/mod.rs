@@ -6,6 +6,7 @@
 mod cases;
 mod collections;
 mod tools;
+mod validation;
 
 use annunciator::daemon::{SchemaOptions, Stopped, lint, tree};
 use std::path::{Path, PathBuf};

@@ -32,7 +32,8 @@ fn configuration(port: &str) -> String {
     let handler = "set environments environment alarms alarm-handlers alarm-handler wh";
     format!(
         "set environments environment node-id n1\n\
-         set facilities http client c scheme http\n\
+         set facilities http client c scheme http client-alarms enable-failed-communication-alarm false\n\
+         set facilities http client c client-alarms enable-failed-connection-alarm false\n\
          {handler} webhook-notifier web-service hostname 127.0.0.1 port {port} http-client c\n\
          {handler} delivery retry-intervals [ 0 1 ]\n"
     )

@@ -10,7 +10,7 @@ use annunciator::ledger::{Ledger, LedgerOptions, Outcome, Report};
 use annunciator::retry::Schedule;
 use annunciator::store::Store;
 use annunciator::task::Scope;
-use annunciator::transport::{HttpClient, HttpClientSpec, Scheme, Transport};
+use annunciator::transport::{HttpClient, HttpClientSpec, NoSupplies, Scheme, Transport};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{SocketAddr, TcpListener};
@@ -53,7 +53,7 @@ impl World {
 
     fn handler(&self, id: &str, receiver: SocketAddr, retries: &[Duration]) -> Handler {
         let spec = HttpClientSpec { scheme: Scheme::Http, ..HttpClientSpec::new("c1") };
-        let client = Transport::new(&self.clock).client(&spec).unwrap();
+        let client = Transport::new(&self.clock).client(&spec, &NoSupplies).unwrap();
         let web_service = WebService {
             hostname: "127.0.0.1".to_owned(),
             port: receiver.port(),

@@ -16,7 +16,7 @@ use annunciator::retry::Schedule;
 use annunciator::store::Store;
 use annunciator::task::Scope;
 use annunciator::transport::FailureReason as Reason;
-use annunciator::transport::{HttpClient, HttpClientSpec, Scheme, Transport};
+use annunciator::transport::{HttpClient, HttpClientSpec, NoSupplies, Scheme, Transport};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -126,7 +126,7 @@ impl Clients for One {
 
 fn handler(id: &str, hostname: &str, port: u16, clock: &Clock) -> Handler {
     let spec = HttpClientSpec { scheme: Scheme::Http, ..HttpClientSpec::new("c1") };
-    let client = Transport::new(clock).client(&spec).unwrap();
+    let client = Transport::new(clock).client(&spec, &NoSupplies).unwrap();
     let web_service =
         WebService { hostname: hostname.to_owned(), port, context: "/".to_owned(), http_client: "c1".to_owned() };
     let (signing_secrets, headers) = (Vec::new(), Vec::new());
@@ -145,6 +145,8 @@ fn handler(id: &str, hostname: &str, port: u16, clock: &Clock) -> Handler {
     Handler {
         notifier: notifier.build(&One(Arc::new(client))).unwrap(),
         spec: HandlerSpec {
+            notify: Notify::default(),
+            reminder_interval: None,
             id: id.to_owned(),
             description: None,
             is_enabled: true,

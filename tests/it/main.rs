@@ -8,6 +8,7 @@
 
 mod boot;
 mod check;
+mod clients;
 mod commit;
 #[path = "../conformance/mod.rs"]
 mod conformance;
@@ -17,22 +18,27 @@ mod crash_delivery;
 mod crashes;
 mod data_folder;
 mod deliveries;
+mod egress;
 mod fault_matrix;
 mod fuzz_smoke;
 mod harness;
 mod intake;
 mod listener;
+mod oauth;
 #[path = "../peers/mod.rs"]
 mod peers;
+mod proxy;
 mod receive;
 mod restart;
 mod schema;
 mod script;
 mod script_manners;
+mod secrets;
 mod session;
 mod session_manners;
 mod shell_client;
 mod site_modules;
+mod tls;
 mod transcripts;
 mod transport;
 mod webhook;

@@ -5,7 +5,7 @@ use annunciator::receive::{Credentials, Event, Receiver, ReceiverOptions, Verdic
 use annunciator::secret::Secret;
 use annunciator::task::Scope;
 use annunciator::transport::{
-    Authentication, HeaderMap, HeaderValue, HttpClient, HttpClientSpec, Request, Scheme, Transport, Url,
+    Authentication, HeaderMap, HeaderValue, HttpClient, HttpClientSpec, NoSupplies, Request, Scheme, Transport, Url,
 };
 use std::net::SocketAddr;
 use std::num::NonZeroU64;
@@ -38,7 +38,7 @@ impl World {
 
     fn client(&self, authentication: Authentication) -> HttpClient {
         let spec = HttpClientSpec { scheme: Scheme::Http, authentication, ..HttpClientSpec::new("c1") };
-        Transport::new(&self.clock).client(&spec).unwrap()
+        Transport::new(&self.clock).client(&spec, &NoSupplies).unwrap()
     }
 
     async fn post(&self, client: &HttpClient, id: &str, body: &'static str) -> (u16, String) {

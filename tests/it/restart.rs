@@ -133,7 +133,10 @@ fn a_commit_that_awaits_confirmation_still_does_after_a_crash_and_is_confirmed_o
     assert_eq!(home.shell(&armed).code, Some(0));
     element.crash();
     let element = home.start(&[]);
-    assert!(home.told(&["configure", "commit"]).contains("Configuration is now permanent"));
+    let plain = home.shell(&["configure", "commit"]);
+    assert_eq!((plain.code, plain.stdout.as_str()), (Some(0), "No modifications to commit.\n"));
+    assert!(plain.stderr.contains("`run commit confirm` makes it permanent"), "{}", plain.stderr);
+    assert!(home.told(&["commit confirm"]).contains("Configuration is now permanent"));
     element.stop();
     let _element = home.start(&[]);
     assert!(names(&home).contains("name two"));

@@ -4,8 +4,8 @@ use crate::harness::http::{Answer, Gate, HttpReceiver};
 use annunciator::clock::Clock;
 use annunciator::secret::Secret;
 use annunciator::transport::{
-    Attempt, Authentication, FailureReason, HeaderMap, HttpClient, HttpClientSpec, RESPONSE_BODY_BYTES_MAX, Request,
-    Scheme, Transport, Url,
+    Attempt, Authentication, FailureReason, HeaderMap, HttpClient, HttpClientSpec, NoSupplies, RESPONSE_BODY_BYTES_MAX,
+    Request, Scheme, Transport, Url,
 };
 use std::net::TcpListener;
 use std::time::Duration;
@@ -21,7 +21,7 @@ fn spec() -> HttpClientSpec {
 }
 
 fn client(spec: &HttpClientSpec) -> HttpClient {
-    Transport::new(&Clock::system()).client(spec).unwrap()
+    Transport::new(&Clock::system()).client(spec, &NoSupplies).unwrap()
 }
 
 async fn post(client: &HttpClient, url: &str, deadline: Duration) -> Attempt {
@@ -155,7 +155,7 @@ async fn a_peer_that_does_not_speak_tls_fails_the_handshake() {
         stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").unwrap();
     });
     let transport = Transport::with_roots(&Clock::system(), rustls::RootCertStore::empty());
-    let client = transport.client(&HttpClientSpec::new("tls")).unwrap();
+    let client = transport.client(&HttpClientSpec::new("tls"), &NoSupplies).unwrap();
     let fault = post(&client, &format!("https://{address}/"), LONG).await.result.unwrap_err();
     assert_eq!(fault.reason, FailureReason::TlsHandshake, "{fault:?}");
     answering.join().unwrap();
@@ -196,9 +196,10 @@ async fn a_certificate_must_be_trusted_and_for_the_host() {
     let certificate = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let mut roots = rustls::RootCertStore::empty();
     roots.add(certificate.cert.der().clone()).unwrap();
-    let trusting = Transport::with_roots(&Clock::system(), roots).client(&HttpClientSpec::new("tls")).unwrap();
+    let trusting =
+        Transport::with_roots(&Clock::system(), roots).client(&HttpClientSpec::new("tls"), &NoSupplies).unwrap();
     let distrusting = Transport::with_roots(&Clock::system(), rustls::RootCertStore::empty());
-    let distrusting = distrusting.client(&HttpClientSpec::new("tls")).unwrap();
+    let distrusting = distrusting.client(&HttpClientSpec::new("tls"), &NoSupplies).unwrap();
     for (client, host, expected) in [
         (&trusting, "localhost", None),
         (&trusting, "127.0.0.1", Some(FailureReason::TlsCertificate)),

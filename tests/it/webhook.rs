@@ -5,7 +5,7 @@ use annunciator::alarm::{AlarmKey, AlarmState, AlarmText, JournalPosition, Sever
 use annunciator::clock::Clock;
 use annunciator::handler::webhook::{MessageFormat, WebhookSpec};
 use annunciator::handler::{Clients, DeliveryId, NotifierSpec, Outcome, RenderContext, WebService};
-use annunciator::transport::{FailureReason, HttpClient, HttpClientSpec, Scheme, Transport};
+use annunciator::transport::{FailureReason, HttpClient, HttpClientSpec, NoSupplies, Scheme, Transport};
 use jiff::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,8 +35,8 @@ fn transition() -> Transition {
         },
         last_updated: Timestamp::UNIX_EPOCH,
         revision: 1,
-        base_url: None,
         reminds: Vec::new(),
+        base_url: None,
     }
 }
 
@@ -45,7 +45,7 @@ async fn a_message_is_the_same_on_every_attempt_and_each_answer_has_its_outcome(
     let receiver = HttpReceiver::start();
     receiver.then(Answer::status(503).header("Retry-After", "7")).then(Answer::status(422)).then(Answer::status(410));
     let spec = HttpClientSpec { scheme: Scheme::Http, ..HttpClientSpec::new("c1") };
-    let clients = One(Arc::new(Transport::new(&Clock::system()).client(&spec).unwrap()));
+    let clients = One(Arc::new(Transport::new(&Clock::system()).client(&spec, &NoSupplies).unwrap()));
     let web_service = WebService {
         hostname: "localhost".to_owned(),
         port: receiver.address().port(),

@@ -3,6 +3,8 @@
 
 pub(crate) mod amtool;
 mod amtool_webhook;
+mod nginx;
+mod openssl;
 mod prometheus;
 mod schema;
 

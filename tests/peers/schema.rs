@@ -112,7 +112,8 @@ const DATA: [(&str, bool); 12] = [
 fn loaded(file: &Path) -> Option<String> {
     let plan = builtin_plan().unwrap();
     let found = discover(&[file.to_owned()]);
-    let (tree, _) = load(found.all().unwrap(), &plan, &KeyRing::ephemeral().unwrap()).ok()?;
+    let keys = KeyRing::ephemeral().unwrap();
+    let (tree, _) = load(found.all(&plan, &keys).unwrap(), &plan, &keys).ok()?;
     let mut text = String::new();
     write_json(&mut text, &tree, &DataPath::ROOT, JsonLayout::Indented(2)).unwrap();
     Some(text)

@@ -1,30 +1,28 @@
 //! `annunciator schema tree`: modules as the tree diagrams of RFC 8340.
 
-use super::lint::{Named, SchemaOptions, compile_files};
+use super::lint::{Compiled, Named, SchemaOptions, compile_files};
 use crate::daemon::Stopped;
-use crate::yang::{ModuleId, SchemaTree, diagram};
+use crate::yang::{Module, ModuleId, SchemaTree, diagram};
 use std::io::Write;
-use std::path::PathBuf;
 
-/// Prints the diagrams of modules, in the order of the files. A submodule is shown as far as it goes alone.
+/// Prints the diagrams of modules, in the order of the files. A submodule is shown as far as it goes without the module it
+/// belongs to, unless that is there too.
 ///
 /// # Errors
 /// All faults of all modules, a file that cannot be read, or that nobody reads.
 pub fn tree(options: &SchemaOptions, out: &mut dyn Write) -> Result<u8, Stopped> {
-    let compiled = compile_files(options, true)?;
-    let shown: Vec<ModuleId> =
-        compiled.named.iter().filter(|n| !n.is_part).filter_map(|n| compiled.tree.module_by_name(&n.module)).collect();
+    let compiled = compile_files(options, false)?;
     let mut text = String::new();
+    let mut has_one_before = false;
     for named in &compiled.named {
-        let one = if named.is_part {
-            alone(options, named)?
-        } else {
-            let id = compiled.tree.module_by_name(&named.module);
-            id.map(|id| diagram::write(&compiled.tree, id, &shown)).unwrap_or_default()
+        let one = match diagram_of(&compiled, named, &compiled.named) {
+            Some(one) => one,
+            None => alone(options, named, &compiled.named)?,
         };
-        if !text.is_empty() && !one.is_empty() {
+        if has_one_before {
             text.push('\n');
         }
+        has_one_before = !one.is_empty();
         text.push_str(&one);
     }
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
@@ -34,11 +32,29 @@ pub fn tree(options: &SchemaOptions, out: &mut dyn Write) -> Result<u8, Stopped>
     }
 }
 
-/// Returns the diagram of a submodule without the module it belongs to.
-fn alone(options: &SchemaOptions, named: &Named) -> Result<String, Stopped> {
-    let files: Vec<PathBuf> = vec![named.file.clone()];
-    let compiled = compile_files(&SchemaOptions { files, ..options.clone() }, false)?;
-    let part = |tree: &SchemaTree| tree.modules().iter().position(|m| m.part.is_some());
-    let id = part(&compiled.tree).and_then(|at| compiled.tree.module_ids().nth(at));
-    Ok(id.map(|id| diagram::write(&compiled.tree, id, &[id])).unwrap_or_default())
+/// Returns the diagram of a module or submodule; `None` for a submodule that the set has no place for.
+fn diagram_of(compiled: &Compiled, named: &Named, all: &[Named]) -> Option<String> {
+    let tree = &compiled.tree;
+    let ids = all.iter().filter_map(|n| tree.module_by_name(&n.module));
+    let shown: Vec<ModuleId> = ids.collect();
+    if !named.is_part {
+        let id = tree.module_by_name(&named.module);
+        return Some(id.map(|id| diagram::write(tree, id, None, &shown)).unwrap_or_default());
+    }
+    let name = &*named.name;
+    if let Some(id) = find(tree, |m| m.part.as_deref() == Some(name)) {
+        return Some(diagram::write(tree, id, None, &shown));
+    }
+    let owner = find(tree, |m| m.implemented && m.part.is_none() && m.submodules.iter().any(|s| *s.name == *name))?;
+    Some(diagram::write(tree, owner, Some(name), &shown))
+}
+
+fn find(tree: &SchemaTree, is_it: impl Fn(&Module) -> bool) -> Option<ModuleId> {
+    tree.modules().iter().zip(tree.module_ids()).find(|(module, _)| is_it(module)).map(|(_, id)| id)
+}
+
+/// Returns the diagram of a submodule in a set of its own.
+fn alone(options: &SchemaOptions, named: &Named, all: &[Named]) -> Result<String, Stopped> {
+    let compiled = compile_files(&SchemaOptions { files: vec![named.file.clone()], ..options.clone() }, false)?;
+    Ok(diagram_of(&compiled, named, all).unwrap_or_default())
 }

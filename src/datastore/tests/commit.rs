@@ -3,6 +3,7 @@
 use super::super::CommitError;
 use super::{World, leaf, request};
 use crate::store::{Fault, FaultPoint, InjectedFault, StoreError};
+use crate::tree::DataPath;
 use std::sync::{Arc, Mutex};
 
 #[test]
@@ -127,4 +128,28 @@ fn a_failure_before_the_write_changes_nothing_and_one_behind_it_cannot_undo_it()
     let tree = datastore.running().tree.clone();
     drop(datastore);
     assert_eq!(world.open().running().tree, tree);
+}
+
+#[test]
+fn what_an_edit_leaves_behind_goes_with_it_is_part_of_the_commit_and_is_said() {
+    let world = World::new();
+    let datastore = world.open();
+    world.commit(&datastore, &["/m:c/a = 1", "/m:c/guarded = x", "/m:c/e[id='x']/v = one", "/m:c/gone-with = x"]);
+    let mut candidate = datastore.candidate();
+    for path in ["/m:c/a", "/m:c/e[id='x']"] {
+        let path = DataPath::parse(&world.plan.schema().clone(), path).unwrap();
+        assert!(candidate.tree.remove(&path).is_some());
+    }
+    let committed = datastore.commit(&mut candidate, &request("ann")).unwrap().committed().unwrap();
+    let told: Vec<String> =
+        committed.warnings.iter().map(|w| format!("{} {}", w.data_path.as_deref().unwrap(), w.message)).collect();
+    assert_eq!(
+        told,
+        [
+            "/m:c/gone-with[.='x'] deleted along with the edits: e `x`, which it referred to, is deleted",
+            "/m:c/guarded deleted along with the edits: it is there only when `../a`",
+        ]
+    );
+    assert_eq!(committed.delta.changes.len(), 4);
+    assert!(datastore.running().tree.is_empty());
 }

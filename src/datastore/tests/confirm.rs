@@ -54,17 +54,32 @@ async fn what_nobody_confirms_is_taken_back_at_the_deadline_and_not_before() {
 }
 
 #[test]
-fn a_commit_without_changes_confirms_from_any_session_of_who_made_it() {
+fn a_commit_without_changes_confirms_only_from_the_session_that_made_it_or_when_it_says_so() {
     let world = World::new();
     let datastore = armed(&world);
-    let other = CommitRequest { editor: 9, ..request("bob") };
+    let other = CommitRequest { editor: 9, confirms: true, ..request("bob") };
     let refused = datastore.commit(&mut datastore.candidate(), &other).unwrap_err();
     assert!(matches!(refused, CommitError::Unconfirmed(_)), "{refused:?}");
-    assert!(matches!(datastore.commit(&mut datastore.candidate(), &by(7)).unwrap(), CommitOutcome::Confirmed(_)));
+    for request in [by(7), CommitRequest { confirms: false, ..other }] {
+        let plain = datastore.commit(&mut datastore.candidate(), &request).unwrap();
+        assert!(matches!(plain, CommitOutcome::Nothing), "{plain:?}");
+    }
+    assert!(datastore.unconfirmed().is_some());
+    let prolonging = datastore.commit(&mut datastore.candidate(), &confirmed(7)).unwrap_err();
+    assert!(matches!(prolonging, CommitError::Unconfirmed(_)), "{prolonging:?}");
+    let said = CommitRequest { confirms: true, ..by(7) };
+    assert!(matches!(datastore.commit(&mut datastore.candidate(), &said).unwrap(), CommitOutcome::Confirmed(_)));
     assert!(matches!(datastore.take_back(), Err(TakeBackError::Nothing)));
     drop(datastore);
     world.clock.advance(20 * MINUTE);
     assert_eq!(running(&world.open(), "c/a"), "2");
+}
+
+#[test]
+fn a_commit_without_changes_confirms_from_the_session_that_made_it() {
+    let world = World::new();
+    let datastore = armed(&world);
+    assert!(matches!(datastore.commit(&mut datastore.candidate(), &by(1)).unwrap(), CommitOutcome::Confirmed(_)));
 }
 
 #[test]
@@ -148,6 +163,18 @@ fn what_may_come_back_is_kept_however_few_revisions_are() {
 }
 
 #[test]
+fn exactly_as_many_revisions_are_seen_as_are_kept() {
+    let mut world = World::new();
+    world.kept = |_| 3;
+    let datastore = world.open();
+    for value in 0..8 {
+        world.commit(&datastore, &[&format!("/m:c/a = {value}")]);
+    }
+    let seen: Vec<u64> = datastore.revisions(100).unwrap().iter().map(|record| record.number).collect();
+    assert_eq!(seen, [8, 7, 6]);
+}
+
+#[test]
 fn an_exclusive_lock_refuses_others_until_it_is_dropped() {
     let world = World::new();
     let datastore = world.open();
@@ -156,6 +183,8 @@ fn an_exclusive_lock_refuses_others_until_it_is_dropped() {
     assert_eq!(datastore.lock(holder(2)).unwrap_err().session, 1);
     let mut foreign = edited(&world, &datastore, &["/m:c/a = 1"]);
     assert!(matches!(datastore.commit(&mut foreign, &by(2)), Err(CommitError::Locked(_))));
+    let checked = datastore.check(&foreign, &by(2)).unwrap();
+    assert!(checked.warnings.to_string().contains("locked by session 1"), "{}", checked.warnings);
     assert!(datastore.commit(&mut edited(&world, &datastore, &["/m:c/b = x"]), &by(1)).is_ok());
     drop(lock);
     assert!(datastore.commit(&mut foreign, &by(2)).unwrap().committed().is_some());

@@ -36,6 +36,8 @@ module m {
     choice way { leaf way-1 { type string; } leaf way-2 { type string; } }
     list e { key id; leaf id { type string; } leaf v { type string; } leaf w { type string; }
       list o { key id; ordered-by user; leaf id { type string; } } }
+    leaf-list gone-with { type leafref { path "/m:c/m:e/m:id"; } ann:on-delete "prune"; }
+    leaf guarded { when "../a"; type string; }
     list r { key id; ordered-by user; leaf id { type string; } leaf v { type string; } }
   }
 }"#;

@@ -158,6 +158,21 @@ impl Supervisor {
         self.lock().watches.get(subject).is_some_and(|watch| watch.said().is_some())
     }
 
+    /// Returns what is watched of one kind of resource.
+    #[must_use]
+    pub fn watched(&self, resource_type: &str) -> Vec<Subject> {
+        if self.watches_nothing() {
+            return Vec::new();
+        }
+        self.lock().watches.keys().filter(|subject| subject.resource_type == resource_type).cloned().collect()
+    }
+
+    /// Returns whether nothing is watched, so that there is nothing to say of what works.
+    #[must_use]
+    pub fn watches_nothing(&self) -> bool {
+        self.0.watched.load(Ordering::Relaxed) == 0
+    }
+
     fn retire_where(&self, is_gone: impl Fn(&Subject) -> bool) {
         let gone: Vec<Subject> = self.lock().watches.keys().filter(|subject| is_gone(subject)).cloned().collect();
         for subject in gone {

@@ -158,6 +158,14 @@ impl From<io::Error> for Ended {
     }
 }
 
+/// Points a complaint into the file or input that the line stands in; to the daemon each line is a text of its own.
+fn placed(complaint: &str, place: &str) -> String {
+    match place.strip_suffix(": ") {
+        Some(line) => complaint.replace("\n  --> command:1:", &format!("\n  --> {line}:")),
+        None => complaint.to_owned(),
+    }
+}
+
 /// Passes on what a line says until it ends.
 fn finish(
     stream: &mut UnixStream,
@@ -184,7 +192,7 @@ fn finish(
                     outputs.complain(place);
                     has_complained = true;
                 }
-                outputs.complain(&chunk);
+                outputs.complain(&placed(&chunk, place));
             }
             FromDaemon::Prompt(prompt) => *has_edits = prompt.has_edits,
             FromDaemon::Ask { ask, .. } => send(stream, &FromClient::Reply { ask, answer: Answer::Interrupt })
@@ -217,6 +225,13 @@ mod tests {
         assert!(lines.next().unwrap().is_err());
         assert_eq!(lines.next().unwrap().unwrap(), "last");
         assert!(lines.next().is_none());
+    }
+
+    #[test]
+    fn a_complaint_points_into_the_input_that_its_line_stands_in() {
+        let said = "error: no\n  --> command:1:5\n   | set x\n";
+        assert_eq!(placed(said, "standard input:3: "), "error: no\n  --> standard input:3:5\n   | set x\n");
+        assert_eq!(placed(said, ""), said);
     }
 
     #[test]

@@ -19,14 +19,14 @@ use std::sync::Arc;
 
 /// `show alarms`
 pub(super) fn show(engine: &mut Engine, given: &Given, call: &mut Call<'_>) -> Result<Status, Fault> {
-    if given.has("explain") {
-        return super::deliveries::explain(engine, given, call);
-    }
     if given.has("summary") {
         return summary(engine, call);
     }
     if given.has("inventory") {
         return inventory(engine, call);
+    }
+    if given.has("explain") {
+        return super::deliveries::explain(engine, given, call);
     }
     let list = engine.management.alarms();
     let is_history = given.has("history");

@@ -11,6 +11,9 @@ use crate::yang::{BaseType, NodeKind, Type};
 /// Members of an enumeration that a question lists at most.
 const LISTED_MAX: usize = 8;
 
+/// The module of the statement that marks leaves whose values have several lines.
+const EXTENSIONS: &str = "annunciator-extensions";
+
 /// Says something and asks for yes or no.
 pub(super) fn ask_yes_no(said: &str, question: &str, call: &mut Call<'_>) -> Result<bool, Fault> {
     if !said.is_empty() {
@@ -25,8 +28,14 @@ pub(super) fn ask_value(tree: &DataTree, path: &DataPath, call: &mut Call<'_>) -
     let Some(ty) = node.ty() else { return Ok(Vec::new()) };
     let current = tree.get(path).and_then(|node| node.value()).filter(|_| !node.is_secret());
     let shown = current.map_or_else(String::new, |value| format!(" ({value})"));
-    let prompt = printable(&format!("({}){shown}: ", expected(ty)));
-    let kind = if node.is_secret() { AskKind::Secret } else { AskKind::Line };
+    let is_multiline = node.extension(EXTENSIONS, "multiline").is_some();
+    let (kind, prompt) = if is_multiline {
+        (AskKind::Multiline, format!("({}): paste the lines, then press Ctrl-D", expected(ty)))
+    } else {
+        let kind = if node.is_secret() { AskKind::Secret } else { AskKind::Line };
+        (kind, format!("({}){shown}: ", expected(ty)))
+    };
+    let prompt = printable(&prompt);
     let answer = call.terminal.ask(kind, &prompt)?;
     if answer.is_empty() {
         return match tree.get(path) {

@@ -49,10 +49,14 @@ pub(super) enum Values {
     Resources,
     /// Types of alarms in the list.
     AlarmTypes,
-    /// Alarm handlers.
-    Handlers,
+    /// HTTP clients of running.
+    HttpClients,
+    /// Keystores, and entries of the truststore.
+    Certificates,
     /// Some words, each with its help, and no other text may stand there.
     Words(&'static [(&'static str, &'static str)]),
+    /// Alarm handlers.
+    Handlers,
 }
 
 /// One thing that may follow a command's words.

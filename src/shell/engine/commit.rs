@@ -6,7 +6,7 @@ use super::fault::Fault;
 use super::line::{Call, Given};
 use crate::codec::{path_words, write_compare};
 use crate::datastore::{Checked, CommitError, CommitOutcome, CommitRequest, Conflict, Unconfirmed, UndoError};
-use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::diagnostic::{Diagnostic, Diagnostics, printable};
 use crate::shell::Status;
 use crate::tree::{DataPath, diff};
 use std::time::Duration;
@@ -46,6 +46,12 @@ fn request(engine: &Engine, given: &Given) -> Result<CommitRequest, Fault> {
         Some(text) if text.chars().count() > REMARK_CHARS_MAX => {
             Err(Fault::failed(format!("the {word} is longer than {REMARK_CHARS_MAX} characters")))
         }
+        // In a list of commits it must not look like another commit, nor act on the terminal.
+        Some(text) if text.contains(['\n', '\t']) || printable(text) != text => {
+            let said = format!("the {word} has a line break or a control character");
+            let hint = format!("expected one line of text of at most {REMARK_CHARS_MAX} characters");
+            Err(Fault::Failed(Diagnostic::error(said).hint(hint)))
+        }
         text => Ok(text.map(str::to_owned)),
     };
     let minutes = match given.option("confirmed") {
@@ -59,6 +65,7 @@ fn request(engine: &Engine, given: &Given) -> Result<CommitRequest, Fault> {
         comment: remark("comment")?,
         session: engine.number,
         editor: engine.session.id(),
+        confirms: false,
         confirm_within: minutes.map(|minutes| Duration::from_secs(minutes.saturating_mul(60))),
     })
 }
@@ -85,7 +92,10 @@ fn preview(checked: &Checked, call: &mut Call<'_>) -> Result<Status, Fault> {
 
 fn tell(engine: &Engine, outcome: CommitOutcome, call: &mut Call<'_>) -> Result<(), Fault> {
     match outcome {
-        CommitOutcome::Nothing => call.say("No modifications to commit.\n"),
+        CommitOutcome::Nothing => {
+            call.say("No modifications to commit.\n")?;
+            remind(engine, call)
+        }
         CommitOutcome::Confirmed(_) => call.say("Commit complete. Configuration is now permanent.\n"),
         CommitOutcome::Prolonged(unconfirmed) => awaited(engine, &unconfirmed, call),
         CommitOutcome::Committed { committed, unconfirmed, confirmed } => {
@@ -108,6 +118,19 @@ fn awaited(engine: &Engine, unconfirmed: &Unconfirmed, call: &mut Call<'_>) -> R
     Ok(call.terminal.write_error(&text)?)
 }
 
+/// Says, where a commit awaits confirmation, until when and what confirms it.
+pub(super) fn remind(engine: &Engine, call: &mut Call<'_>) -> Result<(), Fault> {
+    let Some(unconfirmed) = engine.management.datastore().unconfirmed() else { return Ok(()) };
+    let Unconfirmed { revision, user, .. } = &unconfirmed;
+    let deadline = engine.local_time(unconfirmed.deadline);
+    let run = if engine.editing.is_some() { "run " } else { "" };
+    let text = format!(
+        "Warning: revision {revision} by {user} awaits confirmation until {deadline}: `{run}commit confirm` makes it \
+         permanent.\n"
+    );
+    Ok(call.terminal.write_error(&text)?)
+}
+
 /// `commit confirm`
 pub(super) fn confirm(engine: &mut Engine, _given: &Given, call: &mut Call<'_>) -> Result<Status, Fault> {
     let datastore = engine.management.datastore().clone();
@@ -116,6 +139,7 @@ pub(super) fn confirm(engine: &mut Engine, _given: &Given, call: &mut Call<'_>) 
         via: engine.via.clone(),
         session: engine.number,
         editor: engine.session.id(),
+        confirms: true,
         ..CommitRequest::default()
     };
     match datastore.commit(&mut datastore.candidate(), &request).map_err(|error| refused(engine, error))? {
@@ -189,7 +213,7 @@ fn refused(engine: &Engine, error: CommitError) -> Fault {
             let Unconfirmed { revision, user, .. } = &unconfirmed;
             let deadline = engine.local_time(unconfirmed.deadline);
             let said = format!("revision {revision} by {user} awaits confirmation until {deadline}");
-            let hint = "`commit` without changes, by who made it, confirms it; `run commit abort` takes it back";
+            let hint = "`run commit confirm`, by who made it, makes it permanent; `run commit abort` takes it back";
             Fault::Aborted(Diagnostic::error(said).hint(hint).into())
         }
         CommitError::Store(error) => Fault::aborted(error.to_string()),

@@ -219,6 +219,7 @@ impl Engine {
         let keys = list.iter().take(SCANNED_MAX).map(|record| &record.key);
         let (words, help): (BTreeSet<&str>, _) = match values {
             Values::Any => return,
+            Values::HttpClients | Values::Certificates => return self.facility_words(values, prefix, found),
             Values::Severities => {
                 return Severity::ALL.iter().rev().for_each(|s| found.word(prefix, s.as_str(), severity_help(*s)));
             }
@@ -254,6 +255,19 @@ impl Engine {
                 &back.to_string(),
                 &printable(&format!("{when} by {} via {}{comment}", commit.user, commit.via)),
             );
+        }
+    }
+
+    /// Offers the names of HTTP clients, or of what has certificates.
+    fn facility_words(&self, values: Values, prefix: &str, found: &mut Collected) {
+        if values == Values::HttpClients {
+            for id in self.management.http_clients().iter().take(SCANNED_MAX) {
+                found.word(prefix, id, "An HTTP client");
+            }
+            return;
+        }
+        for entry in self.management.crypto().iter().take(SCANNED_MAX) {
+            found.word(prefix, &entry.id, entry.kind);
         }
     }
 

@@ -1,6 +1,7 @@
 //! Commands that edit the candidate and move about in it.
 
 use super::ask::{ask_value, ask_yes_no};
+use super::commit::remind;
 use super::fault::Fault;
 use super::line::{Call, Given};
 use super::{EditMode, Editing, Engine};
@@ -218,6 +219,9 @@ pub(super) fn exit(engine: &mut Engine, given: &Given, call: &mut Call<'_>) -> R
         call.terminal.write_error(&format!("{}\n", discarded()))?;
     }
     leave(engine);
+    if call.is_terminal {
+        remind(engine, call)?;
+    }
     Ok(Status::Done)
 }
 

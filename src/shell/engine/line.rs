@@ -10,6 +10,9 @@ use crate::shell::Terminal;
 use std::ops::Range;
 use std::sync::Arc;
 
+/// Pipes of one line at most: every line of output goes through all of them, and people use two or three.
+const PIPES_MAX: usize = 16;
+
 /// A command line that runs, as handlers see it.
 pub(super) struct Call<'t> {
     pub(super) source: Arc<Source>,
@@ -401,6 +404,10 @@ impl Line {
         let word = token.word().unwrap_or("");
         let found = find_word(&known, word, token.quoted).map_err(|d| d.at(span.clone()))?;
         if let Some(pipe) = pipes.into_iter().find(|pipe| Some(pipe.word) == found) {
+            if self.pipes.len() >= PIPES_MAX {
+                let said = format!("more than the {PIPES_MAX} pipes that one line may have");
+                return Err(Diagnostic::error(said).at(span).hint("save the output to a file, and go on from there"));
+            }
             self.pipes.push(PipeCall { pipe, given: Given::default(), span });
             self.stage = Stage::PipeArguments;
             return Ok(());

@@ -16,6 +16,7 @@ mod commit;
 mod complete;
 mod deliveries;
 mod edit;
+mod facilities;
 mod fault;
 mod file;
 mod line;
@@ -132,6 +133,7 @@ impl Engine {
     pub fn new(management: Management, session: EngineSession) -> Result<Self, SessionsExhausted> {
         let EngineSession { user, node, via, notices, session: number } = session;
         let names = SecretNames::of(management.datastore().plan().schema());
+        let names = names.knowing(table::COMMANDS.iter().flat_map(|command| command.words).copied());
         Ok(Self {
             session: management.open_session(&user, &via)?,
             management,
@@ -156,12 +158,14 @@ impl Engine {
         }
     }
 
-    /// Takes up what others made of a shared candidate.
+    /// Takes up what others made of a shared candidate, and of running where nothing is edited here.
     fn take_shared(&mut self) {
         let management = self.management.clone();
         if let Some(Editing { mode: EditMode::Shared(taken), candidate, .. }) = &mut self.editing {
             *candidate = management.shared().get(management.datastore());
             *taken = candidate.tree.clone();
+        } else if let Some(Editing { candidate, .. }) = &mut self.editing {
+            management.datastore().follow(candidate);
         }
     }
 

@@ -2,6 +2,7 @@
 #![allow(clippy::unnecessary_wraps, reason = "every command has the table's signature, whether or not it can fail")]
 
 use super::command::{Command, Mode};
+use super::commit::remind;
 use super::fault::Fault;
 use super::line::{Call, Given};
 use super::table::COMMANDS;
@@ -67,6 +68,9 @@ pub(super) fn configure(engine: &mut Engine, given: &Given, call: &mut Call<'_>)
         if is_changed {
             call.say("The configuration has been changed but not committed\n")?;
         }
+    }
+    if call.is_terminal {
+        remind(engine, call)?;
     }
     if let Some(holder) = others {
         call.terminal

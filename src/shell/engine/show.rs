@@ -8,7 +8,8 @@ use super::output::Output;
 use super::pipe::Effect;
 use super::table::COMMANDS;
 use crate::codec::{JsonLayout, resolve, write_compare, write_curly, write_json, write_set, write_yaml};
-use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::datastore::{Candidate, CommitError, RevisionRecord as Commit, taken_back};
+use crate::diagnostic::{Diagnostic, Diagnostics, printable};
 use crate::shell::Status;
 use crate::tree::{DataPath, DataTree, diff};
 use std::fmt::{self, Write as _};
@@ -26,10 +27,33 @@ pub(super) fn running(engine: &mut Engine, given: &Given, call: &mut Call<'_>) -
 /// `show` in configuration mode
 pub(super) fn candidate(engine: &mut Engine, given: &Given, call: &mut Call<'_>) -> Result<Status, Fault> {
     let editing = engine.editing()?;
-    let (tree, at, base) = (editing.candidate.tree.clone(), editing.at.clone(), editing.candidate.base().clone());
-    let before = compared(engine, call, Some(&base.tree))?;
+    let (candidate, at) = (editing.candidate.clone(), editing.at.clone());
+    let is_comparing = notation(&call.pipes).is_some_and(|pipe| pipe.pipe.effect == Effect::Compare);
+    let (base, tree) = if is_comparing { as_committed(engine, candidate, call)? } else { (None, candidate.tree) };
+    let before = compared(engine, call, base.as_ref())?;
     let shown = show(&tree, before.as_ref(), &at, given, call);
     shown.map_err(|fault| hint_run(fault, given))
+}
+
+/// Returns what is running, and what it would be with the edits of the candidate. Where others changed the same, says so,
+/// and returns the candidate and what it was taken from.
+fn as_committed(
+    engine: &Engine,
+    candidate: Candidate,
+    call: &mut Call<'_>,
+) -> Result<(Option<DataTree>, DataTree), Fault> {
+    match engine.management.datastore().preview(&candidate) {
+        Ok((running, tree)) => Ok((Some(running.tree.clone()), tree)),
+        Err(CommitError::Conflict(conflicts)) => {
+            let text = format!(
+                "Warning: others have changed what is changed here ({}): `commit` would be refused, and tells what\n",
+                conflicts.len()
+            );
+            call.terminal.write_error(&text)?;
+            Ok((Some(candidate.base().tree.clone()), candidate.tree))
+        }
+        Err(error) => Err(Fault::failed(error.to_string())),
+    }
 }
 
 /// Says how to show what operational mode shows, when that is what was asked for.
@@ -126,6 +150,7 @@ pub(super) fn commits(engine: &mut Engine, _given: &Given, call: &mut Call<'_>) 
         return nothing(call);
     }
     let unconfirmed = engine.management.datastore().unconfirmed();
+    let undone: Vec<_> = commits.iter().filter_map(taken_back).collect();
     let mut lines = Vec::new();
     for (back, commit) in commits.iter().enumerate() {
         let time = engine.local_time(commit.time);
@@ -135,10 +160,13 @@ pub(super) fn commits(engine: &mut Engine, _given: &Given, call: &mut Call<'_>) 
             }
             _ => String::new(),
         };
-        lines.push(format!("{back:<3} {time} by {} via {}{awaiting}", commit.user, commit.via));
+        let gone = if undone.iter().any(|gone| gone.contains(&commit.number)) { ", taken back" } else { "" };
+        let Commit { number, user, via, .. } = commit;
+        lines.push(format!("{back:<3} {time} by {user} via {via}{awaiting} (revision {number}{gone})"));
         for (name, said) in [("label", &commit.label), ("comment", &commit.comment)] {
             if let Some(said) = said {
-                lines.push(format!("    {name}: {said}"));
+                // Not every face refuses line breaks; one must not look like another commit.
+                lines.push(format!("    {name}: {}", printable(said).replace('\n', "\u{fffd}")));
             }
         }
     }

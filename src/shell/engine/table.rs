@@ -1,7 +1,7 @@
 //! The one table of commands: running, abbreviation, completion, `?`, `help` and the reference are read from it.
 
 use super::command::{Argument, Command, Mode, Piped, Purpose, Tree, Values};
-use super::{alarm_actions, alarm_follow, alarms, commit, deliveries, edit, file, session, show};
+use super::{alarm_actions, alarm_follow, alarms, commit, deliveries, edit, facilities, file, session, show};
 use Argument::{AlarmId, Choice, CommandName, Counted, Keyword, Line, Number, Option, Path, Statement, Text};
 use Mode::{Configuration, Operational};
 
@@ -25,15 +25,6 @@ const RESOURCE_TYPE: Argument =
 const RESOURCE: Argument = part("resource", "RESOURCE", Values::Resources, "Which resource it is about");
 const ALARM_TYPE: Argument = part("alarm-type", "TYPE", Values::AlarmTypes, "What is wrong with the resource");
 const QUALIFIER: Argument = text("qualifier", "What tells apart alarms of one type on one resource");
-
-const HANDLER_ARGUMENTS: &[Argument] = &[
-    part("alarm-handler", "HANDLER", Values::Handlers, "Which alarm handler"),
-    Keyword { word: "test", help: "Sends a self-test alarm to it, and says what came of it" },
-    Keyword { word: "resume", help: "Tries at once what waits for it, suspended or not" },
-];
-
-const HANDLER_ABOUT: &str = "The test goes the way of every alarm, to this handler only, and is cleared again; the command \
-                             fails when it did not arrive at the first attempt.";
 
 const OPERATOR_STATES: Values = Values::Words(&[
     ("none", "Nobody takes care of it"),
@@ -80,6 +71,15 @@ const PURGED: &str = "All that is given must hold. Nobody is told; an alarm that
 
 const COMPRESSED: &str = "All that is given must hold; without anything it is all of them. It is stored when the command \
                           returns.";
+
+const HANDLER_ARGUMENTS: &[Argument] = &[
+    part("alarm-handler", "HANDLER", Values::Handlers, "Which alarm handler"),
+    Keyword { word: "test", help: "Sends a self-test alarm to it, and says what came of it" },
+    Keyword { word: "resume", help: "Tries at once what waits for it, suspended or not" },
+];
+
+const HANDLER_ABOUT: &str = "The test goes the way of every alarm, to this handler only, and is cleared again; the command \
+                             fails when it did not arrive at the first attempt.";
 
 const ON_OFF: &[Argument] = &[Choice { words: &[("on", "Switches it on"), ("off", "Switches it off")] }];
 
@@ -294,6 +294,31 @@ pub(super) static COMMANDS: &[Command] = &[
         run: deliveries::handler,
     },
     Command {
+        words: &["request", "facilities", "http"],
+        mode: Operational,
+        help: "Tries an HTTP client out",
+        about: "Each step with the time that it takes: resolve, connect, TLS handshake, authenticate, request. Without `url` \
+                the way to each address that alarm handlers reach through the client. The request asks for the head only \
+                (HEAD), so that nobody is told of an alarm.",
+        arguments: &[
+            part("client", "ID", Values::HttpClients, "The HTTP client"),
+            Keyword { word: "test", help: "Makes each step of a connection and tells of it" },
+            text("url", "An address to reach through the client"),
+        ],
+        piped: Piped::No,
+        run: facilities::try_client,
+    },
+    Command {
+        words: &["request", "system", "secrets", "rotate"],
+        mode: Operational,
+        help: "Seals all secrets with a new key",
+        about: "A new key comes into the key file, in front of the old ones, and running is committed with its secrets sealed \
+                by it. Old keys stay: revisions before need them.",
+        arguments: &[],
+        piped: Piped::No,
+        run: facilities::rotate_secrets,
+    },
+    Command {
         words: &["set", "cli", "alarms"],
         mode: Operational,
         help: "Shows alarms above the line being typed, or does not",
@@ -380,6 +405,21 @@ pub(super) static COMMANDS: &[Command] = &[
         run: show::running,
     },
     Command {
+        words: &["show", "crypto"],
+        mode: Operational,
+        help: "Shows the certificates",
+        about: "Of keystores and of the truststore: whom each is about, who issued it, when it is valid, its fingerprint, and \
+                who uses it.",
+        arguments: &[only(
+            "name",
+            "ID",
+            Values::Certificates,
+            "Shows those of one keystore or entry of the truststore",
+        )],
+        piped: Piped::Entries,
+        run: facilities::show_crypto,
+    },
+    Command {
         words: &["show", "deliveries"],
         mode: Operational,
         help: "Shows what became of deliveries",
@@ -444,7 +484,7 @@ pub(super) static COMMANDS: &[Command] = &[
         help: "Puts the candidate into force",
         about: "Either all of it is in force and stored when the command returns, or nothing has changed. A confirmed commit \
                 is taken back at its deadline, also when the session is lost or the element restarts, unless a further \
-                `commit` confirms it.",
+                `commit` in the same session, or `run commit confirm` in any of the same user's, confirms it.",
         arguments: &[
             Keyword { word: "check", help: "Only checks whether a commit would be refused" },
             Keyword { word: "dry-run", help: "Only shows what a commit would change" },

@@ -3,10 +3,10 @@
 use super::greeting::{GREETINGS_MAX, Greeting};
 use super::notices::{Listener, NoticeSwitch};
 use super::terminal::RemoteTerminal;
-use super::wire::{Fault, Reply, Wire};
+use super::wire::{Fault, Reply, STOPPING, Wire};
 use super::{SessionStart, Sessions, Slot};
 use crate::shell::protocol::{self, FrameError, FrameReader, FromClient, FromDaemon};
-use crate::shell::{Candidates, Hello, Interpreter, Status};
+use crate::shell::{Candidates, Hello, Interpreter, OTHER_VIA, Status, VIAS};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
@@ -19,6 +19,10 @@ const HELLO_WITHIN: Duration = Duration::from_secs(3);
 
 /// How long the last words may take to be read: a client that is stopped must not hold up the drain.
 const FAREWELL_WITHIN: Duration = Duration::from_millis(500);
+
+/// How long the line under way may take once the element drains: a commit of any size is done in a second, and half
+/// of the drain's time is left for everything else.
+const LINE_WITHIN: Duration = Duration::from_secs(10);
 
 /// Questions and lines waiting for the interpreter: a person asks one at a time, so more is a client gone wrong.
 const WORK_MAX: usize = 16;
@@ -140,9 +144,6 @@ async fn identify(
     sessions.slot().map(|slot| (hello, slot)).map_err(in_use)
 }
 
-/// Said to sessions when the element drains.
-const STOPPING: &str = "the element is stopping";
-
 /// Reads the hello and judges its version.
 async fn greet(frames: &mut FrameReader<OwnedReadHalf>) -> Result<Hello, Ending> {
     let first = frames.next::<FromClient>().await;
@@ -156,10 +157,15 @@ async fn greet(frames: &mut FrameReader<OwnedReadHalf>) -> Result<Hello, Ending>
             "this element speaks version {} of the shell protocol, the client version {version}: use the same release",
             protocol::VERSION
         ))),
-        (Ok(Some(FromClient::Hello(hello))), _) => Ok(hello),
+        (Ok(Some(FromClient::Hello(hello))), _) => Ok(known(hello)),
         (Ok(_), _) => Err(Ending::Told("the first message was no hello".to_owned())),
         (Err(error), _) => Err(Ending::Told(error.to_string())),
     }
+}
+
+/// Takes no client's own word for how it came: that is kept with commits and shown to others.
+fn known(hello: Hello) -> Hello {
+    if VIAS.contains(&hello.via.as_str()) { hello } else { Hello { via: OTHER_VIA.to_owned(), ..hello } }
 }
 
 async fn converse(
@@ -196,7 +202,7 @@ async fn converse(
     let ending = tokio::select! {
         ending = listen(frames, wire, &work, listener.as_mut(), &notices) => ending,
         written = writer.run(wire) => if written.is_ok() { Ending::Said } else { Ending::Gone },
-        () = sessions.scope().stopped() => Ending::Told(STOPPING.to_owned()),
+        () = stopping(sessions, wire) => Ending::Told(STOPPING.to_owned()),
     };
     // Before `work` goes, which ends the thread, whose own goodbye has no reason.
     if let Ending::Told(reason) = &ending {
@@ -204,6 +210,15 @@ async fn converse(
         wire.close(reason);
     }
     ending
+}
+
+/// Waits for the drain, and for the line under way: what it did is told before the goodbye.
+async fn stopping(sessions: &Sessions, wire: &Wire) {
+    sessions.scope().stopped().await;
+    tokio::select! {
+        () = wire.drain() => {}
+        () = sessions.clock().sleep(LINE_WITHIN) => {}
+    }
 }
 
 /// Closes the session when the interpreter's thread ends, by a panic too.
@@ -233,9 +248,7 @@ fn interpret(interpreter: &mut dyn Interpreter, wire: &Wire, mut works: mpsc::Re
             }
             Work::Line { id, text } => {
                 let status = interpreter.line(&text, &mut RemoteTerminal { wire, id });
-                wire.finish();
-                wire.send(FromDaemon::Prompt(interpreter.prompt()));
-                wire.send(FromDaemon::Done { id, status });
+                wire.finish([FromDaemon::Prompt(interpreter.prompt()), FromDaemon::Done { id, status }]);
                 if status == Status::Closed {
                     return;
                 }

@@ -84,6 +84,7 @@ pub(super) fn listen(path: &Path) -> Result<(UnixListener, SocketFile), BindErro
     let longer_by = bytes(&nursery.join(NEWBORN)).saturating_sub(bytes(path));
     socket_path::check(path, SOCKET_PATH_BYTES_MAX.saturating_sub(longer_by))?;
     refuse_what_lives(path)?;
+    remove_orphans(parent);
     remove_nursery(&nursery).map_err(failed("clean up beside"))?;
     persist::create_private_leaf(&nursery).map_err(failed("create a folder beside"))?;
     let opened = open_in(&nursery, path);
@@ -114,6 +115,29 @@ fn remove_nursery(nursery: &Path) -> io::Result<()> {
     match std::fs::remove_dir_all(nursery) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
         _ => Ok(()),
+    }
+}
+
+/// Removes what starts left behind that were killed between two steps: nothing but a socket that nobody listens on, in a
+/// folder named after a process that is no more. What cannot be looked at or removed is left: it is in nobody's way.
+fn remove_orphans(parent: &Path) {
+    let Ok(entries) = std::fs::read_dir(parent) else { return };
+    for folder in entries.flatten().map(|entry| entry.path()) {
+        let name = folder.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_prefix('.'));
+        let Some(process) = name.and_then(|name| i32::from_str_radix(name, 16).ok()).filter(|id| *id > 0) else {
+            continue;
+        };
+        let is_gone = nix::sys::signal::kill(nix::unistd::Pid::from_raw(process), None) == Err(nix::Error::ESRCH);
+        let is_nursery = |entry: io::Result<std::fs::DirEntry>| {
+            entry
+                .is_ok_and(|entry| entry.file_name() == NEWBORN && entry.file_type().is_ok_and(|kind| kind.is_socket()))
+        };
+        let is_orphan = is_gone
+            && folder.symlink_metadata().is_ok_and(|about| about.is_dir())
+            && std::fs::read_dir(&folder).is_ok_and(|mut inside| inside.all(is_nursery));
+        if is_orphan && let Err(error) = remove_nursery(&folder) {
+            tracing::debug!(path = %folder.display(), %error, "what a killed start left is still there");
+        }
     }
 }
 
@@ -176,6 +200,20 @@ mod tests {
             persist::create_private_folder(&deeper).unwrap();
             assert!(matches!(listen(&deeper.join(name)), Err(BindError::TooLong(_))), "{name}");
         }
+    }
+
+    #[test]
+    fn what_a_killed_start_left_is_removed_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        // Above the largest process number that Linux gives.
+        let (orphan, other) = (folder.path().join(".7ffffff0"), folder.path().join(".7ffffff1"));
+        for nursery in [&orphan, &other] {
+            persist::create_private_folder(nursery).unwrap();
+            drop(UnixListener::bind(nursery.join(NEWBORN)).unwrap());
+        }
+        persist::write_atomically(&other.join("mine"), b"precious", 0o600).unwrap();
+        let _held = listen(&folder.path().join("shell.sock")).unwrap();
+        assert!(!orphan.exists() && other.join("mine").exists());
     }
 
     #[test]

@@ -29,6 +29,7 @@ impl Interpreter for Parrot {
         let outcome = match word {
             "say" => terminal.write(&format!("{rest}\n")),
             "who" => terminal.write(&format!("{} {}\n", self.start.user, self.start.uid)),
+            "via" => terminal.write(&self.start.hello.via),
             "quiet" => {
                 self.start.notices.set(false);
                 Ok(())
@@ -43,6 +44,12 @@ impl Interpreter for Parrot {
                     std::thread::yield_now();
                 }
                 Ok(())
+            }
+            "work" => {
+                while !terminal.is_interrupted() {
+                    std::thread::yield_now();
+                }
+                terminal.write("worked\n")
             }
             "ask" => terminal.ask(AskKind::YesNo, "sure? ").and_then(|answer| terminal.write(&answer)),
             "read" => match terminal.read_file(rest, 1 << 20) {
@@ -240,6 +247,31 @@ async fn a_drain_says_goodbye_and_does_not_wait_for_who_does_not_read() {
     assert_eq!(idle.goodbye().await, "the element is stopping");
     assert_eq!(world.sessions.count(), 0);
     assert!(!world.socket().exists());
+}
+
+#[tokio::test]
+async fn a_drain_lets_the_line_under_way_finish_and_say_how_it_ended() {
+    let world = World::new();
+    let mut peer = world.session(false).await;
+    peer.line(1, "work").await;
+    // The line is under way once a question about completion is answered with nothing.
+    peer.send(FromClient::Complete { id: 2, line: "s".to_owned(), position: 1 }).await;
+    assert!(matches!(peer.next().await, FromDaemon::Candidates { .. }));
+    world.drain().await;
+    assert_eq!(peer.finish(1).await, ("worked\n".to_owned(), Status::Done));
+    assert_eq!(peer.goodbye().await, "the element is stopping");
+}
+
+#[tokio::test]
+async fn a_client_is_not_believed_how_it_came() {
+    let world = World::new();
+    for (said, taken) in [("script", "script"), ("cli\n0 by root", "other")] {
+        let mut peer = world.connect().await;
+        let hello = Hello { version: protocol::VERSION, via: said.to_owned(), ..Hello::default() };
+        peer.send(FromClient::Hello(hello)).await;
+        peer.line(1, "via").await;
+        assert_eq!(peer.finish(1).await.0, taken);
+    }
 }
 
 #[tokio::test]

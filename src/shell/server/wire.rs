@@ -18,6 +18,9 @@ const MESSAGE_BYTES: usize = 64;
 /// Output is joined to what waits up to this, so that a command that writes word by word costs few frames.
 const JOINED_BYTES_MAX: usize = 16 << 10;
 
+/// Said to sessions when the element drains.
+pub(super) const STOPPING: &str = "the element is stopping";
+
 /// A fault of the client's that ends its session, as it is told.
 pub(super) type Fault = &'static str;
 
@@ -44,6 +47,7 @@ struct Waiting {
 }
 
 #[derive(Debug, Default)]
+#[allow(clippy::struct_excessive_bools, reason = "each is set by another side, and none excludes another")]
 struct State {
     queue: VecDeque<FromDaemon>,
     queued_bytes: usize,
@@ -51,6 +55,8 @@ struct State {
     closed: bool,
     /// The far end is gone or the element stops: the running command ends as soon as it can.
     hung_up: bool,
+    /// The element stops: the running line may finish and say how it ended, and no other begins.
+    draining: bool,
     running: Option<u64>,
     interrupted: bool,
     waiting: Option<Waiting>,
@@ -90,6 +96,8 @@ pub(super) struct Wire {
     moved: Condvar,
     /// Something changed for the task that writes the socket.
     filled: Notify,
+    /// A line has ended.
+    ended: Notify,
 }
 
 impl Wire {
@@ -109,7 +117,8 @@ impl Wire {
 
     pub(super) fn is_interrupted(&self) -> bool {
         let state = self.lock();
-        state.interrupted || state.hung_up
+        // What only ends when it is interrupted would hold up the drain.
+        state.interrupted || state.hung_up || state.draining
     }
 
     /// Queues a piece of output, waiting while the client does not read. An interrupt ends output but not complaints:
@@ -117,10 +126,12 @@ impl Wire {
     pub(super) fn output(&self, id: u64, stream: Stream, piece: &str) -> Result<(), TerminalError> {
         let mut state = self.lock();
         let is_unwanted = |state: &State| state.hung_up || (state.interrupted && stream == Stream::Out);
-        while state.is_full() && !is_unwanted(&state) {
+        while state.is_full() && !is_unwanted(&state) && !state.draining {
             state = self.moved.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
-        if is_unwanted(&state) || state.closed {
+        // Nobody who does not read holds up a drain.
+        let is_stuck = state.draining && state.is_full();
+        if is_unwanted(&state) || is_stuck || state.closed {
             return Err(TerminalError::Interrupted);
         }
         match state.queue.back_mut() {
@@ -140,7 +151,7 @@ impl Wire {
     /// Queues a message, waiting while the client does not read; an interrupt does not lose it, the session's end does.
     pub(super) fn send(&self, message: FromDaemon) {
         let mut state = self.lock();
-        while state.is_full() && !state.hung_up {
+        while state.is_full() && !state.hung_up && !state.draining {
             state = self.moved.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         if !state.closed {
@@ -154,7 +165,8 @@ impl Wire {
     pub(super) fn ask(&self, question: Question) -> Result<Reply, TerminalError> {
         let (reply, answer): (_, Receiver<Reply>) = mpsc::channel();
         let mut state = self.lock();
-        if state.interrupted || state.hung_up || state.closed {
+        let is_late = state.draining && matches!(question, Question::Ask { .. });
+        if state.interrupted || state.hung_up || state.closed || is_late {
             return Err(TerminalError::Interrupted);
         }
         state.asked += 1;
@@ -169,11 +181,20 @@ impl Wire {
         answer.recv().map_err(|_| TerminalError::Interrupted)
     }
 
-    /// Says that the line has ended.
-    pub(super) fn finish(&self) {
+    /// Says that the line has ended, with its last words, behind which nothing of it can come.
+    pub(super) fn finish(&self, last_words: impl IntoIterator<Item = FromDaemon>) {
         let mut state = self.lock();
+        while state.is_full() && !state.hung_up && !state.draining {
+            state = self.moved.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
         state.running = None;
         state.waiting = None;
+        if !state.closed {
+            last_words.into_iter().for_each(|message| state.push(message));
+        }
+        drop(state);
+        self.filled.notify_one();
+        self.ended.notify_waiters();
     }
 
     /// Ends the session once what is queued is written.
@@ -223,6 +244,9 @@ impl Wire {
     /// Takes note that a line begins.
     pub(super) fn begin(&self, id: u64) -> Result<(), Fault> {
         let mut state = self.lock();
+        if state.draining {
+            return Err(STOPPING);
+        }
         if state.running.is_some() {
             return Err("a line came while another one runs");
         }
@@ -251,6 +275,24 @@ impl Wire {
         state.queued_bytes = state.queue.iter().map(weight).sum();
         drop(state);
         self.moved.notify_all();
+    }
+
+    /// Lets the line that runs finish, and begins no other; returns when none runs. A question to the person goes
+    /// unanswered, and output that nobody reads ends.
+    pub(super) async fn drain(&self) {
+        {
+            let mut state = self.lock();
+            state.draining = true;
+            state.waiting.take_if(|waiting| matches!(waiting.wanted, Wanted::Answer));
+        }
+        self.moved.notify_all();
+        loop {
+            let ended = self.ended.notified();
+            if !self.is_running() {
+                return;
+            }
+            ended.await;
+        }
     }
 
     /// Interrupts what runs for good: the far end is gone, or the element stops.
@@ -382,7 +424,7 @@ mod tests {
     fn an_interrupt_for_a_line_that_ended_does_nothing() {
         let wire = Wire::default();
         wire.begin(1).unwrap();
-        wire.finish();
+        wire.finish([]);
         wire.begin(2).unwrap();
         wire.interrupt(1);
         assert!(!wire.is_interrupted());

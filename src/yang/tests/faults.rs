@@ -309,6 +309,11 @@ fn a_text_that_cannot_be_read_hides_what_refers_to_it() {
         lines(&faults_of(&[user, "module b { typedef t { type string; }"])),
         ["2:1:1 `module b` is not closed [add `}`]"]
     );
+    let other = "module c { namespace urn:c; prefix c; leaf x { type nothing; } }";
+    assert_eq!(
+        lines(&faults_of(&[user, "module b { typedef t { type string; }", other])),
+        ["2:1:1 `module b` is not closed [add `}`]", "3:1:53 type `nothing` is not defined"]
+    );
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! An element of a test's own: the program in a temporary folder, on a port that the system chooses, with shells on it.
 
 use super::WITHIN;
-use super::process::{Finished, Process};
+use super::process::{ANNUNCIATOR, Finished, Process};
 use annunciator::persist;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -49,6 +49,15 @@ impl Home {
     /// Starts an element and waits until it is ready.
     pub(crate) fn start(&self, arguments: &[&str]) -> Element {
         self.start_as_configured(&[&FREE_PORT, arguments].concat())
+    }
+
+    /// Starts an element that logs what a filter lets through.
+    pub(crate) fn start_logging(&self, filter: &str) -> Element {
+        let filter = format!("RUST_LOG={filter}");
+        let arguments = [&[&*filter, ANNUNCIATOR, "run"], &FREE_PORT[..]].concat();
+        let mut process = Process::start_program("env", &arguments, self.path());
+        let ready = process.wait_for_line_beginning(READY);
+        Element { process, ready }
     }
 
     /// Starts an element that listens where its configuration or its arguments say.

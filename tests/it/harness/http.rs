@@ -70,8 +70,19 @@ pub(crate) struct Answer {
     action: Action,
 }
 
+/// Decides an answer by the request.
+#[derive(Clone)]
+struct Decide(Arc<dyn Fn(&Recorded) -> Answer + Send + Sync>);
+
+impl std::fmt::Debug for Decide {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Decide")
+    }
+}
+
 #[derive(Debug, Clone)]
 enum Action {
+    Decide(Decide),
     Respond { status: u16, headers: Vec<(String, String)>, body: Vec<u8> },
     Raw(Vec<u8>),
     Close,
@@ -106,6 +117,11 @@ impl Answer {
             *body = content.into();
         }
         self
+    }
+
+    /// Answers as is decided when the request is there.
+    pub(crate) fn decided(decide: impl Fn(&Recorded) -> Self + Send + Sync + 'static) -> Self {
+        Self::of(Action::Decide(Decide(Arc::new(decide))))
     }
 
     /// Writes bytes that need not be HTTP, then closes.
@@ -313,6 +329,10 @@ fn exchange(stream: &mut TcpStream, connection: usize, shared: &Shared) -> io::R
     }
     recorded.body = vec![0; length];
     stream.read_exact(&mut recorded.body)?;
+    let answer = match &answer.action {
+        Action::Decide(decide) => (decide.0)(&recorded),
+        _ => answer,
+    };
     record(shared, recorded);
     if let Some(gate) = &answer.gate {
         gate.wait();
@@ -359,7 +379,8 @@ fn perform(stream: &mut TcpStream, action: Action) -> io::Result<bool> {
             Ok(true)
         }
         Action::Raw(bytes) => stream.write_all(&bytes).map(|()| false),
-        Action::Close | Action::Reset => Ok(false),
+        // What was decided on is performed in the place of the deciding.
+        Action::Close | Action::Reset | Action::Decide(_) => Ok(false),
         Action::Silence => wait_for_end(stream),
         Action::Truncate { status } => {
             let answer = format!("HTTP/1.1 {status} Scripted\r\ncontent-length: 1000\r\n\r\nhalf a bo");

@@ -7,8 +7,13 @@
 pub(crate) mod element;
 pub(crate) mod http;
 pub(crate) mod parts;
+pub(crate) mod pki;
 pub(crate) mod process;
+pub(crate) mod proxy;
 pub(crate) mod pty;
+pub(crate) mod secure;
+pub(crate) mod supplies;
+pub(crate) mod token_server;
 
 use std::path::Path;
 use std::time::Duration;

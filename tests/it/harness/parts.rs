@@ -68,8 +68,8 @@ impl Element {
         let plan = Plan::new(builtin_schema().unwrap());
         let places = Places::of(plan.schema()).unwrap();
         let statuses: Statuses = Arc::new(|| Handlers.statuses());
-        let rules = AlarmRules::new(places, ledger.clone(), Arc::clone(&impact), statuses);
         let sealer: Arc<dyn Sealer> = Arc::new(KeyRing::ephemeral().unwrap());
+        let rules = AlarmRules::new(places, ledger.clone(), Arc::clone(&impact), statuses, Arc::clone(&sealer));
         let options = BootOptions {
             store: store.clone(),
             plan,

@@ -1,0 +1,233 @@
+//! The certificates and keys in use, by name, and the truststore made of those that are trusted.
+
+use super::impact::entry_named;
+use super::placed;
+use super::registry::{Changed, Fate, Occasion, Registry, entry_name};
+use crate::datastore::CommitContext;
+use crate::diagnostic::Diagnostics;
+use crate::secret::Sealer;
+use crate::settings::{self, Places};
+use crate::transport::Transport;
+use crate::transport::material::{Certificate, KeyStore, TrustStore};
+use crate::tree::{DataPath, EntryChange, NodeRef};
+use crate::yang::SchemaId;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// A keystore in use.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LoadedKeyStore {
+    /// The keystore.
+    pub keystore: Arc<KeyStore>,
+    /// Whether it is in files, which may change without a commit.
+    pub is_file: bool,
+}
+
+/// An entry of the truststore in use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trusted {
+    /// Its certificates.
+    pub certificates: Vec<Certificate>,
+    /// Whether they are in a file, which may change without a commit.
+    pub is_file: bool,
+}
+
+/// The material in use; clones share it.
+#[derive(Clone)]
+pub struct Crypto {
+    /// Keystores.
+    pub keystores: Registry<LoadedKeyStore>,
+    /// Entries of the truststore.
+    pub trusted: Registry<Trusted>,
+    truststore: Arc<RwLock<Arc<TrustStore>>>,
+}
+
+impl Default for Crypto {
+    fn default() -> Self {
+        let truststore = Arc::new(RwLock::new(Arc::new(TrustStore::new(Vec::new()))));
+        Self { keystores: Registry::default(), trusted: Registry::default(), truststore }
+    }
+}
+
+impl fmt::Debug for Crypto {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Crypto")
+            .field("keystores", &self.keystores)
+            .field("trusted", &self.trusted)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Crypto {
+    /// Returns the truststore.
+    #[must_use]
+    pub fn truststore(&self) -> Arc<TrustStore> {
+        Arc::clone(&self.truststore.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// What is needed to build from the configuration.
+#[derive(Clone, Copy)]
+pub(super) struct Building<'a> {
+    pub(super) change: &'a CommitContext<'a>,
+    pub(super) occasion: Occasion,
+    pub(super) places: &'a Places,
+    pub(super) transport: &'a Transport,
+    pub(super) sealer: &'a dyn Sealer,
+}
+
+impl<'a> Building<'a> {
+    /// Finds the entries of a list to build: those that a commit concerns; when running is looked at again, those named.
+    pub(super) fn entries(
+        &self,
+        list: SchemaId,
+        again: impl FnOnce() -> Vec<String>,
+    ) -> BTreeMap<DataPath, EntryChange> {
+        if self.occasion != Occasion::Refresh {
+            return self.change.entries(list).into_iter().collect();
+        }
+        let named = again().into_iter().filter_map(|id| self.entry(list, &id));
+        named.map(|path| (path, EntryChange::Changed)).collect()
+    }
+
+    /// Returns the path of an entry, when it is there.
+    pub(super) fn entry(&self, list: SchemaId, id: &str) -> Option<DataPath> {
+        let path = entry_named(self.change.after.schema(), list, id)?;
+        self.change.after.get(&path).map(|_| path)
+    }
+
+    pub(super) fn node(&self, path: &DataPath) -> Result<NodeRef<'a>, Diagnostics> {
+        self.change.after.get(path).ok_or_else(Diagnostics::new)
+    }
+
+    fn placed(&self, found: Diagnostics, path: &DataPath) -> Diagnostics {
+        placed(found, self.change.after, path)
+    }
+
+    /// Says what is worth telling about the dates of certificates; a restart leaves that to the alarms.
+    fn tell_dates(&self, certificates: &[Certificate], path: &DataPath, told: &mut Diagnostics) {
+        if self.occasion == Occasion::Commit {
+            told.extend(self.placed(self.transport.warnings(certificates), path));
+        }
+    }
+}
+
+/// The material that changes.
+#[derive(Debug, Default)]
+pub(super) struct CryptoChange {
+    pub(super) keystores: Changed<LoadedKeyStore>,
+    pub(super) trusted: Changed<Trusted>,
+    /// The new truststore, when it is another one.
+    truststore: Option<Arc<TrustStore>>,
+}
+
+impl CryptoChange {
+    /// Loads what changes beside what is in use. Pushes what cannot be loaded.
+    pub(super) fn prepare(building: &Building<'_>, in_use: &Crypto, told: &mut Diagnostics) -> Self {
+        let keystores = Self::keystores(building, in_use, told);
+        let trusted = Self::trusted(building, in_use, told);
+        let truststore = (!trusted.is_empty()).then(|| {
+            let mut entries: BTreeMap<String, Vec<Certificate>> =
+                in_use.trusted.all().into_iter().map(|(id, entry)| (id, entry.certificates.clone())).collect();
+            for (id, entry) in trusted.each() {
+                match entry {
+                    Fate::Becomes(entry) => entries.insert(id.clone(), entry.certificates.clone()),
+                    _ => entries.remove(id),
+                };
+            }
+            Arc::new(TrustStore::new(entries.into_iter().collect()))
+        });
+        let truststore = truststore.filter(|new| **new != *in_use.truststore());
+        Self { keystores, trusted, truststore }
+    }
+
+    fn keystores(building: &Building<'_>, in_use: &Crypto, told: &mut Diagnostics) -> Changed<LoadedKeyStore> {
+        let registry = &in_use.keystores;
+        let mut changed = Changed::default();
+        let again = || registry.unsettled(|entry| entry.is_file);
+        for (path, what) in building.entries(building.places.client_keystore, again) {
+            let Some(id) = entry_name(&path) else { continue };
+            if what == EntryChange::Removed {
+                changed.remove(id);
+                continue;
+            }
+            let loaded = building
+                .node(&path)
+                .and_then(|node| settings::client_keystore(node, &path, building.sealer))
+                .and_then(|spec| {
+                    let keystore = Arc::new(building.transport.keystore(&spec)?);
+                    Ok(LoadedKeyStore { keystore, is_file: spec.is_file() })
+                });
+            match loaded {
+                Ok(loaded) => {
+                    building.tell_dates(&loaded.keystore.chain, &path, told);
+                    if registry.get(&id).is_none_or(|known| *known != loaded) {
+                        changed.put(id, Arc::new(loaded));
+                    }
+                }
+                Err(found) => {
+                    let found = building.placed(found, &path);
+                    told.extend(found.clone());
+                    changed.fail(id, found, building.occasion, registry);
+                }
+            }
+        }
+        changed
+    }
+
+    fn trusted(building: &Building<'_>, in_use: &Crypto, told: &mut Diagnostics) -> Changed<Trusted> {
+        let registry = &in_use.trusted;
+        let mut changed = Changed::default();
+        let again = || registry.unsettled(|entry| entry.is_file);
+        for (path, what) in building.entries(building.places.server_certificate, again) {
+            let Some(id) = entry_name(&path) else { continue };
+            if what == EntryChange::Removed {
+                changed.remove(id);
+                continue;
+            }
+            let loaded =
+                building.node(&path).and_then(|node| settings::server_certificate(node, &path)).and_then(|spec| {
+                    let certificates = spec.load()?;
+                    Ok(Trusted { certificates, is_file: spec.certificates.is_file() })
+                });
+            match loaded {
+                Ok(loaded) => {
+                    building.tell_dates(&loaded.certificates, &path, told);
+                    if registry.get(&id).is_none_or(|known| *known != loaded) {
+                        changed.put(id, Arc::new(loaded));
+                    }
+                }
+                Err(found) => {
+                    let found = building.placed(found, &path);
+                    told.extend(found.clone());
+                    changed.fail(id, found, building.occasion, registry);
+                }
+            }
+        }
+        changed
+    }
+
+    /// Returns whether other certificates are trusted than before.
+    pub(super) fn changes_trust(&self) -> bool {
+        self.truststore.is_some()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.keystores.is_empty() && self.trusted.is_empty() && self.truststore.is_none()
+    }
+
+    /// Returns the truststore as it will be.
+    pub(super) fn truststore_upon(&self, in_use: &Crypto) -> Arc<TrustStore> {
+        self.truststore.clone().unwrap_or_else(|| in_use.truststore())
+    }
+
+    /// Takes the material into use.
+    pub(super) fn apply(self, in_use: &Crypto) {
+        self.keystores.apply(&in_use.keystores);
+        self.trusted.apply(&in_use.trusted);
+        if let Some(truststore) = self.truststore {
+            *in_use.truststore.write().unwrap_or_else(PoisonError::into_inner) = truststore;
+        }
+    }
+}
