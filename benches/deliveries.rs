@@ -13,7 +13,7 @@
     reason = "a benchmark ends at the first surprise, prints its figures, and is no part of the element"
 )]
 
-use annunciator::alarm::{AlarmKey, AlarmText, ContributionKey, Notify, Severity};
+use annunciator::alarm::{AlarmKey, AlarmText, ContributionKey, Control, Notify, Severity};
 use annunciator::clock::Clock;
 use annunciator::delivery::{Deliveries, DeliverySpec, Filter, Handler, HandlerSpec, HandlerState};
 use annunciator::handler::webhook::{MessageFormat, WebhookSpec};
@@ -22,7 +22,7 @@ use annunciator::ledger::{Ledger, LedgerOptions, Report};
 use annunciator::secret::Secret;
 use annunciator::store::Store;
 use annunciator::task::Scope;
-use annunciator::transport::{HttpClient, HttpClientSpec, HttpServer, Scheme, ServerLimits, Transport};
+use annunciator::transport::{HttpClient, HttpClientSpec, HttpServer, NoSupplies, Scheme, ServerLimits, Transport};
 use axum::Router;
 use axum::body::Bytes;
 use axum::http::StatusCode;
@@ -145,7 +145,8 @@ impl Element {
     fn open(folder: &Path) -> Self {
         let (clock, scope) = (Clock::system(), Scope::new());
         let store = Store::open(folder, clock.clone()).unwrap();
-        let options = LedgerOptions::default();
+        let control = Control { alarms_max: 1_000_000, ..Control::default() };
+        let options = LedgerOptions { control, ..LedgerOptions::default() };
         let ledger = Ledger::open(store.clone(), clock.clone(), options).unwrap();
         let deliveries = Deliveries::start(&scope, ledger.clone(), store.clone(), clock.clone()).unwrap();
         Self { clock, scope, store, ledger, deliveries }
@@ -153,7 +154,9 @@ impl Element {
 
     fn put(&self, handlers: Vec<Handler>) {
         let mut lanes = self.deliveries.change();
-        handlers.into_iter().for_each(|handler| lanes.put(handler));
+        for handler in handlers {
+            lanes.put(handler);
+        }
         let (rows, apply) = lanes.into_parts();
         self.store.write(move |tx| rows.into_iter().try_for_each(|row| row(tx))).unwrap();
         apply();
@@ -161,7 +164,7 @@ impl Element {
 
     fn handlers(&self, name: &str, count: usize, receiver: SocketAddr) -> Vec<Handler> {
         let spec = HttpClientSpec { scheme: Scheme::Http, ..HttpClientSpec::new("c1") };
-        let client = Arc::new(Transport::new(&self.clock).client(&spec).unwrap());
+        let client = Arc::new(Transport::new(&self.clock).client(&spec, &NoSupplies).unwrap());
         (0..count).map(|number| handler(&format!("{name}{number}"), receiver, &client)).collect()
     }
 

@@ -100,20 +100,32 @@ impl Model {
     /// Checks that the element's alarms are what was acknowledged, neither more nor less; returns them by identifier.
     pub(super) fn check(&self, home: &Home) -> BTreeMap<String, Value> {
         let shown: Value = serde_json::from_str(&home.told(&["show alarms all | display json"])).unwrap();
-        let shown = shown.pointer("/annunciator-alarms:alarms/alarm-list/alarm").and_then(Value::as_array);
-        let is_ours = |alarm: &&Value| alarm["alarm-type-id"].as_str().is_some_and(|name| name.ends_with("Flap"));
+        let shown = shown["annunciator-alarms:alarms"]["alarm-list"]["alarm"].as_array().cloned().unwrap_or_default();
+        let shown = shown.iter().filter(|alarm| alarm["alarm-type-id"] == "Flap").map(as_told);
         let mut alarms = BTreeMap::new();
-        for alarm in shown.into_iter().flatten().filter(is_ours) {
-            let number: usize = alarm["resource-id"].as_str().unwrap().parse().unwrap();
+        for alarm in shown {
+            let number: usize = alarm["resource_id"].as_str().unwrap().parse().unwrap();
             let worst = self.standing[number].last();
-            assert_eq!(alarm["is-cleared"], worst.is_none(), "{alarm:#}");
-            assert!(worst.is_none_or(|worst| alarm["perceived-severity"] == SEVERITIES[*worst]), "{alarm:#}");
+            assert_eq!(alarm["cleared"], worst.is_none(), "{alarm:#}");
+            assert!(worst.is_none_or(|worst| alarm["severity"] == SEVERITIES[*worst]), "{alarm:#}");
             assert_eq!(alarm["sequence"], self.transitions[number], "{alarm:#}");
-            alarms.insert(alarm["alarm-id"].as_str().unwrap().to_owned(), alarm.clone());
+            alarms.insert(alarm["alarm_id"].as_str().unwrap().to_owned(), alarm);
         }
         assert_eq!(alarms.len(), self.transitions.iter().filter(|count| **count > 0).count());
         alarms
     }
+}
+
+/// Returns an alarm of the list with the names that notifications have.
+fn as_told(alarm: &Value) -> Value {
+    json!({
+        "alarm_id": alarm["alarm-id"],
+        "resource_id": alarm["resource-id"],
+        "cleared": alarm["is-cleared"],
+        "severity": alarm["perceived-severity"],
+        "sequence": alarm["sequence"],
+        "last_updated": alarm["last-changed"],
+    })
 }
 
 pub(super) fn alerts(batch: &[Said]) -> Value {
@@ -208,7 +220,7 @@ pub(super) fn is_all_told(requests: &[Recorded], alarms: &BTreeMap<String, Value
     alarms.iter().all(|(id, alarm)| {
         let Some(told) = told.get(id) else { return false };
         let ids: BTreeSet<&str> = told.iter().map(|one| one.id.as_str()).collect();
-        let is_newest_last = told.last().is_some_and(|last| alarm["last-changed"] == last.last_updated.as_str());
+        let is_newest_last = told.last().is_some_and(|last| alarm["last_updated"] == last.last_updated.as_str());
         is_newest_last && alarm["sequence"].as_u64() <= u64::try_from(ids.len()).ok()
     })
 }
@@ -221,8 +233,8 @@ pub(super) fn check_told(receiver: &HttpReceiver, alarms: &BTreeMap<String, Valu
         let told = &told[id];
         assert_eq!(u64::try_from(without_repeats(told).len()).ok(), alarm["sequence"].as_u64(), "{id}");
         let last: Value = serde_json::from_slice(&told.last().unwrap().body).unwrap();
-        assert_eq!(last["cleared"], alarm["is-cleared"].to_string(), "{last:#}");
-        assert_eq!(last["severity"], alarm["perceived-severity"], "{last:#}");
+        assert_eq!(last["cleared"], alarm["cleared"].to_string(), "{last:#}");
+        assert_eq!(last["severity"], alarm["severity"], "{last:#}");
     }
 }
 
