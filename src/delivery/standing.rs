@@ -16,7 +16,9 @@ impl Standing {
             return Self::default();
         }
         let list = ledger.alarms();
-        let standing = list.iter().filter(|record| !record.is_cleared() && record.shelf.is_none());
+        // What is on a shelf, or was not told yet, is told to nobody.
+        let is_told = |record: &AlarmRecord| record.shelf.is_none() && record.untold.is_none();
+        let standing = list.iter().filter(|record| !record.is_cleared() && is_told(record));
         let mut found: Vec<(JournalPosition, AlarmId)> =
             standing.map(|record| (record.position, record.id)).filter(|(at, _)| *at > low && *at <= start).collect();
         found.sort_unstable();
