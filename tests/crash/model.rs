@@ -99,8 +99,9 @@ impl Model {
 
     /// Checks that the element's alarms are what was acknowledged, neither more nor less; returns them by identifier.
     pub(super) fn check(&self, home: &Home) -> BTreeMap<String, Value> {
-        let shown: Vec<Value> = serde_json::from_str(&home.told(&["show alarms all | display json"])).unwrap();
-        let shown = shown.into_iter().filter(|alarm| alarm["alarm_type"] == "Flap");
+        let shown: Value = serde_json::from_str(&home.told(&["show alarms all | display json"])).unwrap();
+        let shown = shown["annunciator-alarms:alarms"]["alarm-list"]["alarm"].as_array().cloned().unwrap_or_default();
+        let shown = shown.iter().filter(|alarm| alarm["alarm-type-id"] == "Flap").map(as_told);
         let mut alarms = BTreeMap::new();
         for alarm in shown {
             let number: usize = alarm["resource_id"].as_str().unwrap().parse().unwrap();
@@ -113,6 +114,18 @@ impl Model {
         assert_eq!(alarms.len(), self.transitions.iter().filter(|count| **count > 0).count());
         alarms
     }
+}
+
+/// Returns an alarm of the list with the names that notifications have.
+fn as_told(alarm: &Value) -> Value {
+    json!({
+        "alarm_id": alarm["alarm-id"],
+        "resource_id": alarm["resource-id"],
+        "cleared": alarm["is-cleared"],
+        "severity": alarm["perceived-severity"],
+        "sequence": alarm["sequence"],
+        "last_updated": alarm["last-changed"],
+    })
 }
 
 pub(super) fn alerts(batch: &[Said]) -> Value {

@@ -58,9 +58,10 @@ fn behaviours() -> Vec<(String, Answer, Expected)> {
     for status in [400, 413, 415, 422] {
         add(&format!("status-{status}"), Answer::status(status), Dead(Reason::BodyRefused));
     }
-    for status in [401, 403, 407] {
+    for status in [401, 403] {
         add(&format!("status-{status}"), Answer::status(status), Suspended(Reason::AuthenticationRefused));
     }
+    add("status-407", Answer::status(407), Suspended(Reason::ProxyAuthentication));
     for status in [404, 405] {
         add(&format!("status-{status}"), Answer::status(status), Suspended(Reason::NotFound));
     }
