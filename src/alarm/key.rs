@@ -32,6 +32,12 @@ impl AlarmKey {
         parts.map(|part| part.replace('\\', "\\\\").replace('/', "\\/")).join("/")
     }
 
+    /// Returns whether it is of the test that a person asks of one handler: it is told whatever configuration makes of alarms.
+    #[must_use]
+    pub fn is_self_test(&self) -> bool {
+        self.alarm_type == "self-test" && self.resource_type == "alarm-handler"
+    }
+
     /// Returns the identifier: `UUIDv5` of [`AlarmKey::unique_name`] in [`ALARM_NAMESPACE`]. The same after every restart.
     #[must_use]
     pub fn id(&self) -> AlarmId {

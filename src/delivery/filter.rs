@@ -180,7 +180,7 @@ impl Filter {
 /// Returns whether an alarm is a handler's test, which goes to that handler only.
 #[must_use]
 pub fn is_self_test(key: &AlarmKey) -> bool {
-    key.alarm_type == SELF_TEST && key.resource_type == ALARM_HANDLER
+    key.is_self_test()
 }
 
 #[cfg(test)]
