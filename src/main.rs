@@ -153,7 +153,7 @@ fn demo(args: &DemoArgs) -> u8 {
     let terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
     let stay = (terminal && !args.no_shell).then(|| client_options(client::Input::Standard, true));
     daemon::start_log(LogForm::Text, environment("RUST_LOG").or_else(|| Some("error".to_owned())).as_deref());
-    ended(daemon::demo(stay, environment("NO_COLOR").is_none() && terminal))
+    ended(daemon::demo(stay, std::io::stdout().is_terminal(), environment("NO_COLOR").is_none() && terminal))
 }
 
 fn receive(args: ReceiveArgs) -> u8 {

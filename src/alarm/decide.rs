@@ -153,7 +153,7 @@ fn state_of(
 /// Puts an alarm on the shelf that it belongs on, or takes it down.
 fn shelve(record: &mut AlarmRecord, time: Timestamp, circumstances: &Circumstances<'_>) {
     let Circumstances { control, path, contributions, now, .. } = *circumstances;
-    if control.shelves.is_empty() && record.shelf.is_none() {
+    if control.shelves.is_empty() && record.shelf.is_none() || record.key.is_self_test() {
         return;
     }
     let alarm = Shelved { key: &record.key, severity: record.severity(), path, contributions };
@@ -208,7 +208,7 @@ fn announcement(
         return untold(record, UntoldBy::Hold);
     }
     end_hold(record, false);
-    if !circumstances.control.notify.tells(announced, standing) {
+    if !circumstances.control.notify.tells(announced, standing) && !record.key.is_self_test() {
         return untold(record, UntoldBy::Policy);
     }
     record.untold = None;

@@ -32,6 +32,12 @@ impl AlarmKey {
         parts.map(|part| part.replace('\\', "\\\\").replace('/', "\\/")).join("/")
     }
 
+    /// Returns whether it is of the test that a person asks of one handler: it is told whatever configuration makes of alarms.
+    #[must_use]
+    pub fn is_self_test(&self) -> bool {
+        self.alarm_type == "self-test" && self.resource_type == "alarm-handler"
+    }
+
     /// Returns the identifier: `UUIDv5` of [`AlarmKey::unique_name`] in [`ALARM_NAMESPACE`]. The same after every restart.
     #[must_use]
     pub fn id(&self) -> AlarmId {
@@ -98,7 +104,11 @@ mod tests {
         let id = key(["n1", "http-client", "c1", "failed-connection", ""]).id();
         assert_eq!(id.to_string().len(), 36);
         assert_eq!(id.as_uuid().get_version_num(), 5);
-        assert_eq!(id, key(["n1", "http-client", "c1", "failed-connection", ""]).id());
+        // As docs/payloads.md tells receivers to compute it.
+        assert_eq!(id.to_string(), "07232e4d-7e9d-5488-96ad-6c5473c09fef");
+        let disk = key(["lab", "node", "db1:9100", "DiskFull", r#"device="sda1",mountpoint="/var""#]);
+        assert_eq!(disk.unique_name(), r#"lab/node/db1:9100/DiskFull/device="sda1",mountpoint="\/var""#);
+        assert_eq!(disk.id().to_string(), "5c3238a3-9778-58cc-928e-676b4603a01a");
     }
 
     #[test]

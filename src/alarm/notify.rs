@@ -1,10 +1,12 @@
 //! Which changes of an alarm's state are told (RFC 8632 §4.1.1, `notify-status-changes`).
 
 use super::{Severity, Standing};
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Which changes are told.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Notify {
     /// All.
     #[default]

@@ -232,6 +232,17 @@ fn an_alarm_on_a_shelf_is_kept_up_and_told_when_it_comes_off_it_as_it_is_then() 
 }
 
 #[test]
+fn the_test_of_a_handler_is_told_whatever_is_made_of_alarms() {
+    let text = str::to_owned;
+    let key = AlarmKey { resource_type: text("alarm-handler"), alarm_type: text("self-test"), ..key() };
+    let control =
+        Control { shelves: shelving(), notify: Notify::SeverityLevel(Severity::Critical), ..Control::default() };
+    let alarm = Alarm::with(control);
+    let raised = decide(&key, None, standing(Severity::Indeterminate, ""), &alarm.circumstances()).unwrap();
+    assert!(raised.announced.is_some() && raised.record.shelf.is_none());
+}
+
+#[test]
 fn what_came_and_went_on_a_shelf_is_told_to_nobody() {
     let mut alarm = Alarm::with(Control { shelves: shelving(), ..Control::default() });
     assert_eq!(alarm.say(standing(Severity::Major, "")) + alarm.say(GONE), 0);

@@ -1,8 +1,9 @@
 //! `annunciator demo`: the element at work in a temporary folder, its commands typed through the real shell engine.
 
 use super::run::{runtime, shell_on};
-use super::{Running, StartOptions, Stopped, Voice, start};
+use super::{Running, Signals, StartOptions, Stopped, Voice, start};
 use crate::clock::Clock;
+use crate::diagnostic::printable;
 use crate::receive::{Event, Receiver, ReceiverOptions};
 use crate::shell::engine::{Engine, EngineSession};
 use crate::shell::server::NoticeSwitch;
@@ -119,7 +120,7 @@ const TOUR: &[Step] = &[
         arrives: Some("raised"),
     },
     Step {
-        says: "It gets worse, and then it is over. A raise that changes nothing announces nothing.",
+        says: "It gets worse. Said again it changes nothing, and what changes nothing is not announced.",
         types: &[
             "request alarms raise resource-type http-client resource internal alarm-type failed-connection severity critical",
             "request alarms raise resource-type http-client resource internal alarm-type failed-connection severity critical",
@@ -129,7 +130,7 @@ const TOUR: &[Step] = &[
         arrives: Some("changed"),
     },
     Step {
-        says: "",
+        says: "It is over. A clear keeps the severity, so that receivers know what it is that ended.",
         types: &["request alarms clear resource-type http-client resource internal alarm-type failed-connection"],
         ends: Status::Done,
         arrives: Some("cleared"),
@@ -142,19 +143,27 @@ const TOUR: &[Step] = &[
     },
 ];
 
+/// How long a key takes on a terminal: the tour is typed as people type who know what they want.
+const KEY: Duration = Duration::from_millis(6);
+
+/// How long a remark stands alone on a terminal: as long as it takes to read a few words.
+const REMARK: Duration = Duration::from_millis(500);
+
 /// How long a notification may take to a receiver in the same process.
 const ARRIVES_WITHIN: Duration = Duration::from_secs(10);
 
-/// Shows the tour; `stay` then opens a shell on the element until it is left. Exit code 0 only if all went as told and
+/// Shows the tour, on a terminal at a pace that can be followed; `stay` then opens a shell on the element until it is left. Exit code 0 only if all went as told and
 /// every notification arrived.
 ///
 /// # Errors
 /// When the element could not start.
-pub fn demo(stay: Option<client::Options>, colour: bool) -> Result<u8, Stopped> {
+pub fn demo(stay: Option<client::Options>, is_terminal: bool, colour: bool) -> Result<u8, Stopped> {
     let folder = Folder::create()?;
     let runtime = runtime()?;
     let code = runtime.block_on(async {
         let (clock, scope) = (Clock::system(), Scope::new());
+        // Ctrl-C ends the tour, and its folder is removed all the same.
+        let mut signals = Signals::catch()?;
         let mut receivers = [receiver(&clock, &scope).await?, receiver(&clock, &scope).await?];
         let ports = [receivers[0].0.port(), receivers[1].0.port()];
         let file = folder.path().join("demo.yaml");
@@ -171,13 +180,21 @@ pub fn demo(stay: Option<client::Options>, colour: bool) -> Result<u8, Stopped> 
             voice: Voice::Person,
             crash_at: None,
         };
-        let running = start(&options, None).await?;
-        let mut screen = Screen { colour, failed: false, ends_blank: true };
+        let running = start(&options, Some(&signals)).await?;
+        let pace = is_terminal.then(|| (clock.clone(), signals.clone()));
+        let mut screen = Screen { colour, pace, failed: false, ends_blank: true };
         screen.say(&running.ready_line(&options));
         let went_well = tokio::task::block_in_place(|| tour(&running, &clock, &mut receivers, &mut screen));
         if let (true, Some(shell)) = (went_well, stay) {
             screen.say("The shell is yours: `?` helps, Tab completes, `exit` ends the demo.");
-            shell_on(&running, shell)?.await;
+            if let Some(address) = running.http.local_addr() {
+                let alert = format!("amtool --alertmanager.url=http://{address} alert add DiskFull instance=db1");
+                screen.say(&format!("In another terminal, an alarm from outside: {alert}"));
+            }
+            tokio::select! {
+                _ = shell_on(&running, shell)? => {}
+                _ = signals.wait() => {}
+            }
         }
         scope.stop();
         if let Err(late) = running.drain(Duration::from_secs(5)).await {
@@ -224,6 +241,9 @@ fn tour(running: &Running, clock: &Clock, receivers: &mut [Receiving], screen: &
             let line = line.replace(FLAT_PORT, &flat_port);
             let prompt = engine.prompt();
             screen.typed(&prompt.banner, &prompt.text, &line);
+            if screen.failed {
+                return false;
+            }
             let ended = engine.line(&line, screen);
             if ended != step.ends {
                 let expected = step.ends;
@@ -254,7 +274,7 @@ fn arrived(expected: &str, clock: &Clock, receivers: &mut [Receiving], screen: &
                 let delivery = taken.delivery.as_deref().unwrap_or("none");
                 screen.say(&format!("At the receiver on {address}: {expected}, webhook-id {delivery}"));
                 let body: serde_json::Value = serde_json::from_slice(&taken.body).unwrap_or_default();
-                screen.print(&format!("{body:#}\n")).ok();
+                screen.print(&printable(&format!("{body:#}\n"))).ok();
             }
             Some(other) => {
                 screen.say(&format!(
@@ -274,6 +294,8 @@ fn arrived(expected: &str, clock: &Clock, receivers: &mut [Receiving], screen: &
 /// Standard output as a terminal of the engine.
 struct Screen {
     colour: bool,
+    /// On a terminal: what makes time pass, and what cuts it short.
+    pace: Option<(Clock, Signals)>,
     failed: bool,
     /// Whether the last line is empty: another one would be a gap too many.
     ends_blank: bool,
@@ -299,12 +321,35 @@ impl Screen {
                 if self.colour { format!("\n\u{1b}[1m# {text}\u{1b}[0m\n\n") } else { format!("\n# {text}\n\n") };
             // A closed output is remembered in `failed` and ends the next command.
             self.print(&text).ok();
+            self.pause(REMARK);
         }
     }
 
     fn typed(&mut self, banner: &str, prompt: &str, line: &str) {
         let banner = if banner.is_empty() { String::new() } else { format!("{banner}\n") };
-        self.print(&format!("{banner}{prompt}{line}\n")).ok();
+        self.print(&format!("{banner}{prompt}")).ok();
+        if self.pace.is_some() {
+            for key in line.chars() {
+                self.print(key.encode_utf8(&mut [0; 4])).ok();
+                self.pause(KEY);
+            }
+        } else {
+            self.print(line).ok();
+        }
+        self.print("\n").ok();
+    }
+
+    /// Lets time pass on a terminal, until somebody wants an end.
+    fn pause(&mut self, time: Duration) {
+        let Some((clock, signals)) = &mut self.pace else { return };
+        let waiting = async {
+            tokio::select! {
+                () = clock.sleep(time) => false,
+                _ = signals.wait() => true,
+            }
+        };
+        let was_ended = tokio::task::block_in_place(|| Handle::current().block_on(waiting));
+        self.failed |= was_ended;
     }
 }
 

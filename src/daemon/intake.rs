@@ -1,31 +1,34 @@
 //! Alarms of clients, taken into the alarm list and given back from it.
 
-use crate::alarm::shelf::{Shelf, Shelved};
-use crate::alarm::{AlarmId, AlarmKey, AlarmRecord, Contribution as Said, ContributionKey, Silence, qualifier};
+use super::listed::Listed;
+use crate::alarm::{AlarmId, AlarmKey, Contribution as Said, ContributionKey, Silence, qualifier};
+use crate::clock::format_utc;
+use crate::delivery::HandlerState;
+use crate::diagnostic::Seldom;
 use crate::ingest::{
-    Admission, AlarmIntake, Alert, AlertState, Contribution, IntakeError, LabelSet, Mapping, NativeAlarm, NativeResult,
-    Once, Rate, ServerStatus, WriteAnswer,
+    Admission, AlarmIntake, Alerts, Contribution, IntakeError, LabelSet, Mapping, NativeAlarm, NativeResult, Once,
+    Rate, ServerStatus, WriteAnswer,
 };
 use crate::ledger::{AlarmList, Answered, Ledger, LedgerError, Outcome, Report, SilenceError, Verdict};
 use crate::management::Management;
 use crate::secret::Sealer;
 use crate::settings::{self, IngestSpec};
+use crate::store::Refusal;
 use crate::task::Scope;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use uuid::Uuid;
+use std::time::Duration;
 
 /// What an alert has beside what the alarm list knows; it is kept with the alert's contribution.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Note {
-    annotations: LabelSet,
-    starts_at: Timestamp,
-    updated_at: Timestamp,
+pub(super) struct Note {
+    pub(super) annotations: LabelSet,
+    pub(super) starts_at: Timestamp,
+    pub(super) updated_at: Timestamp,
     #[serde(rename = "generatorURL")]
-    generator_url: String,
+    pub(super) generator_url: String,
 }
 
 /// Takes alerts into a ledger. The labels of an alert are the key of its contribution.
@@ -38,6 +41,7 @@ pub struct Intake {
     started: Timestamp,
     /// What the configuration of a revision comes to: read once, not for each request.
     read: Arc<Mutex<Option<(u64, Read)>>>,
+    refusals: Arc<Mutex<Seldom>>,
 }
 
 /// What a configuration says of taking alarms.
@@ -58,7 +62,7 @@ impl Intake {
     #[must_use]
     pub fn new(ledger: Ledger, management: Management, sealer: Arc<dyn Sealer>, scope: Scope) -> Self {
         let started = management.clock().now();
-        Self { ledger, management, sealer, scope, started, read: Arc::default() }
+        Self { ledger, management, sealer, scope, started, read: Arc::default(), refusals: Arc::default() }
     }
 
     fn read(&self) -> Read {
@@ -75,6 +79,23 @@ impl Intake {
             Read { mapping: Arc::new(mapping(&spec, self.management.node())), admission: Arc::new(admission(&spec)) };
         *read = Some((running.revision, new.clone()));
         new
+    }
+
+    /// Refuses what comes while the element drains. A disk that refuses is no reason: only who tries finds out that it does
+    /// not any more.
+    fn check_running(&self) -> Result<(), IntakeError> {
+        if self.scope.is_stopping() { Err(IntakeError::Unavailable(STOPPING.to_owned())) } else { Ok(()) }
+    }
+
+    /// Says why reports are not taken, to the sender and now and then to the log.
+    fn unavailable(&self, error: &LedgerError) -> IntakeError {
+        let elapsed = self.management.clock().elapsed();
+        let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(unsaid) = refusals.may(elapsed, SAY_EVERY) {
+            tracing::warn!(error = error as &dyn std::error::Error, unsaid, "alarms could not be taken");
+        }
+        let LedgerError::Store(cause) = error;
+        IntakeError::Unavailable(format!("{error}: {cause}"))
     }
 
     /// Makes the report of a native alarm.
@@ -115,11 +136,6 @@ fn admission(spec: &IngestSpec) -> Admission {
     }
 }
 
-fn unavailable(error: &LedgerError) -> IntakeError {
-    tracing::warn!(error = error as &dyn std::error::Error, "alarms could not be taken");
-    IntakeError::Unavailable(error.to_string())
-}
-
 /// Says what became of native alarms, in the order of `ids`.
 fn results(ids: &[AlarmId], verdicts: Vec<Verdict>) -> Vec<NativeResult> {
     let result = |(id, verdict): (&AlarmId, Verdict)| match verdict {
@@ -142,21 +158,18 @@ fn word(outcome: &Outcome) -> &'static str {
 
 impl AlarmIntake for Intake {
     async fn report(&self, contributions: Vec<Contribution>) -> Result<(), IntakeError> {
-        if let Some(reason) = self.unready() {
-            return Err(IntakeError::Unavailable(reason));
-        }
+        self.check_running()?;
         let (list, now) = (self.ledger.alarms(), self.now());
         for contribution in &contributions {
             self.management.note_type(&contribution.key.alarm_type);
         }
-        let names: Vec<String> = contributions.iter().map(told_as).collect();
         let reports = contributions.into_iter().map(|contribution| report(contribution, &list, now)).collect();
-        let verdicts = self.ledger.report(reports).await.map_err(|error| unavailable(&error))?;
+        let verdicts = self.ledger.report(reports).await.map_err(|error| self.unavailable(&error))?;
         let mut refused = Vec::new();
-        for (name, verdict) in names.iter().zip(verdicts) {
+        for (index, verdict) in verdicts.into_iter().enumerate() {
             match verdict {
                 Ok(_) => {}
-                Err(error) => refused.push(format!("{name}: {error}")),
+                Err(error) => refused.push((index, error.to_string())),
             }
         }
         if refused.is_empty() { Ok(()) } else { Err(IntakeError::Refused(refused)) }
@@ -168,20 +181,18 @@ impl AlarmIntake for Intake {
         once: Option<Once>,
         write: WriteAnswer,
     ) -> Result<String, IntakeError> {
-        if let Some(reason) = self.unready() {
-            return Err(IntakeError::Unavailable(reason));
-        }
+        self.check_running()?;
         let reports: Vec<Report> = alarms.into_iter().map(|alarm| self.native(alarm)).collect();
         let ids: Vec<AlarmId> = reports.iter().map(|report| report.key().id()).collect();
         let Some(Once { key, digest }) = once else {
             let verdicts = if reports.is_empty() { Ok(Vec::new()) } else { self.ledger.report(reports).await };
-            return Ok(write(results(&ids, verdicts.map_err(|error| unavailable(&error))?)));
+            return Ok(write(results(&ids, verdicts.map_err(|error| self.unavailable(&error))?)));
         };
         let answer = move |verdicts| write(results(&ids, verdicts));
         match self.ledger.report_once(key, digest, reports, answer).await {
             Ok(Answered::With(text)) => Ok(text),
             Ok(Answered::Otherwise) => Err(IntakeError::Conflict),
-            Err(error) => Err(unavailable(&error)),
+            Err(error) => Err(self.unavailable(&error)),
         }
     }
 
@@ -194,12 +205,10 @@ impl AlarmIntake for Intake {
     }
 
     async fn put_silence(&self, silence: Silence) -> Result<(), IntakeError> {
-        if let Some(reason) = self.unready() {
-            return Err(IntakeError::Unavailable(reason));
-        }
+        self.check_running()?;
         self.ledger.put_silence(silence).await.map_err(|error| match error {
-            SilenceError::TooMany => IntakeError::Refused(vec![error.to_string()]),
-            SilenceError::Ledger(error) => unavailable(&error),
+            SilenceError::TooMany => IntakeError::Refused(vec![(0, error.to_string())]),
+            SilenceError::Ledger(error) => self.unavailable(&error),
         })
     }
 
@@ -207,15 +216,16 @@ impl AlarmIntake for Intake {
         self.read().admission
     }
 
-    async fn alerts(&self) -> Result<Vec<Alert>, IntakeError> {
-        let (list, receivers, now) = (self.ledger.alarms(), self.receivers(), self.now());
-        // Very many take a while to read, and others wait for this thread.
-        let read = tokio::task::spawn_blocking(move || alerts(&list, &receivers, now));
-        read.await.map_err(|error| IntakeError::Unavailable(error.to_string()))
+    async fn alerts(&self) -> Result<Alerts, IntakeError> {
+        let (list, receivers, now) = (self.ledger.alarms(), self.receivers().into(), self.now());
+        // Very many take a while to sort, and others wait for this thread.
+        let sorted = tokio::task::spawn_blocking(move || Box::new(Listed::of(list, receivers, now)) as Alerts);
+        sorted.await.map_err(|error| IntakeError::Unavailable(error.to_string()))
     }
 
     fn receivers(&self) -> Vec<String> {
-        self.management.handlers().into_iter().map(|handler| handler.id).collect()
+        let told = self.management.handlers().into_iter().filter(|handler| handler.state != HandlerState::Disabled);
+        told.map(|handler| handler.id).collect()
     }
 
     fn status(&self) -> ServerStatus {
@@ -231,20 +241,27 @@ impl AlarmIntake for Intake {
     }
 
     fn unready(&self) -> Option<String> {
-        self.scope.is_stopping().then(|| "the element is shutting down".to_owned())
+        why_unready(&self.scope, &self.management)
     }
+}
+
+/// Said while the element drains.
+const STOPPING: &str = "the element is shutting down";
+
+/// How often the log tells of alarms that could not be taken: senders repeat them.
+const SAY_EVERY: Duration = Duration::from_secs(60);
+
+/// Returns why reports are not taken now; `None` when they are.
+pub(super) fn why_unready(scope: &Scope, management: &Management) -> Option<String> {
+    if scope.is_stopping() {
+        return Some(STOPPING.to_owned());
+    }
+    let Refusal { since, reason } = management.refusal()?;
+    Some(format!("reports are refused since {}: {reason}", format_utc(since)))
 }
 
 fn contribution_key(labels: &LabelSet) -> ContributionKey {
     ContributionKey(qualifier::from_labels(labels.iter().map(|(name, value)| (name.as_str(), value.as_str()))))
-}
-
-/// Returns how a refusal names an alert.
-fn told_as(contribution: &Contribution) -> String {
-    /// Characters of a name told: enough to find the alert.
-    const NAME_CHARS_MAX: usize = 80;
-    let cut = |text: &str| text.chars().take(NAME_CHARS_MAX).collect::<String>();
-    format!("alert `{}` of `{}`", cut(&contribution.key.alarm_type), cut(&contribution.key.resource))
 }
 
 fn report(contribution: Contribution, list: &AlarmList, now: Timestamp) -> Report {
@@ -271,51 +288,6 @@ fn standing_note(list: &AlarmList, alarm: &AlarmId, key: &ContributionKey) -> Op
     note(list.contributions(alarm)?.get(key)?)
 }
 
-fn note(said: &Said) -> Option<Note> {
+pub(super) fn note(said: &Said) -> Option<Note> {
     serde_json::from_str(said.note.as_deref()?).ok()
-}
-
-/// Reads back the alerts that stand, by their labels. Where the mapping of labels changed meanwhile, the same alert may
-/// stand for two alarms until the older one ends; the newer is shown.
-fn alerts(list: &AlarmList, receivers: &[String], now: Timestamp) -> Vec<Alert> {
-    let silences: Vec<Shelf> =
-        list.silences().filter(|silence| silence.is_active(now)).filter_map(|silence| silence.shelf().ok()).collect();
-    let mut found: BTreeMap<LabelSet, Alert> = BTreeMap::new();
-    for record in list.iter() {
-        for said in list.contributions(&record.id).into_iter().flatten() {
-            let Some(alert) = alert(record, said, list, &silences, receivers) else { continue };
-            let newest = found.get(&alert.labels).is_none_or(|known| known.updated_at < alert.updated_at);
-            if newest {
-                found.insert(alert.labels.clone(), alert);
-            }
-        }
-    }
-    found.into_values().collect()
-}
-
-/// Reads back an alert; `None` for what other kinds of source said.
-fn alert(
-    record: &AlarmRecord,
-    said: &Said,
-    list: &AlarmList,
-    silences: &[Shelf],
-    receivers: &[String],
-) -> Option<Alert> {
-    let Note { annotations, starts_at, updated_at, generator_url } = note(said)?;
-    let shelved = Shelved { key: &record.key, severity: said.severity, path: None, contributions: &[said] };
-    let types = &list.control().types;
-    let mut by: Vec<String> =
-        silences.iter().filter(|shelf| shelf.is_match(&shelved, types)).map(|shelf| shelf.name.clone()).collect();
-    // A shelf of the configuration keeps all of the alarm from handlers.
-    by.extend(record.shelf.iter().filter(|name| name.parse::<Uuid>().is_err()).cloned());
-    Some(Alert {
-        labels: qualifier::to_labels(&said.key.0)?.into_iter().collect(),
-        annotations,
-        starts_at,
-        ends_at: said.ends_at?,
-        updated_at,
-        generator_url,
-        receivers: receivers.to_vec(),
-        state: if by.is_empty() { AlertState::Active } else { AlertState::Silenced { by } },
-    })
 }

@@ -8,7 +8,9 @@ mod demo;
 mod faces;
 mod files;
 mod folder;
+mod handler_board;
 mod intake;
+mod listed;
 mod log;
 mod look_again;
 mod pages;
@@ -19,11 +21,13 @@ mod schema;
 mod signals;
 mod start;
 mod stopped;
+mod store_watch;
 
 pub use alarm_notices::announce_alarms;
 pub use check::{builtin_plan, check};
 pub use demo::demo;
 pub use files::{ConfigFile, Found, discover, load};
+pub use handler_board::HandlerBoard;
 pub use intake::Intake;
 pub use log::{LogForm, Voice, lost_log_writes, start_log};
 pub use pages::Pages;
@@ -34,6 +38,7 @@ pub use schema::{Gathered, SchemaOptions, ValidateOptions, gather, lint, plan_wi
 pub use signals::Signals;
 pub use start::{Running, StartOptions, start};
 pub use stopped::Stopped;
+pub use store_watch::watch_store;
 
 /// Name of the shell's socket in the data folder.
 pub const SOCKET_NAME: &str = "annunciator.sock";

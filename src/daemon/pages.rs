@@ -1,5 +1,6 @@
 //! The alarm list as the pages for people show it.
 
+use super::intake::why_unready;
 use crate::alarm::AlarmId;
 use crate::management::Management;
 use crate::task::Scope;
@@ -37,6 +38,6 @@ impl PageSource for Pages {
     }
 
     fn faults(&self) -> Vec<String> {
-        self.scope.is_stopping().then(|| "the element is shutting down".to_owned()).into_iter().collect()
+        why_unready(&self.scope, &self.management).into_iter().collect()
     }
 }

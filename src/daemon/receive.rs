@@ -36,9 +36,19 @@ pub fn receive(options: ReceiverOptions) -> Result<u8, Stopped> {
                 _ = signals.wait() => break,
             }
         }
-        // What is told after the last line belongs to nobody; senders must not wait for it.
-        drop(events);
-        let drained = scope.drain(&clock, DRAIN_DEADLINE).await;
+        // What was answered is told, too.
+        let draining = scope.drain(&clock, DRAIN_DEADLINE);
+        tokio::pin!(draining);
+        let drained = loop {
+            tokio::select! {
+                biased;
+                Some(event) = events.recv() => print(&event.to_string()),
+                drained = &mut draining => break drained,
+            }
+        };
+        while let Ok(event) = events.try_recv() {
+            print(&event.to_string());
+        }
         print(&table.with(|table| format!("\n{table}")));
         drained
             .map(|()| 0)

@@ -63,18 +63,23 @@ pub fn run(options: RunOptions) -> Result<u8, Stopped> {
         if signals.received().is_none() {
             say_ready(&running.ready_line(&options));
         }
-        match shell {
+        let code = match shell {
             None => {
                 let name = signals.wait().await;
                 tracing::info!("{name}: draining");
+                0
             }
             Some(shell) => tokio::select! {
-                outcome = shell_on(&running, shell)? => tracing::debug!(?outcome, "the shell was left"),
-                name = signals.wait() => tracing::info!("{name}: draining"),
+                // As `annunciator shell` ends; one without an outcome met a fault of its own.
+                outcome = shell_on(&running, shell)? => outcome.map_or(1, client::Outcome::exit_code),
+                name = signals.wait() => {
+                    tracing::info!("{name}: draining");
+                    0
+                }
             },
-        }
+        };
         match running.drain(DRAIN_DEADLINE).await {
-            Ok(()) => Ok(0),
+            Ok(()) => Ok(code),
             Err(late) => Err(Stopped::failed("stop in time", format!("still running: {}", late.join(", ")))),
         }
     });

@@ -4,7 +4,8 @@ use super::faces::{Faces, announce_commits, announce_inventory, sessions};
 use super::files::Loaded;
 use super::folder::{DataFolder, say_created, socket_folder};
 use super::look_again::look_again;
-use super::{Found, Intake, KEY_FILE_NAME, Pages, Signals, Stopped, Voice, announce_alarms, discover, plan_with};
+use super::{Found, HandlerBoard, Intake, KEY_FILE_NAME, Pages, Signals, Stopped, Voice};
+use super::{announce_alarms, discover, plan_with, watch_store};
 use crate::clock::Clock;
 use crate::codec::{self, Builder, Format};
 use crate::datastore::{BootInput, BootOptions, Booted, Datastore, Participant, boot};
@@ -122,6 +123,7 @@ pub async fn start(options: &StartOptions, signals: Option<&Signals>) -> Result<
         .delivering(deliveries.clone(), Arc::clone(&own_url))
         .supervised(supervisor.clone());
     let outbound = Arc::new(outbound);
+    let board = HandlerBoard::new(deliveries.clone(), outbound.handlers().clone());
     let told = deliveries.clone();
     let told_handlers = outbound.handlers().clone();
     let statuses = Arc::new(move || told.statuses());
@@ -142,11 +144,8 @@ pub async fn start(options: &StartOptions, signals: Option<&Signals>) -> Result<
     let (datastore, findings) = take_up(options, booting, &found)?;
     impact.bind(datastore.clone(), own_url);
     let stored_node = stored_node(&store)?;
-    let management = Management::new(datastore, clock.clone()).with_alarms(
-        ledger.clone(),
-        stored_node,
-        Arc::new(deliveries.clone()),
-    );
+    let management =
+        Management::new(datastore, clock.clone()).with_alarms(ledger.clone(), stored_node, Arc::new(board));
     let management = management.with_deliveries(deliveries.clone());
     let (listening, datastore) = (Arc::clone(&http), management.datastore().clone());
     let (reports, stopping) = (supervisor.clone(), scope.clone());
@@ -161,6 +160,7 @@ pub async fn start(options: &StartOptions, signals: Option<&Signals>) -> Result<
     faces.open(ingest::router(Arc::new(intake), clock.clone()).merge(web::router(Arc::new(pages))));
     let notices = Notices::new();
     announce_alarms(&scope, &ledger, &clock, &notices);
+    watch_store(&scope, &store, &clock, &notices);
     let (deadlines, stopping) = (ledger.clone(), scope.clone());
     scope.spawn("alarm deadlines", async move { deadlines.run_deadlines(&stopping).await });
     let sessions = sessions(&scope, &clock, &node, &notices, &management);

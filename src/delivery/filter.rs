@@ -1,6 +1,6 @@
 //! Which alarms a handler is told of: its `filter` container.
 
-use crate::alarm::{AlarmKey, Severity, Standing, Transition};
+use crate::alarm::{AlarmKey, Notify, Severity, Standing, Transition};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fmt;
@@ -33,6 +33,14 @@ pub struct Filter {
     /// Nodes.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub nodes: BTreeSet<String>,
+    /// Which changes of the alarms that it lets through.
+    #[serde(skip_serializing_if = "is_all")]
+    pub notify: Notify,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "the signature is serde's")]
+fn is_all(notify: &Notify) -> bool {
+    *notify == Notify::default()
 }
 
 /// What did not let a transition through.
@@ -48,25 +56,25 @@ pub enum FilteredBy {
     Resources,
     /// The node is not.
     Nodes,
+    /// It is not one of the changes that the handler is told of.
+    Changes,
+    /// It reminds other handlers of what still stands.
+    Reminder,
     /// It is the test of another handler.
     SelfTest,
-    /// The change is not of those that `notify-status-changes` lets through.
-    StatusChanges,
-    /// It reminds other handlers.
-    Reminder,
 }
 
 impl FilteredBy {
-    /// All; the place of each is its code in the delivery log.
+    /// All.
     pub const ALL: [Self; 8] = [
         Self::Severities,
         Self::AlarmTypes,
         Self::ResourceTypes,
         Self::Resources,
         Self::Nodes,
-        Self::SelfTest,
-        Self::StatusChanges,
+        Self::Changes,
         Self::Reminder,
+        Self::SelfTest,
     ];
 
     /// Returns the name of the leaf-list, or what else it is.
@@ -78,9 +86,9 @@ impl FilteredBy {
             Self::ResourceTypes => "resource-types",
             Self::Resources => "resources",
             Self::Nodes => "nodes",
+            Self::Changes => "notify-status-changes",
+            Self::Reminder => "reminder of another handler",
             Self::SelfTest => "self-test of another handler",
-            Self::StatusChanges => "notify-status-changes",
-            Self::Reminder => "reminder for other handlers",
         }
     }
 }
@@ -107,17 +115,21 @@ impl Filter {
         self.admit_key(&transition.key)?;
         let is_wanted = |standing: &Standing| !standing.is_cleared && self.wants(standing.severity);
         let (before, after) = (transition.before.as_ref(), &transition.after.standing);
-        if self.severities.is_empty() || before.is_some_and(is_wanted) || is_wanted(after) {
+        if !self.severities.is_empty() && !before.is_some_and(is_wanted) && !is_wanted(after) {
+            return Err(FilteredBy::Severities);
+        }
+        // Nothing changes by a reminder; whoever wants one gets it.
+        if transition.is_reminder() || self.notify.tells(transition.before, *after) {
             Ok(())
         } else {
-            Err(FilteredBy::Severities)
+            Err(FilteredBy::Changes)
         }
     }
 
-    /// Says whether an alarm as it stands is one that is wanted.
+    /// Says whether the first raise of an alarm with this standing would pass.
     #[must_use]
     pub fn admits(&self, key: &AlarmKey, standing: Standing) -> bool {
-        self.admit_key(key).is_ok() && self.wants(standing.severity)
+        self.admit_key(key).is_ok() && self.wants(standing.severity) && self.notify.tells(None, standing)
     }
 
     fn admit_key(&self, key: &AlarmKey) -> Result<(), FilteredBy> {
@@ -145,8 +157,8 @@ impl Filter {
         let (value, leaf) = match by {
             FilteredBy::Severities => return self.explain_severity(transition),
             FilteredBy::SelfTest => return "it is the self-test of another handler".to_owned(),
-            FilteredBy::StatusChanges => return "`notify-status-changes` does not tell such a change".to_owned(),
-            FilteredBy::Reminder => return "it reminds other handlers of what still stands".to_owned(),
+            FilteredBy::Reminder => return "it reminds other handlers".to_owned(),
+            FilteredBy::Changes => return format!("`notify-status-changes` is `{}`", self.notify),
             FilteredBy::AlarmTypes => (&key.alarm_type, &self.alarm_types),
             FilteredBy::ResourceTypes => (&key.resource_type, &self.resource_types),
             FilteredBy::Resources => (&key.resource, &self.resources),
@@ -168,7 +180,7 @@ impl Filter {
 /// Returns whether an alarm is a handler's test, which goes to that handler only.
 #[must_use]
 pub fn is_self_test(key: &AlarmKey) -> bool {
-    key.alarm_type == SELF_TEST && key.resource_type == ALARM_HANDLER
+    key.is_self_test()
 }
 
 #[cfg(test)]

@@ -17,6 +17,10 @@ pub(super) struct Health {
     pub(super) failures_in_row: u32,
     /// When the first of them was; that of an earlier process counts as now.
     failing_since: Option<Duration>,
+    /// Failures, those that came at once as one, since the lane is failing.
+    tries: u32,
+    /// A failing lane makes no attempt before this.
+    held_until: Duration,
     suspension: Option<Suspension>,
     paused: Option<Pause>,
 }
@@ -66,6 +70,8 @@ impl Health {
         Self {
             failures_in_row: u32::from(condition.is_unwell),
             failing_since: condition.is_unwell.then_some(now.elapsed),
+            tries: 0,
+            held_until: Duration::ZERO,
             suspension: condition.suspended_since.map(|since| Suspension { since, probe_at: now.elapsed }),
             paused: condition.paused_until.and_then(pause),
         }
@@ -115,9 +121,19 @@ impl Health {
         }
     }
 
-    /// Takes note of a failed attempt. Returns whether it is one too many.
-    pub(super) fn fail(&mut self, spec: &DeliverySpec, now: Now) -> bool {
+    /// Returns until when a failing lane makes no attempt: what waits for it is tried at the pace at which one delivery
+    /// would be, however much that is, and costs the others nothing.
+    pub(super) fn held_until(&self, now: Duration) -> Option<Duration> {
+        (self.is_failing() && !self.is_suspended() && self.held_until > now).then_some(self.held_until)
+    }
+
+    /// Takes note of a failed attempt, while so many are still under way. Returns whether it is one too many.
+    pub(super) fn fail(&mut self, spec: &DeliverySpec, in_flight: usize, now: Now) -> bool {
         self.failures_in_row = self.failures_in_row.saturating_add(1);
+        if self.is_failing() && in_flight == 0 {
+            self.tries = self.tries.saturating_add(1);
+            self.held_until = now.elapsed.saturating_add(spec.retries.wait(self.tries, 0.5));
+        }
         let since = *self.failing_since.get_or_insert(now.elapsed);
         let limit = spec.suspend_after;
         !self.is_suspended()
@@ -143,6 +159,7 @@ impl Health {
     pub(super) fn recover(&mut self) -> bool {
         self.failures_in_row = 0;
         self.failing_since = None;
+        self.tries = 0;
         self.suspension.take().is_some()
     }
 
@@ -150,6 +167,7 @@ impl Health {
     pub(super) fn resume(&mut self) -> bool {
         self.failures_in_row = self.failures_in_row.min(1);
         self.failing_since = None;
+        self.tries = 0;
         self.suspension.take().is_some()
     }
 

@@ -253,7 +253,8 @@ impl Deliveries {
     pub fn explain(&self, record: &AlarmRecord) -> Result<Vec<Explanation>, InquiryError> {
         let mut transitions = self.shared().store.transitions_of(&record.id, EXPLAINED_MAX)?;
         if transitions.first().is_none_or(|newest| newest.position < record.position) {
-            transitions.insert(0, standing::transition(record, None));
+            let announced = standing::announced(record);
+            transitions.splice(0..0, announced.map(|announced| standing::transition(record, announced, None)));
         }
         let mut logged: BTreeMap<(Uuid, JournalPosition), DeliveryEntry> = BTreeMap::new();
         let lanes = self.look(Some(record.id))?;
@@ -292,7 +293,8 @@ impl Deliveries {
             return Ok(Some(Arc::new(transition)));
         }
         let record = shared.ledger.alarm(&entry.alarm).filter(|record| record.position == entry.position);
-        Ok(record.map(|record| Arc::new(standing::transition(&record, None))))
+        let announced = record.and_then(|record| Some((standing::announced(&record)?, record)));
+        Ok(announced.map(|(announced, record)| Arc::new(standing::transition(&record, announced, None))))
     }
 
     fn names(&self) -> Result<BTreeMap<u32, (Uuid, String)>, InquiryError> {
@@ -334,6 +336,10 @@ fn decision(
     if is_self_test(&transition.key) && transition.key.resource != lane.handler {
         let why = Filter::default().explain(FilteredBy::SelfTest, transition);
         return Decision::Filtered { by: FilteredBy::SelfTest, why, revision: transition.revision };
+    }
+    if !transition.is_for(&lane.handler) {
+        let why = Filter::default().explain(FilteredBy::Reminder, transition);
+        return Decision::Filtered { by: FilteredBy::Reminder, why, revision: transition.revision };
     }
     if position > lane.read {
         return Decision::NotReached(position.0.saturating_sub(lane.read.0));

@@ -253,13 +253,10 @@ impl Lane {
             let is_own = transition.key.resource == self.terms.handler;
             return if is_own { Ok(()) } else { Err(FilteredBy::SelfTest) };
         }
-        if transition.is_reminder() && !transition.is_for(&self.terms.handler) {
+        if !transition.is_for(&self.terms.handler) {
             return Err(FilteredBy::Reminder);
         }
-        let own = self.terms.filter.admit(transition).and_then(|()| {
-            let is_told = self.terms.notify.tells(transition.before, transition.after.standing);
-            if is_told || transition.is_reminder() { Ok(()) } else { Err(FilteredBy::StatusChanges) }
-        });
+        let own = self.terms.filter.admit(transition);
         match own {
             Err(_) if self.stands_in_for.iter().any(|filter| filter.admit(transition).is_ok()) => Ok(()),
             own => own,
@@ -325,7 +322,9 @@ impl Lane {
     /// Returns the next transition to attempt now, which is under way from then on.
     pub(super) fn start(&mut self, now: Now) -> Option<Arc<Transition>> {
         self.ripen(now);
-        let is_held = self.health.paused_until(now.elapsed).is_some() || self.pace.held_until(now.elapsed).is_some();
+        let is_held = self.health.paused_until(now.elapsed).is_some()
+            || self.health.held_until(now.elapsed).is_some()
+            || self.pace.held_until(now.elapsed).is_some();
         if is_held || self.in_flight >= self.health.in_flight_max(&self.terms.delivery, now.elapsed) {
             return None;
         }
@@ -411,7 +410,7 @@ impl Lane {
             Outcome::Suspend { .. } => {
                 parcel.refusals = parcel.refusals.saturating_add(1);
                 if parcel.refusals >= REFUSALS_MAX && !self.health.is_suspended() {
-                    self.health.fail(&self.terms.delivery, now);
+                    self.health.fail(&self.terms.delivery, self.in_flight, now);
                     self.suspend(position, landing, now)
                 } else {
                     self.fail_again(position, None, landing, now)
@@ -423,7 +422,7 @@ impl Lane {
                     self.health.pause(after, now);
                 }
                 if is_too_long && !self.health.is_suspended() {
-                    self.health.fail(&self.terms.delivery, now);
+                    self.health.fail(&self.terms.delivery, self.in_flight, now);
                     self.settle(position, Fate::Expired(reason), Some(landing), now);
                     Consequence::Settled(Fate::Expired(reason))
                 } else {
@@ -442,7 +441,7 @@ impl Lane {
         landing: Landing,
         now: Now,
     ) -> Consequence {
-        if self.health.fail(&self.terms.delivery, now) {
+        if self.health.fail(&self.terms.delivery, self.in_flight, now) {
             return self.suspend(position, landing, now);
         }
         if self.give_way(position, landing, now) {
@@ -559,7 +558,8 @@ impl Lane {
         }
         let paused = self.health.paused_until(now).map(|(until, _)| until);
         let probe = self.health.probe_at().filter(|_| self.in_flight == 0);
-        let held = paused.max(probe).max(self.pace.held_until(now));
+        let failing = self.health.held_until(now).filter(|_| self.in_flight == 0);
+        let held = paused.max(probe).max(failing).max(self.pace.held_until(now));
         match (timer, held) {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),

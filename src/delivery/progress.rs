@@ -81,7 +81,8 @@ impl Desk {
                 waiting.put_older(progress);
             }
         }
-        tracing::warn!(error = error as &dyn std::error::Error, "progress of deliveries could not be written yet");
+        // The store says why, once; this comes as often as it is tried.
+        tracing::debug!(error = error as &dyn std::error::Error, "progress of deliveries could not be written yet");
         self.failed.notify_one();
     }
 

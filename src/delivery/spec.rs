@@ -34,7 +34,9 @@ impl HandlerSpec {
     /// this in one commit is this one, renamed.
     #[must_use]
     pub fn is_renamed_to(&self, other: &Self) -> bool {
-        Self { id: self.id.clone(), description: self.description.clone(), ..other.clone() } == *self
+        let Self { id: _, description: _, is_enabled, notify, reminder_interval, notifier, filter, delivery } = self;
+        (is_enabled, notify, reminder_interval) == (&other.is_enabled, &other.notify, &other.reminder_interval)
+            && (notifier, filter, delivery) == (&other.notifier, &other.filter, &other.delivery)
     }
 }
 
@@ -137,8 +139,6 @@ pub(super) struct Terms {
     /// The HTTP client that it delivers through.
     pub(super) http_client: Option<String>,
     pub(super) filter: Filter,
-    /// Which changes it is told about.
-    pub(super) notify: Notify,
     pub(super) delivery: DeliverySpec,
 }
 
@@ -147,8 +147,7 @@ impl Terms {
         Self {
             handler: spec.id.clone(),
             http_client: spec.notifier.http_client().map(str::to_owned),
-            filter: spec.filter.clone(),
-            notify: spec.notify,
+            filter: Filter { notify: spec.notify, ..spec.filter.clone() },
             delivery: spec.delivery.clone(),
         }
     }

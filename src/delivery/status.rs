@@ -22,6 +22,8 @@ pub enum HandlerState {
     Failing,
     /// It refuses everything: it is probed now and then, and what is for it waits.
     Suspended,
+    /// It is configured and told of nothing.
+    Disabled,
 }
 
 impl HandlerState {
@@ -34,6 +36,7 @@ impl HandlerState {
             Self::Retrying => "retrying",
             Self::Failing => "failing",
             Self::Suspended => "suspended",
+            Self::Disabled => "disabled",
         }
     }
 }

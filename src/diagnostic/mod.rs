@@ -4,12 +4,14 @@
 //! [`Diagnostics`] and goes on, so that all faults of a file are told in one go.
 
 mod nearest;
+mod seldom;
 mod source;
 mod text;
 
 pub use nearest::{nearest, nearest_within};
+pub use seldom::Seldom;
 pub use source::{Source, Span};
-pub use text::{MESSAGE_CHARS_MAX, NAME_CHARS_MAX, printable, shortened};
+pub use text::{MESSAGE_CHARS_MAX, NAME_CHARS_MAX, is_steering, printable, shortened};
 
 use std::fmt;
 

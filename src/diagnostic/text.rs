@@ -61,10 +61,17 @@ pub fn printable(text: &str) -> String {
         .map(|c| match c {
             '\n' => c,
             '\t' => ' ',
-            c if c.is_control() || is_format_control(c) => '\u{fffd}',
+            c if is_steering(c) => '\u{fffd}',
             c => c,
         })
         .collect()
+}
+
+/// Returns whether a character acts on what shows it instead of being shown: one that steers a terminal, or that hides,
+/// joins or turns the direction of what stands beside it.
+#[must_use]
+pub fn is_steering(c: char) -> bool {
+    c.is_control() || is_format_control(c)
 }
 
 /// Returns whether a character shows nothing of its own and changes how others are shown (Unicode category Cf, and the

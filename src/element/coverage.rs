@@ -27,9 +27,9 @@ pub(super) fn warnings(
     let mut warnings = Diagnostics::new();
     let mut is_silenced = false;
     for (path, what) in change.entries(handlers.list) {
-        let was_told = handlers.at(change.before, &path).is_some_and(|spec| spec.is_enabled);
+        let told = handlers.at(change.before, &path).filter(|spec| spec.is_enabled);
         let is_told = handlers.at(change.after, &path).is_some_and(|spec| spec.is_enabled);
-        if !was_told || is_told {
+        if is_told || told.is_none_or(|gone| handlers.is_renamed(change, &gone)) {
             continue;
         }
         is_silenced = true;
@@ -91,6 +91,12 @@ pub(super) struct Handlers<'a> {
 }
 
 impl Handlers<'_> {
+    /// Returns whether a handler that goes comes back under another name, with what waits for it.
+    fn is_renamed(&self, change: &CommitContext<'_>, gone: &HandlerSpec) -> bool {
+        let mut created = change.entries(self.list).into_iter().filter(|(_, what)| *what == EntryChange::Created);
+        created.any(|(path, _)| self.at(change.after, &path).is_some_and(|spec| gone.is_renamed_to(&spec)))
+    }
+
     /// Returns those that are told of alarms.
     fn told(&self, tree: &DataTree) -> Vec<HandlerSpec> {
         let list = DataPath::new(self.list, Vec::new());

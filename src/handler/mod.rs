@@ -122,6 +122,18 @@ impl NotifierSpec {
         }
     }
 
+    /// Returns the path that it delivers to, for those who may see the configuration; of a query only that there is one.
+    #[must_use]
+    pub fn shown_context(&self) -> String {
+        let Self::Webhook(spec) = self;
+        let context = &spec.web_service.context;
+        let slash = if context.starts_with('/') { "" } else { "/" };
+        match context.split_once('?') {
+            Some((path, _)) => format!("{slash}{path}?…"),
+            None => format!("{slash}{context}"),
+        }
+    }
+
     /// Returns the named HTTP client that it delivers through, when it does.
     #[must_use]
     pub fn http_client(&self) -> Option<&str> {

@@ -1,21 +1,22 @@
 //! The routes of Alertmanager's API v2 that clients need to report and to look.
 
-use super::answer::{answer, check_json, empty, said, text};
+use super::answer::{answer, check_json, empty, respond, said, text};
 use super::gate::Gate;
-use super::intake::{AlarmIntake, Alert, AlertState, Contribution, IntakeError};
-use super::matcher::{Matcher, whole};
+use super::intake::{AlarmIntake, Contribution, IntakeError};
+use super::listing::{Listing, names};
 use super::native::refusal;
-use super::{fingerprint, native, postable, silences};
+use super::query::AlertQuery;
+use super::{native, postable, silences};
 use crate::clock::{Clock, format_utc};
-use crate::transport::{USER_AGENT, Url};
+use crate::transport::USER_AGENT;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, Request, StatusCode};
 use axum::response::Response;
 use axum::routing::{get, post};
-use regex::Regex;
-use serde_json::{Value, json};
+use serde_json::json;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Faulty alerts told in one answer: more than a person reads.
@@ -53,11 +54,14 @@ async fn taken_alerts<I: AlarmIntake>(intake: &I, gate: &Gate, request: Request<
     let body = gate.take(&admission, request).await?;
     let posted = postable::read(&body.bytes).map_err(|message| said(StatusCode::BAD_REQUEST, &message))?;
     gate.spend(&admission, posted.len())?;
-    let (contributions, mut faults) = judge(intake, posted);
+    let Judged { contributions, numbers, mut faults } = judge(intake, posted);
     if !contributions.is_empty() {
         match intake.report(contributions).await {
             Ok(()) => {}
-            Err(IntakeError::Refused(refused)) => faults.extend(refused),
+            Err(IntakeError::Refused(refused)) => {
+                let number = |index: usize| numbers.get(index).copied().unwrap_or(index);
+                faults.extend(refused.into_iter().map(|(index, why)| (number(index), why)));
+            }
             Err(error @ IntakeError::Unavailable(_)) => return Err(unavailable(&error)),
             Err(error) => return Err(refusal(&error)),
         }
@@ -65,25 +69,39 @@ async fn taken_alerts<I: AlarmIntake>(intake: &I, gate: &Gate, request: Request<
     Ok(if faults.is_empty() { empty(StatusCode::OK) } else { said(StatusCode::BAD_REQUEST, &faults_text(&faults)) })
 }
 
-/// Maps the alerts of a body: those that can be taken, and what is wrong with the others, by number from 0.
-fn judge<I: AlarmIntake>(intake: &I, posted: Vec<postable::Posted>) -> (Vec<Contribution>, Vec<String>) {
+/// The alerts of a body.
+struct Judged {
+    /// Those that can be taken.
+    contributions: Vec<Contribution>,
+    /// Their numbers in the body, from 0.
+    numbers: Vec<usize>,
+    /// What is wrong with the others, by number.
+    faults: BTreeMap<usize, String>,
+}
+
+/// Maps the alerts of a body.
+fn judge<I: AlarmIntake>(intake: &I, posted: Vec<postable::Posted>) -> Judged {
     let (mapping, now) = (intake.mapping(), intake.now());
-    let mut contributions = Vec::with_capacity(posted.len());
-    let mut faults = Vec::new();
+    let (mut contributions, mut numbers) = (Vec::with_capacity(posted.len()), Vec::with_capacity(posted.len()));
+    let mut faults = BTreeMap::new();
     for (index, alert) in posted.into_iter().enumerate() {
         let judged = alert.and_then(|parts| {
             mapping.contribution(parts, now).map_err(|faults| faults.iter().map(ToString::to_string).collect())
         });
         match judged {
-            Ok(contribution) => contributions.push(contribution),
-            Err(wrong) => faults.push(format!("alert {index}: {}", wrong.join("; "))),
+            Ok(contribution) => {
+                contributions.push(contribution);
+                numbers.push(index);
+            }
+            Err(wrong) => drop(faults.insert(index, wrong.join("; "))),
         }
     }
-    (contributions, faults)
+    Judged { contributions, numbers, faults }
 }
 
-fn faults_text(faults: &[String]) -> String {
-    let mut told: Vec<String> = faults.iter().take(FAULTS_TOLD_MAX).cloned().collect();
+fn faults_text(faults: &BTreeMap<usize, String>) -> String {
+    let told = faults.iter().take(FAULTS_TOLD_MAX).map(|(number, why)| format!("alert {number}: {why}"));
+    let mut told: Vec<String> = told.collect();
     if let Some(more) = faults.len().checked_sub(FAULTS_TOLD_MAX).filter(|more| *more > 0) {
         told.push(format!("… and {more} more"));
     }
@@ -91,7 +109,7 @@ fn faults_text(faults: &[String]) -> String {
 }
 
 async fn show_alerts<I: AlarmIntake>(
-    State((intake, _)): Shared<I>,
+    State((intake, gate)): Shared<I>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Response {
@@ -102,90 +120,21 @@ async fn show_alerts<I: AlarmIntake>(
         Ok(query) => query,
         Err(message) => return said(StatusCode::BAD_REQUEST, &message),
     };
+    let place = match gate.listing().await {
+        Ok(place) => place,
+        Err(refused) => return refused,
+    };
     match intake.alerts().await {
-        Ok(alerts) => {
-            let shown = alerts.iter().filter(|alert| query.is_match(alert)).map(alert_json).collect();
-            answer(StatusCode::OK, &Value::Array(shown))
-        }
+        Ok(alerts) => respond(StatusCode::OK, "application/json", Body::new(Listing::new(alerts, query, place))),
         Err(error) => unavailable(&error),
     }
-}
-
-/// What a query asks for.
-#[derive(Debug)]
-struct AlertQuery {
-    matchers: Vec<Matcher>,
-    receiver: Option<Regex>,
-    is_active_wanted: bool,
-    is_silenced_wanted: bool,
-}
-
-impl AlertQuery {
-    /// Reads a query string. `inhibited` and `unprocessed` are accepted: no alert here is either.
-    fn parse(query: &str) -> Result<Self, String> {
-        let mut wanted =
-            Self { matchers: Vec::new(), receiver: None, is_active_wanted: true, is_silenced_wanted: true };
-        let mut url = Url::parse("http://query/").map_err(|error| error.to_string())?;
-        url.set_query(Some(query));
-        for (name, value) in url.query_pairs() {
-            match name.as_ref() {
-                "filter" => wanted.matchers.push(Matcher::parse(&value)?),
-                "receiver" => wanted.receiver = Some(whole(&value)?),
-                "active" => wanted.is_active_wanted = boolean(&name, &value)?,
-                "silenced" => wanted.is_silenced_wanted = boolean(&name, &value)?,
-                "inhibited" | "unprocessed" => drop(boolean(&name, &value)?),
-                _ => {}
-            }
-        }
-        Ok(wanted)
-    }
-
-    fn is_match(&self, alert: &Alert) -> bool {
-        let is_state_wanted = match alert.state {
-            AlertState::Active => self.is_active_wanted,
-            AlertState::Silenced { .. } => self.is_silenced_wanted,
-        };
-        is_state_wanted
-            && self.matchers.iter().all(|matcher| matcher.is_match(&alert.labels))
-            && self.receiver.as_ref().is_none_or(|pattern| alert.receivers.iter().any(|name| pattern.is_match(name)))
-    }
-}
-
-fn boolean(name: &str, value: &str) -> Result<bool, String> {
-    match value {
-        "true" | "1" => Ok(true),
-        "false" | "0" => Ok(false),
-        _ => Err(format!("`{name}` is `{value}`; expected `true` or `false`")),
-    }
-}
-
-fn alert_json(alert: &Alert) -> Value {
-    let (state, silenced_by) = match &alert.state {
-        AlertState::Active => ("active", [].as_slice()),
-        AlertState::Silenced { by } => ("suppressed", by.as_slice()),
-    };
-    json!({
-        "annotations": alert.annotations,
-        "endsAt": format_utc(alert.ends_at),
-        "fingerprint": fingerprint(&alert.labels),
-        "receivers": names(&alert.receivers),
-        "startsAt": format_utc(alert.starts_at),
-        "status": {"inhibitedBy": [], "silencedBy": silenced_by, "state": state},
-        "updatedAt": format_utc(alert.updated_at),
-        "generatorURL": alert.generator_url,
-        "labels": alert.labels,
-    })
-}
-
-fn names(names: &[String]) -> Vec<Value> {
-    names.iter().map(|name| json!({ "name": name })).collect()
 }
 
 async fn show_receivers<I: AlarmIntake>(State((intake, _)): Shared<I>, headers: HeaderMap) -> Response {
     if let Err(refused) = Gate::admit(&intake.admission(), &headers) {
         return refused;
     }
-    answer(StatusCode::OK, &Value::Array(names(&intake.receivers())))
+    answer(StatusCode::OK, &names(&intake.receivers()))
 }
 
 /// Answers as a lone Alertmanager does: no cluster, and no configuration file to show.

@@ -28,6 +28,13 @@ const REPORTS_MAX: usize = 512;
 /// When to come again while too much is under way: a disk that is behind catches up within a second.
 const BUSY_RETRY: Duration = Duration::from_secs(1);
 
+/// Answers with the list of alerts under way at once: each keeps a snapshot of the alarm list and an index of it, and takes
+/// processor time from those who report. Dashboards ask one at a time.
+pub(super) const LISTINGS_MAX: usize = 8;
+
+/// How long a client waits for a place where so many read alerts already; then it is told to come again.
+const LISTING_WAIT: Duration = Duration::from_secs(2);
+
 /// Who may report, and how much.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Admission {
@@ -69,6 +76,7 @@ pub(super) struct Gate {
     clock: Clock,
     bodies: Arc<Semaphore>,
     reports: Arc<Semaphore>,
+    listings: Arc<Semaphore>,
     bucket: Mutex<Bucket>,
 }
 
@@ -92,6 +100,7 @@ impl Gate {
             clock,
             bodies: Arc::new(Semaphore::new(usize::try_from(BODIES_KIB_MAX).unwrap_or(usize::MAX))),
             reports: Arc::new(Semaphore::new(REPORTS_MAX)),
+            listings: Arc::new(Semaphore::new(LISTINGS_MAX)),
             bucket: Mutex::default(),
         }
     }
@@ -104,6 +113,19 @@ impl Gate {
         let mut refused = coded(StatusCode::UNAUTHORIZED, "a token is needed: send `Authorization: Bearer TOKEN`");
         refused.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         Err(refused)
+    }
+
+    /// Gives a place to one who reads alerts, waiting a moment for it.
+    pub(super) async fn listing(&self) -> Result<OwnedSemaphorePermit, Response> {
+        tokio::select! {
+            biased;
+            // The semaphore is never closed.
+            Ok(place) = Arc::clone(&self.listings).acquire_owned() => Ok(place),
+            () = self.clock.sleep(LISTING_WAIT) => {
+                let said = format!("{LISTINGS_MAX} clients read alerts at this moment: come again");
+                Err(retry_later(&said, LISTING_WAIT))
+            }
+        }
     }
 
     /// Lets a request in and reads its body.

@@ -51,10 +51,13 @@ pub struct Alert {
     /// Where the client shows the cause; may be empty.
     pub generator_url: String,
     /// Names of the handlers that are told of it.
-    pub receivers: Vec<String>,
+    pub receivers: Arc<[String]>,
     /// Whether handlers are told of it.
     pub state: AlertState,
 }
+
+/// Alerts as they stood at one moment, made while they are asked for.
+pub type Alerts = Box<dyn Iterator<Item = Alert> + Send>;
 
 /// Whether handlers are told of an alert.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,9 +95,9 @@ pub enum IntakeError {
     /// Another request had the same idempotency key.
     #[error("another request had the same `Idempotency-Key`")]
     Conflict,
-    /// Some were not taken, and would not be later either; the others were.
-    #[error("{}", .0.join("\n"))]
-    Refused(Vec<String>),
+    /// Some were not taken, and would not be later either; the others were. Each by its place in what was handed over, from 0.
+    #[error("{}", .0.iter().map(|(_, why)| why.as_str()).collect::<Vec<_>>().join("\n"))]
+    Refused(Vec<(usize, String)>),
 }
 
 /// An alarm as `POST /api/v1/alarms` takes it.
@@ -174,8 +177,8 @@ pub trait AlarmIntake: Send + Sync + 'static {
     /// Returns who may report, and how much.
     fn admission(&self) -> Arc<Admission>;
 
-    /// Returns the alerts that stand.
-    fn alerts(&self) -> impl Future<Output = Result<Vec<Alert>, IntakeError>> + Send;
+    /// Returns the alerts that stand, sorted by fingerprint.
+    fn alerts(&self) -> impl Future<Output = Result<Alerts, IntakeError>> + Send;
 
     /// Returns the names of the handlers.
     fn receivers(&self) -> Vec<String>;

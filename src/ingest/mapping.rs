@@ -91,15 +91,16 @@ impl Mapping {
         }
     }
 
-    /// Returns the severity that a label set names; the case of letters does not matter.
+    /// Returns the severity that a label set names; neither the case of letters nor white space around it matters.
     #[must_use]
     pub fn severity(&self, labels: &LabelSet) -> Severity {
-        let said = labels.get(&self.severity_label).map(|s| s.to_ascii_lowercase());
+        let said = labels.get(&self.severity_label).map(|s| s.trim().to_ascii_lowercase());
         match said.as_deref() {
             Some("critical") => Severity::Critical,
             Some("major" | "error" | "page") => Severity::Major,
             Some("minor") => Severity::Minor,
             Some("warning" | "info" | "none") => Severity::Warning,
+            Some("indeterminate") => Severity::Indeterminate,
             _ => self.default_severity,
         }
     }
@@ -287,7 +288,8 @@ mod tests {
             ("info", Severity::Warning),
             ("none", Severity::Warning),
             ("Critical", Severity::Critical),
-            ("indeterminate", Severity::Major),
+            (" critical\n", Severity::Critical),
+            ("indeterminate", Severity::Indeterminate),
             ("P3", Severity::Major),
         ] {
             assert_eq!(Mapping::new("n").severity(&labels(&[("severity", said)])), expected, "{said}");

@@ -17,18 +17,21 @@ mod answer;
 mod fingerprint;
 mod gate;
 mod intake;
+mod listing;
 mod mapping;
 mod matcher;
 mod native;
 mod postable;
+mod query;
 mod silences;
+mod time;
 
 pub use alertmanager::router;
-pub use fingerprint::fingerprint;
+pub use fingerprint::{Fingerprint, fingerprint};
 pub use gate::{Admission, BODY_BYTES_MAX, Rate};
 pub use intake::{
-    AlarmIntake, Alert, AlertState, Contribution, IntakeError, LabelSet, NativeAlarm, NativeResult, Once, ServerStatus,
-    WriteAnswer,
+    AlarmIntake, Alert, AlertState, Alerts, Contribution, IntakeError, LabelSet, NativeAlarm, NativeResult, Once,
+    ServerStatus, WriteAnswer,
 };
 pub use mapping::{AlertParts, Mapping, MappingFault, RESOLVE_TIMEOUT};
 pub use native::ALARMS_MAX;

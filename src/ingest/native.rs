@@ -4,6 +4,7 @@ use super::answer::{answer, check_json, coded, kind, retry_later};
 use super::gate::Gate;
 use super::intake::{AlarmIntake, IntakeError, NativeAlarm, NativeResult, Once};
 use super::mapping::{CLOCK_AHEAD_MAX, LABEL_BYTES_MAX};
+use super::time;
 use crate::alarm::{AlarmId, AlarmText, Correlation, ResourceName, Severity};
 use axum::body::Body;
 use axum::extract::State;
@@ -294,11 +295,11 @@ impl Item<'_> {
             return None;
         }
         let shown: String = text.chars().take(40).collect();
-        let read = text.parse::<Timestamp>();
-        if read.is_err() {
+        let read = time::parse(&text);
+        if read.is_none() {
             self.faults.push(format!("`{name}` is `{shown}`; expected a time like `2026-05-01T12:00:00Z`"));
         }
-        read.ok()
+        read
     }
 
     /// Reads lines: a text with its own line ends, or an array of lines.

@@ -2,12 +2,16 @@
 
 use super::LabelSet;
 use super::mapping::AlertParts;
+use super::time;
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 
 /// Go's zero time, which its clients send for "not set".
 const ZERO_TIME: &str = "0001-01-01T00:00:00";
+
+/// Characters of a faulty time that are told: more than any time has.
+const TIME_CHARS_MAX: usize = 60;
 
 /// One alert of a body: its parts, or what is wrong with them.
 pub(super) type Posted = Result<AlertParts, Vec<String>>;
@@ -46,8 +50,8 @@ impl Sound {
     fn into_parts(self) -> Posted {
         let mut faults = Vec::new();
         let parts = AlertParts {
-            starts_at: time("startsAt", self.starts_at.as_deref(), &mut faults),
-            ends_at: time("endsAt", self.ends_at.as_deref(), &mut faults),
+            starts_at: read_time("startsAt", self.starts_at.as_deref(), &mut faults),
+            ends_at: read_time("endsAt", self.ends_at.as_deref(), &mut faults),
             labels: self.labels,
             annotations: self.annotations,
             generator_url: self.generator_url,
@@ -92,18 +96,22 @@ fn read_value(alert: &Value) -> Posted {
     let parts = AlertParts {
         labels,
         annotations,
-        starts_at: time("startsAt", starts, &mut faults),
-        ends_at: time("endsAt", ends, &mut faults),
+        starts_at: read_time("startsAt", starts, &mut faults),
+        ends_at: read_time("endsAt", ends, &mut faults),
         generator_url: generator.unwrap_or_default().to_owned(),
     };
     if faults.is_empty() { Ok(parts) } else { Err(faults) }
 }
 
-fn time(name: &str, text: Option<&str>, faults: &mut Vec<String>) -> Option<Timestamp> {
+fn read_time(name: &str, text: Option<&str>, faults: &mut Vec<String>) -> Option<Timestamp> {
     let text = text.filter(|text| !text.is_empty() && !text.starts_with(ZERO_TIME))?;
-    text.parse()
-        .map_err(|_| faults.push(format!("`{name}` is `{text}`; expected a time like `2026-05-01T12:00:00Z`")))
-        .ok()
+    let time = time::parse(text);
+    if time.is_none() {
+        // Nothing that was sent comes back at length.
+        let text: String = text.chars().take(TIME_CHARS_MAX).collect();
+        faults.push(format!("`{name}` is `{text}`; expected a time like `2026-05-01T12:00:00Z`"));
+    }
+    time
 }
 
 fn kind(value: &Value) -> &'static str {
@@ -128,6 +136,15 @@ mod tests {
             br#"[{"labels":{"alertname":"A"},"startsAt":"0001-01-01T00:00:00.000Z","endsAt":"0001-01-01T00:00:00Z"}]"#;
         let parts = read(body).unwrap().remove(0).unwrap();
         assert_eq!((parts.starts_at, parts.ends_at), (None, None));
+    }
+
+    #[test]
+    fn an_end_that_means_for_ever_is_one_and_an_offset_of_more_than_a_day_is_told() {
+        let body = br#"[{"labels":{"alertname":"A"},"endsAt":"9999-12-31T23:59:59Z"}]"#;
+        assert_eq!(read(body).unwrap().remove(0).unwrap().ends_at, Some(Timestamp::MAX));
+        let body = br#"[{"labels":{"alertname":"A"},"endsAt":"2026-05-01T12:00:00+25:00"}]"#;
+        let faults = read(body).unwrap().remove(0).unwrap_err();
+        assert_eq!(faults, ["`endsAt` is `2026-05-01T12:00:00+25:00`; expected a time like `2026-05-01T12:00:00Z`"]);
     }
 
     #[test]

@@ -140,7 +140,7 @@ async fn store<I: AlarmIntake>(intake: &I, silence: Silence) -> Result<Uuid, Res
     let id = silence.id;
     match intake.put_silence(silence).await {
         Ok(()) => Ok(id),
-        Err(IntakeError::Refused(faults)) => Err(said(StatusCode::BAD_REQUEST, &faults.join("\n"))),
+        Err(error @ IntakeError::Refused(_)) => Err(said(StatusCode::BAD_REQUEST, &error.to_string())),
         Err(error) => Err(refusal(&error)),
     }
 }
@@ -241,14 +241,14 @@ fn time(members: &Map<String, Value>, name: &str, faults: &mut Vec<String>) -> O
     if text.is_empty() || text.starts_with("0001-01-01T00:00:00") {
         return None;
     }
-    let read = text.parse();
-    if read.is_err() {
+    let read = super::time::parse(&text);
+    if read.is_none() {
         faults.push(format!(
             "`{name}` is `{}`; expected a time like `2026-05-01T12:00:00Z`",
             text.chars().take(40).collect::<String>()
         ));
     }
-    read.ok()
+    read
 }
 
 fn silence_json(silence: &Silence, now: Timestamp) -> Value {

@@ -40,7 +40,8 @@ impl Ledger {
                     changed = next.changed() => if changed.is_err() { return; },
                 }
             } else if let Err(error) = self.expire_due().await {
-                tracing::warn!(error = &error as &dyn std::error::Error, "alarms could not be ended in time");
+                // The store says why, once; this comes every second.
+                tracing::debug!(error = &error as &dyn std::error::Error, "alarms could not be ended in time");
                 self.clock().sleep(AFTER_FAILURE).await;
             }
         }

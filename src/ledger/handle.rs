@@ -9,7 +9,7 @@ use super::report::{ImpactSource, LedgerError, NoImpact, Report, Verdict};
 use super::ring::{RING_MAX, Ring};
 use crate::alarm::{AlarmId, AlarmRecord, Control, JournalPosition, Transition};
 use crate::clock::Clock;
-use crate::store::{Isolation, Store, StoreError, WriteTransaction};
+use crate::store::{Isolation, Refusal, Store, StoreError, WriteTransaction};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::Duration;
@@ -61,6 +61,8 @@ pub(super) struct Inner {
     store: Store,
     clock: Clock,
     opened_at: Duration,
+    /// Time from then on in which no deadline is over.
+    grace: Duration,
     impact: Arc<dyn ImpactSource>,
     /// Reports refused since the start because the list was full.
     refused: AtomicU64,
@@ -101,6 +103,8 @@ impl Ledger {
         recorder.put(list.clone());
         Ok(Self(Arc::new(Inner {
             opened_at: clock.elapsed(),
+            // Who starts with nothing that could end has nobody to wait for.
+            grace: if list.next_deadline().is_some() { BOOT_GRACE } else { Duration::ZERO },
             impact: options.impact,
             refused: AtomicU64::new(0),
             is_disk_full: AtomicBool::new(false),
@@ -192,6 +196,12 @@ impl Ledger {
         lock(&self.0.published).get(id).cloned()
     }
 
+    /// Returns why reports are refused, while the disk takes no writes.
+    #[must_use]
+    pub fn refusal(&self) -> Option<Refusal> {
+        self.0.store.refusal().borrow().clone()
+    }
+
     /// Returns a view of the newest durable position; it changes when there is something new to read.
     #[must_use]
     pub fn tail(&self) -> watch::Receiver<JournalPosition> {
@@ -258,7 +268,7 @@ impl Ledger {
     }
 
     pub(super) fn grace_left(&self) -> Duration {
-        BOOT_GRACE.saturating_sub(self.0.clock.elapsed().saturating_sub(self.0.opened_at))
+        self.0.grace.saturating_sub(self.0.clock.elapsed().saturating_sub(self.0.opened_at))
     }
 
     pub(super) async fn work_off(&self, with_deadlines: bool) -> Result<usize, LedgerError> {

@@ -2,6 +2,7 @@
 
 use super::alarm_list::AlarmList;
 use crate::alarm::JournalPosition;
+use crate::diagnostic::Seldom;
 use crate::store::{Store, StoreError};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -21,6 +22,9 @@ const KEPT: u64 = 50_000;
 
 /// How long to wait after a failure: a full disk does not empty at once.
 const AFTER_FAILURE: Duration = Duration::from_secs(5);
+
+/// How often the log tells of failures.
+const SAY_EVERY: Duration = Duration::from_secs(60);
 
 /// Positions after which the journal is trimmed: some megabytes.
 const TRIM_EVERY: u64 = 4096;
@@ -54,7 +58,14 @@ impl Recorder {
     /// Starts the thread; `stored` is what the store holds already.
     pub(super) fn start(store: Store, stored: AlarmList) -> std::io::Result<Self> {
         let shared = Arc::new(Shared::default());
-        let work = Work { store, trimmed: JournalPosition(0), stored, gather: GATHER, shared: Arc::clone(&shared) };
+        let work = Work {
+            store,
+            trimmed: JournalPosition(0),
+            stored,
+            gather: GATHER,
+            shared: Arc::clone(&shared),
+            failures: Seldom::default(),
+        };
         let thread = std::thread::Builder::new().name("alarm-recorder".to_owned()).spawn(move || work.run())?;
         Ok(Self { shared, thread: Mutex::new(Some(thread)) })
     }
@@ -83,6 +94,7 @@ struct Work {
     /// How long changes are gathered now.
     gather: Duration,
     shared: Arc<Shared>,
+    failures: Seldom,
 }
 
 impl Work {
@@ -98,7 +110,14 @@ impl Work {
                     self.trim();
                 }
                 Err(error) => {
-                    tracing::warn!(error = &error as &dyn std::error::Error, "the alarm list could not be stored");
+                    if let Some(unsaid) = self.failures.may(self.store.clock().elapsed(), SAY_EVERY) {
+                        let error: &dyn std::error::Error = &error;
+                        tracing::warn!(
+                            error,
+                            unsaid,
+                            "the alarm list could not be stored: the journal keeps what it lacks"
+                        );
+                    }
                     if !self.put_back(list) {
                         return;
                     }

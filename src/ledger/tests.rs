@@ -235,6 +235,8 @@ async fn a_deadline_clears_what_is_not_said_again_but_not_right_after_a_boot() {
         .report(vec![fire("a", "x", Severity::Major, at(60)), fire("b", "x", Severity::Major, at(60))])
         .await
         .unwrap();
+    drop(ledger);
+    let ledger = world.open();
     world.clock.advance(Duration::from_secs(120));
     assert_eq!(ledger.expire_due().await.unwrap(), 0);
     ledger.report(vec![fire("b", "x", Severity::Major, at(600))]).await.unwrap();
@@ -245,6 +247,17 @@ async fn a_deadline_clears_what_is_not_said_again_but_not_right_after_a_boot() {
     drop(ledger);
     let ledger = world.open();
     assert_eq!(ledger.alarms().next_deadline(), Some(at(600)));
+}
+
+#[tokio::test]
+async fn a_start_with_nothing_stored_gives_deadlines_no_grace() {
+    let world = World::new();
+    let ledger = world.open();
+    let ends_at = world.clock.now() + Duration::from_secs(60);
+    ledger.report(vec![fire("a", "x", Severity::Major, ends_at)]).await.unwrap();
+    world.clock.advance(Duration::from_secs(61));
+    assert_eq!(ledger.expire_due().await.unwrap(), 1);
+    assert!(ledger.alarm(&key("a").id()).unwrap().is_cleared());
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ use crate::alarm::{
 use crate::delivery::{Deliveries, HandlerStatus};
 use crate::ledger::{AlarmList, Ledger, LedgerError, Outcome, Report, ReportError};
 use crate::settings;
+use crate::store::Refusal;
 use std::sync::Arc;
 
 /// Who knows how the handlers fare.
@@ -105,7 +106,13 @@ impl Management {
         self.alarm_side.as_ref().and_then(|side| side.ledger.alarm(id))
     }
 
-    /// Returns how the handlers fare, by name.
+    /// Returns why reports and commits are refused, while the disk takes no writes.
+    #[must_use]
+    pub fn refusal(&self) -> Option<Refusal> {
+        self.alarm_side.as_ref().and_then(|side| side.ledger.refusal())
+    }
+
+    /// Returns how the handlers fare, by name, the disabled included.
     #[must_use]
     pub fn handlers(&self) -> Vec<HandlerStatus> {
         self.alarm_side.as_ref().map(|side| side.handlers.statuses()).unwrap_or_default()

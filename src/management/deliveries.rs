@@ -85,7 +85,6 @@ impl Management {
         let text = AlarmText {
             brief: format!("Test of the alarm handler {handler}"),
             detailed: vec!["Somebody asked for this test; nothing is wrong.".to_owned()],
-            suggested_actions: Vec::new(),
             ..AlarmText::default()
         };
         let contribution = ContributionKey::default();
@@ -99,7 +98,7 @@ impl Management {
         if let Some(lane) = lane {
             tell(TestStep::Lane(Box::new(lane)));
         }
-        if state == Some(HandlerState::Suspended) {
+        if matches!(state, Some(HandlerState::Suspended | HandlerState::Failing)) {
             // A person wants to know now.
             deliveries.resume(handler)?;
         }

@@ -114,7 +114,7 @@ impl Management {
             names.extend(side.seen_types.names.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned());
         }
         for record in list.iter() {
-            if !names.contains(&record.key.alarm_type) {
+            if !names.contains(&record.key.alarm_type) && !record.key.is_self_test() {
                 names.insert(record.key.alarm_type.clone());
             }
         }

@@ -178,6 +178,11 @@ impl StoreError {
         Self::Corrupt { table, row: row.to_string(), reason: reason.to_string() }
     }
 
+    /// Returns whether it is the disk that refuses: then all writes are refused, until a person helps.
+    pub(super) fn is_of_the_disk(&self) -> bool {
+        matches!(self, Self::Full | Self::Sql { .. } | Self::Io { .. } | Self::Injected(_))
+    }
+
     /// Returns whether the same write may succeed later without anybody changing it.
     #[must_use]
     pub fn is_transient(&self) -> bool {

@@ -2,6 +2,7 @@
 
 use super::error::StoreError;
 use super::fault::{self, Fault, FaultPoint};
+use super::health::{Health, Refusal};
 use super::identity::Identity;
 use super::queue::Queue;
 use super::reader::ReadPool;
@@ -10,7 +11,7 @@ use super::transaction::{JournalEnd, WriteTransaction, read_meta};
 use super::writer::{Isolation, Pair, Writer};
 use super::{FolderLock, identity, journal, migration};
 use crate::alarm::JournalPosition;
-use crate::clock::Clock;
+use crate::clock::{Clock, format_utc};
 use rusqlite::Connection;
 use std::fs::{OpenOptions, Permissions};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
@@ -18,7 +19,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 /// Name of the file with the journal, the lanes and the revisions in the data folder.
 pub const JOURNAL_NAME: &str = "journal.db";
@@ -51,6 +52,9 @@ impl std::fmt::Debug for StoreOptions {
     }
 }
 
+/// Key of the time at which the disk was tried last.
+const PROBED_AT: &str = "probed-at";
+
 /// A handle on an open data folder; clones share it. The last to go writes what waits and closes the files.
 #[derive(Clone)]
 pub struct Store(Arc<Shared>);
@@ -68,6 +72,7 @@ struct Shared {
     readers: ReadPool,
     records: Records,
     opened_at: JournalPosition,
+    refusal: watch::Sender<Option<Refusal>>,
     fault: Option<Arc<dyn Fault>>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
@@ -104,12 +109,14 @@ impl Store {
         // The alarm list is ahead when the journal was put back from an older copy: its positions are used, too.
         let newest = journal::newest_position(&connection)?.max(records.watermark()?.0);
         let queue = Arc::new(Queue::default());
+        let refusal = watch::Sender::new(None);
         let writer = Writer {
             connection,
             end: JournalEnd { handed_out: newest, written: newest },
             queue: Arc::clone(&queue),
             clock: clock.clone(),
             fault: options.fault.clone(),
+            health: Health::new(refusal.clone()),
         };
         let thread = std::thread::Builder::new()
             .name("journal-writer".to_owned())
@@ -128,6 +135,7 @@ impl Store {
             readers: ReadPool::new(&journal_path),
             records,
             opened_at: JournalPosition(newest),
+            refusal,
             fault: options.fault,
             thread: Mutex::new(Some(thread)),
         })))
@@ -235,6 +243,21 @@ impl Store {
     pub fn set_meta(&self, key: &str, value: &str) -> Result<(), StoreError> {
         let (key, value) = (key.to_owned(), value.to_owned());
         self.write(move |tx| tx.set_meta(&key, &value))
+    }
+
+    /// Returns why writes are refused, while they are; it changes with the first that succeeds again.
+    #[must_use]
+    pub fn refusal(&self) -> watch::Receiver<Option<Refusal>> {
+        self.0.refusal.subscribe()
+    }
+
+    /// Writes a little and waits until it is on the disk, to see whether it takes writes again.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn probe(&self) -> Result<(), StoreError> {
+        let now = format_utc(self.0.clock.now());
+        self.write_async(move |tx| tx.set_meta(PROBED_AT, &now)).await
     }
 
     /// Passes a point of a commit; does nothing in production.

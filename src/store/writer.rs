@@ -2,6 +2,7 @@
 
 use super::error::StoreError;
 use super::fault::{self, Fault, FaultPoint};
+use super::health::Health;
 use super::queue::{BoxedJob, Found, Job, Queue};
 use super::transaction::{JournalEnd, WriteTransaction};
 use crate::clock::Clock;
@@ -35,6 +36,7 @@ pub(super) struct Writer {
     pub(super) queue: Arc<Queue>,
     pub(super) clock: Clock,
     pub(super) fault: Option<Arc<dyn Fault>>,
+    pub(super) health: Health,
 }
 
 /// A job built of two closures.
@@ -86,19 +88,17 @@ impl Writer {
 
     fn write_group(&mut self) {
         let mut ran = Vec::new();
-        let outcome = self.run_group(&mut ran);
-        let failure = match outcome {
-            Ok(()) => None,
-            Err(error) => {
+        let rows_before = self.connection.total_changes();
+        let failure = self.run_group(&mut ran).err();
+        match &failure {
+            // A group of which nothing is left to write says nothing of the disk.
+            None if self.connection.total_changes() == rows_before => {}
+            None => self.health.written(),
+            Some(error) => {
                 self.undo();
-                tracing::warn!(
-                    jobs = ran.len(),
-                    error = &error as &dyn std::error::Error,
-                    "a group of writes was undone"
-                );
-                Some(error)
+                self.health.undone(error, ran.len(), self.clock.now(), self.clock.elapsed());
             }
-        };
+        }
         for Ran { job, outcome } in ran {
             let outcome = match (&failure, outcome) {
                 (None, outcome) => outcome,

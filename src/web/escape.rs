@@ -1,5 +1,6 @@
 //! Text inside HTML.
 
+use crate::diagnostic::is_steering;
 use std::fmt;
 
 /// Writes a text so that HTML takes it for text, in elements and in quoted attributes.
@@ -15,8 +16,10 @@ impl fmt::Display for Escaped<'_> {
                 '>' => f.write_str("&gt;")?,
                 '"' => f.write_str("&quot;")?,
                 '\'' => f.write_str("&#39;")?,
-                // Not allowed in HTML, not even as a reference.
-                c if c.is_control() && !matches!(c, '\n' | '\t') => f.write_str("\u{fffd}")?,
+                '\n' | '\t' => write!(f, "{c}")?,
+                // Control characters are not allowed in HTML, not even as references; what hides or turns the text beside
+                // it would make one alarm look like another.
+                c if is_steering(c) => f.write_str("\u{fffd}")?,
                 c => write!(f, "{c}")?,
             }
         }
@@ -35,5 +38,11 @@ mod tests {
             let escaped = Escaped(&text).to_string();
             prop_assert!(!escaped.contains(['<', '>', '"', '\'']));
         }
+    }
+
+    #[test]
+    fn nothing_that_turns_or_hides_text_is_on_a_page() {
+        let text = "a\u{202e}b\u{2066}c\u{200f}d\u{1b}e\u{9b}f\ng\th";
+        assert_eq!(Escaped(text).to_string(), "a\u{fffd}b\u{fffd}c\u{fffd}d\u{fffd}e\u{fffd}f\ng\th");
     }
 }

@@ -25,6 +25,7 @@ mod harness;
 mod intake;
 mod listener;
 mod oauth;
+mod outside_text;
 #[path = "../peers/mod.rs"]
 mod peers;
 mod proxy;

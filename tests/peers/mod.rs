@@ -2,6 +2,7 @@
 //! that it skipped.
 
 pub(crate) mod amtool;
+mod amtool_webhook;
 mod nginx;
 mod openssl;
 mod prometheus;

@@ -278,7 +278,8 @@ impl Supervisor {
                 true
             }
             Err(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "own alarms could not be recorded yet");
+                // The store says why, once; this comes as often as it is tried.
+                tracing::debug!(error = &error as &dyn std::error::Error, "own alarms could not be recorded yet");
                 self.lock().unreported.extend(subjects);
                 false
             }

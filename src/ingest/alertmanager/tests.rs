@@ -2,10 +2,15 @@
 
 use super::*;
 use crate::alarm::{AlarmId, Silence};
-use crate::ingest::{Admission, BODY_BYTES_MAX, Mapping, NativeAlarm, NativeResult, Once, ServerStatus, WriteAnswer};
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use crate::ingest::gate::LISTINGS_MAX;
+use crate::ingest::{
+    Admission, Alert, AlertState, Alerts, BODY_BYTES_MAX, Mapping, NativeAlarm, NativeResult, Once, ServerStatus,
+    WriteAnswer, fingerprint,
+};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
 use http_body_util::BodyExt as _;
 use jiff::Timestamp;
+use serde_json::Value;
 use std::sync::Mutex;
 use tower_service::Service as _;
 
@@ -58,7 +63,7 @@ impl AlarmIntake for Memory {
         Arc::new(self.admission.clone())
     }
 
-    async fn alerts(&self) -> Result<Vec<Alert>, IntakeError> {
+    async fn alerts(&self) -> Result<Alerts, IntakeError> {
         let taken = self.taken.lock().unwrap();
         let alert = |c: &Contribution| Alert {
             labels: c.labels.clone(),
@@ -67,10 +72,11 @@ impl AlarmIntake for Memory {
             ends_at: c.ends_at,
             updated_at: c.starts_at,
             generator_url: c.generator_url.clone(),
-            receivers: self.receivers(),
+            receivers: self.receivers().into(),
             state: AlertState::Active,
         };
-        Ok(taken.iter().filter(|c| !c.is_resolved).map(alert).collect())
+        let all: Vec<Alert> = taken.iter().filter(|c| !c.is_resolved).map(alert).collect();
+        Ok(Box::new(all.into_iter()))
     }
 
     fn receivers(&self) -> Vec<String> {
@@ -123,7 +129,7 @@ async fn what_was_posted_is_shown_with_every_member_that_the_api_requires() {
         "annotations": {"summary": "s"},
         "endsAt": "2026-05-01T12:05:00.000000Z",
         "fingerprint": fingerprint(&[("alertname", "A"), ("severity", "critical")]
-            .map(|(n, v)| (n.to_owned(), v.to_owned())).into()),
+            .map(|(n, v)| (n.to_owned(), v.to_owned())).into()).to_string(),
         "receivers": [{"name": "wh1"}],
         "startsAt": "2026-05-01T12:00:00.000000Z",
         "status": {"inhibitedBy": [], "silencedBy": [], "state": "active"},
@@ -165,6 +171,73 @@ async fn a_request_that_cannot_be_read_is_refused_with_the_reason() {
     let deleted = Request::delete("/api/v2/alerts").body(Body::empty()).unwrap();
     assert_eq!(call(&intake, deleted).await.0, StatusCode::METHOD_NOT_ALLOWED);
     assert!(intake.taken.lock().unwrap().is_empty());
+}
+
+/// Posts so many alerts.
+async fn fill(intake: &Arc<Memory>, alerts: usize) {
+    let all: Vec<Value> = (0..alerts).map(|n| json!({"labels": {"alertname": "A", "n": n.to_string()}})).collect();
+    assert_eq!(post(intake, "application/json", Value::from(all).to_string()).await.0, StatusCode::OK);
+}
+
+fn listing() -> Request<Body> {
+    Request::get("/api/v2/alerts").body(Body::empty()).unwrap()
+}
+
+#[tokio::test]
+async fn an_answer_comes_in_pieces_of_bounded_size_and_is_whole() {
+    let intake = Arc::new(Memory::default());
+    fill(&intake, 2000).await;
+    let mut router = router(Arc::clone(&intake), Clock::manual(Timestamp::UNIX_EPOCH));
+    let mut body = router.call(listing()).await.unwrap().into_body();
+    let mut whole = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let piece = frame.unwrap().into_data().unwrap();
+        assert!(piece.len() < 40 << 10, "{}", piece.len());
+        whole.extend_from_slice(&piece);
+    }
+    let shown: Value = serde_json::from_slice(&whole).unwrap();
+    assert_eq!(shown.as_array().map(Vec::len), Some(2000));
+    // Nothing is wanted for longer than one piece looks at.
+    assert_eq!(list(&intake, "?filter=n%3D1999").await.1.as_array().map(Vec::len), Some(1));
+    assert_eq!(list(&intake, "?filter=n%3Dx").await, (StatusCode::OK, json!([])));
+}
+
+#[tokio::test]
+async fn whoever_comes_while_too_many_read_is_told_to_come_again() {
+    let (intake, clock) = (Arc::new(Memory::default()), Clock::manual(Timestamp::UNIX_EPOCH));
+    fill(&intake, 10).await;
+    let mut router = router(Arc::clone(&intake), clock.clone());
+    let mut reading = Vec::new();
+    for _ in 0..LISTINGS_MAX {
+        reading.push(router.call(listing()).await.unwrap());
+    }
+    let refused = router.call(listing());
+    tokio::pin!(refused);
+    let refused = loop {
+        tokio::select! {
+            biased;
+            refused = &mut refused => break refused.unwrap(),
+            () = tokio::task::yield_now() => clock.advance(std::time::Duration::from_secs(1)),
+        }
+    };
+    assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
+    assert!(refused.headers().contains_key(RETRY_AFTER));
+    reading.pop();
+    assert_eq!(router.call(listing()).await.unwrap().status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn what_the_alarm_list_refuses_is_told_by_its_number_in_the_body() {
+    let fault = Some(IntakeError::Refused(vec![(0, "too much".to_owned()), (1, "too much".to_owned())]));
+    let intake = Arc::new(Memory { fault, ..Memory::default() });
+    let body = r#"[{"labels":{}},{"labels":{"alertname":"A"}},7,{"labels":{"alertname":"B"}}]"#;
+    let (status, message) = post(&intake, "application/json", body).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    assert_eq!(
+        message,
+        "alert 0: `labels.alertname` is missing: it names the alarm type\nalert 1: too much\n\
+         alert 2: it is a number; expected an object\nalert 3: too much"
+    );
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use super::comments::Comments;
 use super::files::Files;
 use super::{Lost, Options, Outcome, greet, parting, receive, send};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, printable};
 use crate::shell::protocol::{self, Answer, FRAME_BYTES_MAX, FromClient, FromDaemon, Stream};
 use crate::shell::{Hello, Status, discarded};
 use std::fmt;
@@ -71,6 +71,8 @@ fn lines_of(mut source: impl BufRead + 'static) -> impl Iterator<Item = io::Resu
 /// Where output and complaints go.
 pub(super) struct Outputs<'a> {
     pub(super) out: &'a mut dyn Write,
+    /// Whether a person reads `out`: then nothing in it may steer the terminal. A file or a pipe gets what there is.
+    pub(super) is_terminal: bool,
     pub(super) err: &'a mut dyn Write,
 }
 
@@ -81,9 +83,18 @@ impl fmt::Debug for Outputs<'_> {
 }
 
 impl Outputs<'_> {
+    /// Writes a piece of output.
+    fn write(&mut self, chunk: &str) -> io::Result<()> {
+        if self.is_terminal {
+            self.out.write_all(printable(chunk).as_bytes())
+        } else {
+            self.out.write_all(chunk.as_bytes())
+        }
+    }
+
     /// Writes what is wrong; when that output is closed there is nobody to tell.
     fn complain(&mut self, text: &str) {
-        drop(self.err.write_all(text.as_bytes()));
+        drop(self.err.write_all(printable(text).as_bytes()));
     }
 }
 
@@ -183,7 +194,7 @@ fn finish(
         }
         match message {
             FromDaemon::Output { stream: Stream::Out, chunk, .. } => {
-                if let Err(error) = outputs.out.write_all(chunk.as_bytes()) {
+                if let Err(error) = outputs.write(&chunk) {
                     return Ok(error.into());
                 }
             }

@@ -281,7 +281,7 @@ impl Shell {
         }
         match message {
             FromDaemon::Output { stream: Stream::Out, .. } if run.is_quiet => {}
-            FromDaemon::Output { chunk, .. } => self.output(&chunk, run)?,
+            FromDaemon::Output { chunk, .. } => self.output(&printable(&chunk), run)?,
             FromDaemon::Ask { ask, kind, prompt } => {
                 let answer = self.ask(kind, &prompt)?;
                 self.reply(ask, answer)?;

@@ -6,6 +6,7 @@
 use super::terminal::Saved;
 use super::{Lost, Outcome, send};
 use crate::clock::Clock;
+use crate::diagnostic::printable;
 use crate::shell::Candidates;
 use crate::shell::protocol::{self, FromClient, FromDaemon};
 use std::collections::VecDeque;
@@ -187,7 +188,8 @@ impl Link {
         lock(&self.desk).waits = Waits::Daemon;
     }
 
-    fn notice(&self, text: String) {
+    fn notice(&self, text: &str) {
+        let text = printable(text);
         let mut desk = lock(&self.desk);
         if desk.waits == Waits::Line {
             drop(desk);
@@ -226,7 +228,7 @@ impl Link {
                     // Full of answers that no key waits for.
                     drop(answers.try_send((id, candidates)));
                 }
-                Ok(Some(FromDaemon::Notice { text })) => self.notice(text),
+                Ok(Some(FromDaemon::Notice { text })) => self.notice(&text),
                 Ok(Some(FromDaemon::Goodbye { reason })) => return self.lose(Lost::goodbye(&reason), events),
                 Ok(Some(message)) => {
                     if events.send(Event::Message(message)).is_err() {

@@ -127,7 +127,8 @@ pub fn run_on(stream: UnixStream, options: &Options) -> Outcome {
     let outcome = match lines {
         None => interactive::run(stream, options),
         Some(mut lines) => {
-            let mut outputs = batch::Outputs { out: &mut io::stdout().lock(), err: &mut io::stderr() };
+            let is_terminal = io::stdout().is_terminal();
+            let mut outputs = batch::Outputs { out: &mut io::stdout().lock(), is_terminal, err: &mut io::stderr() };
             batch::run(stream, options, &mut lines, &mut outputs)
         }
     };
@@ -233,7 +234,7 @@ fn complain(diagnostic: &Diagnostic) {
 pub(crate) fn feed_for_tests(stream: UnixStream, lines: &str) -> (Outcome, String, String) {
     let options = Options { input: Input::Standard, pager: false, colour: false, history_folder: None, home: None };
     let (mut out, mut err) = (Vec::new(), Vec::new());
-    let mut outputs = batch::Outputs { out: &mut out, err: &mut err };
+    let mut outputs = batch::Outputs { out: &mut out, is_terminal: false, err: &mut err };
     let outcome = batch::run(stream, &options, &mut batch::Lines::text("script", lines), &mut outputs);
     let outcome = outcome.unwrap_or_else(|lost| {
         drop(writeln!(err, "{}", lost.diagnostic()));

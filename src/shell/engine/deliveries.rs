@@ -5,7 +5,7 @@ use super::alarms::{find, is_json, print};
 use super::columns::{Columns, one_line};
 use super::fault::Fault;
 use super::line::{Call, Given};
-use crate::alarm::{AlarmId, JournalPosition, Standing};
+use crate::alarm::{AlarmId, JournalPosition, Standing, UntoldBy};
 use crate::clock::format_utc;
 use crate::delivery::{
     Decision, DeliveryEntry, DeliveryQuery, DeliveryState, DeliveryStep, Explanation, HandlerState, LaneView, WaitsFor,
@@ -207,6 +207,16 @@ pub(super) fn explain(engine: &Engine, given: &Given, call: &mut Call<'_>) -> Re
     }
     print(call, |out| {
         writeln!(out, "alarm {}", record.id)?;
+        if let Some(shelf) = &record.shelf {
+            writeln!(out, "  it is on the shelf {}: no handler is told of its changes", one_line(shelf))?;
+        } else if let Some(untold) = record.untold {
+            let why = match untold.by {
+                UntoldBy::Policy => "`alarms control notify-status-changes` says so",
+                UntoldBy::Shelf => "it was on a shelf when it came to it",
+                UntoldBy::Hold => "it has not lasted for its hold-down",
+            };
+            writeln!(out, "  no handler is told of its present state: {why}")?;
+        }
         if lanes.is_empty() {
             writeln!(out, "  no handler is told of alarms")?;
         }

@@ -26,6 +26,7 @@ mod reference;
 mod refusal;
 mod session;
 mod show;
+mod status;
 mod table;
 mod values;
 

@@ -1,7 +1,7 @@
 //! The one table of commands: running, abbreviation, completion, `?`, `help` and the reference are read from it.
 
 use super::command::{Argument, Command, Mode, Piped, Purpose, Tree, Values};
-use super::{alarm_actions, alarm_follow, alarms, commit, deliveries, edit, facilities, file, session, show};
+use super::{alarm_actions, alarm_follow, alarms, commit, deliveries, edit, facilities, file, session, show, status};
 use Argument::{AlarmId, Choice, CommandName, Counted, Keyword, Line, Number, Option, Path, Statement, Text};
 use Mode::{Configuration, Operational};
 
@@ -468,6 +468,16 @@ pub(super) static COMMANDS: &[Command] = &[
         arguments: &[],
         piped: Piped::Lines,
         run: show::commits,
+    },
+    Command {
+        words: &["show", "system", "status"],
+        mode: Operational,
+        help: "Shows how the element fares",
+        about: "When the disk under the data folder takes no writes, reports and commits are refused; then it says since when, \
+                and why.",
+        arguments: &[],
+        piped: Piped::Lines,
+        run: status::show,
     },
     Command {
         words: &["who"],
