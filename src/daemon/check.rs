@@ -1,14 +1,17 @@
 //! `annunciator check`: what a start with these files would say, without an element.
 
-use super::{Stopped, Voice, discover, load, plan_with};
-use crate::secret::KeyRing;
+use super::files::Loaded;
+use super::trial::try_out;
+use super::{Stopped, Voice, discover, plan_with};
+use crate::secret::{KeyRing, Sealer};
 use crate::tree::Plan;
 use crate::yang::builtin_schema;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Checks files as one configuration. A data folder's key opens the encrypted secrets in them; the modules in `schema_dirs`
+/// Checks files as one configuration: what a first start with them would refuse or warn of, the certificates and keys that
+/// they name included. A data folder's key opens the encrypted secrets in them; the modules in `schema_dirs`
 /// stand beside the product's own.
 ///
 /// # Errors
@@ -31,10 +34,14 @@ pub fn check(
         }
         None => KeyRing::ephemeral(),
     };
-    let keys = keys.map_err(|e| Stopped::failed("read the key", e))?;
-    let files = found.all(&plan, &keys).map_err(Stopped::Refused)?;
-    let (_tree, warnings) = load(files, &plan, &keys).map_err(Stopped::Refused)?;
-    Voice::Person.warn(&warnings);
+    let keys: Arc<dyn Sealer> = Arc::new(keys.map_err(|e| Stopped::failed("read the key", e))?);
+    let files = found.all(&plan, &*keys).map_err(Stopped::Refused)?;
+    let mut loaded = Loaded::from_files(files, &plan, &*keys).map_err(Stopped::Refused)?;
+    Voice::Person.warn(&loaded.take_warnings());
+    match try_out(&loaded, &keys) {
+        Ok(warnings) => Voice::Person.warn(&loaded.placed(warnings)),
+        Err(faults) => return Err(Stopped::Refused(loaded.placed(faults))),
+    }
     for file in files {
         // Nobody reads any more: the exit code still says it.
         drop(writeln!(out, "{}: ok", file.source.name()));

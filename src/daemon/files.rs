@@ -179,6 +179,11 @@ impl<'s> Loaded<'s> {
         &self.0.tree
     }
 
+    /// Takes what was worth telling when the files were read.
+    pub(super) fn take_warnings(&mut self) -> Diagnostics {
+        std::mem::take(&mut self.0.diagnostics)
+    }
+
     /// Gives faults that were found later their places in the files.
     pub(super) fn placed(mut self, faults: Diagnostics) -> Diagnostics {
         self.0.diagnostics = Diagnostics::new();

@@ -10,8 +10,11 @@ use std::time::Duration;
 /// are looked at: a certificate that was renewed is in use soon enough, and reading a few files costs nothing.
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
 
+/// Is told that all is built at last.
+pub(super) type Heals = Arc<dyn Fn() + Send + Sync>;
+
 /// Looks at what is running from time to time.
-pub(super) fn look_again(scope: &Scope, management: &Management, outbound: Arc<Outbound>) {
+pub(super) fn look_again(scope: &Scope, management: &Management, outbound: Arc<Outbound>, heals: Option<Heals>) {
     let (datastore, clock, stopping) = (management.datastore().clone(), management.clock().clone(), scope.clone());
     scope.spawn("material", async move {
         loop {
@@ -19,7 +22,7 @@ pub(super) fn look_again(scope: &Scope, management: &Management, outbound: Arc<O
                 () = stopping.stopped() => return,
                 () = clock.sleep(LOOK_AGAIN) => {}
             }
-            let (datastore, outbound) = (datastore.clone(), Arc::clone(&outbound));
+            let (datastore, outbound, heals) = (datastore.clone(), Arc::clone(&outbound), heals.clone());
             let looking = tokio::task::spawn_blocking(move || {
                 if let Err(error) = datastore.refresh() {
                     tracing::warn!(
@@ -28,6 +31,9 @@ pub(super) fn look_again(scope: &Scope, management: &Management, outbound: Arc<O
                     );
                 }
                 outbound.look_at_certificates(&datastore.running().tree);
+                if let Some(heals) = heals.filter(|_| outbound.is_whole()) {
+                    heals();
+                }
             });
             if let Err(error) = looking.await {
                 tracing::error!(%error, "looking at certificates and clients again failed unexpectedly");

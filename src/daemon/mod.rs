@@ -22,6 +22,7 @@ mod signals;
 mod start;
 mod stopped;
 mod store_watch;
+mod trial;
 
 pub use alarm_notices::announce_alarms;
 pub use check::{builtin_plan, check};

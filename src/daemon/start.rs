@@ -3,7 +3,8 @@
 use super::faces::{Faces, announce_commits, announce_inventory, sessions};
 use super::files::Loaded;
 use super::folder::{DataFolder, say_created, socket_folder};
-use super::look_again::look_again;
+use super::look_again::{Heals, look_again};
+use super::trial::try_out;
 use super::{Found, HandlerBoard, Intake, KEY_FILE_NAME, Pages, Signals, Stopped, Voice};
 use super::{announce_alarms, discover, plan_with, watch_store};
 use crate::clock::Clock;
@@ -12,7 +13,7 @@ use crate::datastore::{BootInput, BootOptions, Booted, Datastore, Participant, b
 use crate::delivery::Deliveries;
 use crate::diagnostic::{Diagnostic, Diagnostics, Source};
 use crate::element::supervision::{
-    NodeName, StartFindings, Supervisor, tell_start, watch_commits, watch_handlers, watch_room,
+    NodeName, StartFindings, Supervisor, tell_start, tell_whole, watch_commits, watch_handlers, watch_room,
 };
 use crate::element::{
     AlarmRules, Handlers, Listener, ListenerOptions, Outbound, OwnUrl, RunningImpact, client_observer, remind,
@@ -100,7 +101,7 @@ pub async fn start(options: &StartOptions, signals: Option<&Signals>) -> Result<
     ));
     let found = find(options);
     let first_keys = first_keys(options)?;
-    let loaded = first_keys.as_ref().map(|keys| load(&found, &plan, keys)).transpose();
+    let loaded = first_keys.as_ref().map(|keys| tokio::task::block_in_place(|| load(&found, &plan, keys))).transpose();
     let loaded = loaded.map_err(Stopped::Refused)?.flatten();
     go_on(signals)?;
     let (folder, lock, shell) = tokio::task::block_in_place(|| claim(options, loaded, &plan, &http))?;
@@ -150,9 +151,17 @@ pub async fn start(options: &StartOptions, signals: Option<&Signals>) -> Result<
     let (listening, datastore) = (Arc::clone(&http), management.datastore().clone());
     let (reports, stopping) = (supervisor.clone(), scope.clone());
     scope.spawn("http listener", async move { listening.keep(&datastore, &reports, &stopping).await });
-    let watched = Watched { supervisor, ledger: ledger.clone(), deliveries, handlers: told_handlers, findings };
+    look_again(&scope, &management, Arc::clone(&outbound), heals(&findings, &supervisor, &management));
+    let own_parts = Arc::clone(&outbound);
+    let watched = Watched {
+        supervisor,
+        ledger: ledger.clone(),
+        deliveries,
+        handlers: told_handlers,
+        outbound: own_parts,
+        findings,
+    };
     supervise(&scope, watched, &management, &options.data_dir);
-    look_again(&scope, &management, Arc::clone(&outbound));
     let management = management.with_outbound(outbound, Handle::current());
     let node = management.node();
     let intake = Intake::new(ledger.clone(), management.clone(), Arc::clone(&opener), scope.clone());
@@ -172,18 +181,26 @@ pub async fn start(options: &StartOptions, signals: Option<&Signals>) -> Result<
     Ok(Running { management, sessions, scope, clock, node, http, ledger, store })
 }
 
+/// Returns who is told when all is built that a start could not build, where looking again can build it.
+fn heals(findings: &StartFindings, supervisor: &Supervisor, management: &Management) -> Option<Heals> {
+    let (supervisor, named) = (supervisor.clone(), management.clone());
+    let heals: Heals = Arc::new(move || tell_whole(&supervisor, &named.node()));
+    findings.may_heal.then_some(heals)
+}
+
 /// What the element watches of itself.
 struct Watched {
     supervisor: Supervisor,
     ledger: Ledger,
     deliveries: Deliveries,
     handlers: Handlers,
+    outbound: Arc<Outbound>,
     findings: StartFindings,
 }
 
 /// Lets what parts report become alarms, and reminds handlers of those that stand.
 fn supervise(scope: &Scope, watched: Watched, management: &Management, data_dir: &Path) {
-    let Watched { supervisor, ledger, deliveries, handlers, findings } = watched;
+    let Watched { supervisor, ledger, deliveries, handlers, outbound, findings } = watched;
     let named = management.clone();
     let node: NodeName = Arc::new(move || named.node());
     let clock = management.clock().clone();
@@ -196,7 +213,9 @@ fn supervise(scope: &Scope, watched: Watched, management: &Management, data_dir:
     });
     let (own, name, stopping) = (supervisor.clone(), Arc::clone(&node), scope.clone());
     let commits = management.datastore().announcements();
-    scope.spawn("configuration supervision", async move { watch_commits(&own, &name, commits, &stopping).await });
+    scope.spawn("configuration supervision", async move {
+        watch_commits(&own, &name, commits, move || outbound.is_whole(), &stopping).await;
+    });
     let (all, time, stopping, folder) = (ledger.clone(), clock.clone(), scope.clone(), data_dir.to_owned());
     scope.spawn("storage supervision", async move {
         watch_room(&supervisor, &all, &node, &folder, &time, &stopping).await;
@@ -231,19 +250,27 @@ fn find(options: &StartOptions) -> Found {
 
 /// Returns what opens and seals secrets in a first look at files that are to be loaded; `None` where what is stored is
 /// taken up.
-fn first_keys(options: &StartOptions) -> Result<Option<KeyRing>, Stopped> {
+fn first_keys(options: &StartOptions) -> Result<Option<Arc<dyn Sealer>>, Stopped> {
     if options.data_dir.join(JOURNAL_NAME).exists() && !options.config_override {
         return Ok(None);
     }
     let path = options.data_dir.join(KEY_FILE_NAME);
     let keys = if path.exists() { KeyRing::load(&path) } else { KeyRing::ephemeral() };
-    keys.map(Some).map_err(|e| Stopped::caused("use the key", &e))
+    keys.map(|keys| Some(Arc::new(keys) as Arc<dyn Sealer>)).map_err(|e| Stopped::caused("use the key", &e))
 }
 
 /// Looks at the files before anything is created: faulty ones leave no trace. `None` where there are none.
-fn load<'k>(found: &Found, plan: &Arc<Plan>, keys: &'k KeyRing) -> Result<Option<Loaded<'k>>, Diagnostics> {
-    let files = found.all(plan, keys)?;
-    if files.is_empty() { Ok(None) } else { Loaded::from_files(files, plan, keys).map(Some) }
+fn load<'k>(found: &Found, plan: &Arc<Plan>, keys: &'k Arc<dyn Sealer>) -> Result<Option<Loaded<'k>>, Diagnostics> {
+    let files = found.all(plan, &**keys)?;
+    if files.is_empty() {
+        return Ok(None);
+    }
+    let loaded = Loaded::from_files(files, plan, &**keys)?;
+    // The start tells the warnings itself, when it takes the parts into use.
+    match try_out(&loaded, keys) {
+        Ok(_) => Ok(Some(loaded)),
+        Err(faults) => Err(loaded.placed(faults)),
+    }
 }
 
 /// Takes what only one element can have, before anything is stored: the data folder, the HTTP address, the shell's socket.
@@ -318,6 +345,7 @@ fn take_up(options: &StartOptions, booting: BootOptions, found: &Found) -> Resul
     };
     let findings = StartFindings {
         not_built: not_built.map(said).collect(),
+        may_heal: refusals.iter().all(|(participant, _)| *participant == Outbound::NAME),
         changed_files: changed_files.iter().map(said).collect(),
         taken_back,
     };

@@ -44,12 +44,13 @@ enum Verdict {
 fn verdicts(alarms: &ClientAlarmSpec, end: End<'_>) -> [(OwnType, Verdict); 3] {
     use Verdict::{Fault, Fine, Nothing};
     let (connection, authentication, communication) = match end {
-        End::Failed { reason, .. } if reason.is_connection() => (Fault, Nothing, Nothing),
+        // An answer that had begun came over a connection.
+        End::Failed { reason, has_begun: false, .. } if reason.is_connection() => (Fault, Nothing, Nothing),
         End::Failed { reason, .. } if reason.is_authentication() => (Fine, Fault, Nothing),
         // A fault of ours says nothing of the other side.
         End::Failed { reason: FailureReason::InvalidRequest, .. } => (Nothing, Nothing, Nothing),
         End::Failed { .. } => (Fine, Nothing, Fault),
-        End::Answered { status } => match FailureReason::of_status(status) {
+        End::Answered { failure, .. } => match failure {
             None | Some(FailureReason::Redirect) => (Fine, Fine, Fine),
             Some(reason) if reason.is_authentication() => (Fine, Fault, Nothing),
             Some(FailureReason::ServerError | FailureReason::UnexpectedStatus) => (Fine, Nothing, Fault),
@@ -71,8 +72,8 @@ fn window(alarms: &ClientAlarmSpec) -> SlidingWindow {
 
 fn words(end: End<'_>) -> Words {
     Words::detail(match end {
-        End::Answered { status } => format!("The answer had the status {status}."),
-        End::Failed { reason, detail } => format!("{reason}: {detail}"),
+        End::Answered { status, .. } => format!("The answer had the status {status}."),
+        End::Failed { reason, detail, .. } => format!("{reason}: {detail}"),
     })
 }
 
@@ -122,8 +123,8 @@ mod tests {
             let all: Vec<Verdict> = told(end, alarms).into_iter().map(|(_, verdict)| verdict).collect();
             <[Verdict; 3]>::try_from(all).unwrap()
         };
-        let failed = |reason| End::Failed { reason, detail: "" };
-        let answered = |status| End::Answered { status };
+        let failed = |reason| End::Failed { reason, detail: "", has_begun: false };
+        let answered = |status| End::Answered { status, failure: FailureReason::of_status(status) };
         for (end, expected) in [
             (answered(200), [Fine, Fine, Fine]),
             (answered(404), [Fine, Fine, Fine]),
@@ -135,6 +136,11 @@ mod tests {
             (failed(FailureReason::ProxyAuthentication), [Fine, Fault, Nothing]),
             (failed(FailureReason::TokenRefused), [Fine, Fault, Nothing]),
             (failed(FailureReason::Timeout), [Fine, Nothing, Fault]),
+            (failed(FailureReason::ConnectionReset), [Fault, Nothing, Nothing]),
+            (
+                End::Failed { reason: FailureReason::ConnectionReset, detail: "", has_begun: true },
+                [Fine, Nothing, Fault],
+            ),
             (failed(FailureReason::ProtocolError), [Fine, Nothing, Fault]),
         ] {
             assert_eq!(of(end, &on), expected, "{end:?}");
@@ -153,7 +159,12 @@ mod tests {
         let observer = client_observer(supervisor.clone());
         let alarms = ClientAlarmSpec::default();
         let see = |origin: &str, status| {
-            observer(&Observation { client: "c1", origin, alarms: &alarms, end: End::Answered { status } });
+            observer(&Observation {
+                client: "c1",
+                origin,
+                alarms: &alarms,
+                end: End::Answered { status, failure: FailureReason::of_status(status) },
+            });
         };
         let subject = |origin: &str| Subject::new(OwnType::FailedCommunication, HTTP_CLIENT, "c1").qualified(origin);
         let (one, other) = ("https://a.example:443", "https://b.example:443");
@@ -165,7 +176,12 @@ mod tests {
         see(other, 200);
         assert!(supervisor.stands(&subject(one)));
         let quick = ClientAlarmSpec { quiet: std::time::Duration::ZERO, ..ClientAlarmSpec::default() };
-        observer(&Observation { client: "c1", origin: one, alarms: &quick, end: End::Answered { status: 204 } });
+        observer(&Observation {
+            client: "c1",
+            origin: one,
+            alarms: &quick,
+            end: End::Answered { status: 204, failure: None },
+        });
         assert!(!supervisor.stands(&subject(one)));
     }
 }

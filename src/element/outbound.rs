@@ -54,6 +54,9 @@ impl fmt::Debug for Outbound {
 }
 
 impl Outbound {
+    /// Its name as a participant.
+    pub const NAME: &'static str = "alarm handlers";
+
     /// Builds the participant with nothing in use.
     #[must_use]
     pub fn new(places: Places, transport: Arc<Transport>, sealer: Arc<dyn Sealer>) -> Self {
@@ -118,6 +121,15 @@ impl Outbound {
             .map(Some)
     }
 
+    /// Returns whether all that is configured could be built.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.crypto.keystores.is_whole()
+            && self.crypto.trusted.is_whole()
+            && self.clients.is_whole()
+            && self.handlers.is_whole()
+    }
+
     /// Returns the certificates and keys in use.
     #[must_use]
     pub fn crypto(&self) -> &Crypto {
@@ -155,7 +167,7 @@ impl Outbound {
 
 impl Participant for Outbound {
     fn name(&self) -> &'static str {
-        "alarm handlers"
+        Self::NAME
     }
 
     fn prepare(&self, change: &CommitContext<'_>) -> Result<Prepared, Diagnostics> {

@@ -93,6 +93,11 @@ impl<T> Registry<T> {
         slots.failed.iter().filter_map(why).collect()
     }
 
+    /// Returns whether all that is configured could be built.
+    pub(super) fn is_whole(&self) -> bool {
+        self.read().failed.is_empty()
+    }
+
     /// Returns the names of what may be otherwise when it is built again: what could not be built, and what `may_change`.
     pub(super) fn unsettled(&self, may_change: impl Fn(&T) -> bool) -> Vec<String> {
         let slots = self.read();

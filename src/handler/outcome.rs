@@ -65,20 +65,22 @@ pub fn classify(attempt: &Attempt, now: Timestamp) -> Outcome {
             None if matches!(fault.reason, FailureReason::EgressRefused | FailureReason::InvalidRequest) => {
                 Outcome::Suspend { reason: fault.reason }
             }
+            None if fault.reason.is_authentication() => Outcome::Suspend { reason: fault.reason },
             None => Outcome::retry(fault.reason),
         },
     }
 }
 
 fn of_answer(answer: &Answer, now: Timestamp) -> Option<Outcome> {
-    let reason = FailureReason::of_status(answer.status)?;
+    let reason = answer.failure()?;
     Some(match answer.status {
         429 | 503 => {
             let after = answer.header("retry-after").and_then(|value| retry_after(value, now));
             Outcome::Retry { reason, after, pauses_lane: after.is_some() }
         }
+        _ if reason.is_authentication() => Outcome::Suspend { reason },
         400 | 413 | 415 | 422 => Outcome::GiveUp { reason },
-        401 | 403 | 404 | 405 | 407 | 410 => Outcome::Suspend { reason },
+        404 | 405 | 410 => Outcome::Suspend { reason },
         _ => Outcome::retry(reason),
     })
 }
@@ -145,7 +147,9 @@ mod tests {
             match status {
                 200..=299 => assert_eq!(outcome, Outcome::Delivered, "{status}"),
                 400 | 413 | 415 | 422 => assert!(matches!(outcome, Outcome::GiveUp { .. }), "{status}"),
-                401 | 403 | 404 | 405 | 407 | 410 => assert!(matches!(outcome, Outcome::Suspend { .. }), "{status}"),
+                401 | 403 | 404 | 405 | 407 | 410 | 495 | 496 => {
+                    assert!(matches!(outcome, Outcome::Suspend { .. }), "{status}");
+                }
                 _ => assert!(matches!(outcome, Outcome::Retry { pauses_lane: false, after: None, .. }), "{status}"),
             }
         }
@@ -186,7 +190,9 @@ mod tests {
         assert_eq!(failed(FailureReason::Timeout, Some(200)).reason(), Some(FailureReason::Timeout));
         assert!(matches!(failed(FailureReason::Timeout, Some(410)), Outcome::Suspend { reason: FailureReason::Gone }));
         assert!(matches!(failed(FailureReason::Dns, None), Outcome::Retry { .. }));
-        assert!(matches!(failed(FailureReason::EgressRefused, None), Outcome::Suspend { .. }));
+        for reason in [FailureReason::EgressRefused, FailureReason::ProxyAuthentication, FailureReason::TokenRefused] {
+            assert!(matches!(failed(reason, None), Outcome::Suspend { .. }), "{reason}");
+        }
     }
 
     proptest! {

@@ -260,11 +260,13 @@ impl HttpClient {
     /// Tells how an attempt ended. What a token endpoint did was told when it did it.
     fn observe(&self, url: &Url, result: &Result<Answer, Fault>) {
         let end = match result {
-            Ok(answer) => End::Answered { status: answer.status },
+            Ok(answer) => End::Answered { status: answer.status, failure: answer.failure() },
             Err(fault) if matches!(fault.reason, FailureReason::TokenRefused | FailureReason::TokenUnavailable) => {
                 return;
             }
-            Err(fault) => End::Failed { reason: fault.reason, detail: &fault.detail },
+            Err(fault) => {
+                End::Failed { reason: fault.reason, detail: &fault.detail, has_begun: fault.partial.is_some() }
+            }
         };
         let origin = origin(url);
         (self.observer)(&Observation { client: &self.spec.id, origin: &origin, alarms: &self.spec.alarms, end });
@@ -356,6 +358,7 @@ impl HttpClient {
         let answer = Answer {
             status: response.status().as_u16(),
             headers: bounded_headers(response.headers()),
+            is_through_proxy: !tunnels && self.proxy_for(&request.url).is_some(),
             ..Answer::default()
         };
         let head = progress.head.insert(Head { remote: response.remote_addr(), answer, body: BytesMut::new() });

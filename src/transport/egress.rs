@@ -21,6 +21,17 @@ pub enum EgressRefused {
     Denied(IpAddr, IpRange),
 }
 
+impl EgressRefused {
+    /// Says it of the address that was asked about.
+    fn told(self, address: IpAddr) -> Self {
+        match self {
+            Self::Metadata(_) => Self::Metadata(address),
+            Self::NotPublic(_) => Self::NotPublic(address),
+            Self::Denied(_, range) => Self::Denied(address, range),
+        }
+    }
+}
+
 /// A range of addresses: those that begin with the same bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct IpRange {
@@ -134,12 +145,23 @@ impl EgressSpec {
     /// When one of them is refused.
     pub fn check(&self, address: IpAddr) -> Result<(), EgressRefused> {
         match address {
+            // The unspecified address leads to the machine itself.
+            IpAddr::V4(v4) if v4.is_unspecified() => {
+                self.check_one(address, address)?;
+                self.check_one(IpAddr::V4(Ipv4Addr::LOCALHOST), address)
+            }
             IpAddr::V4(_) => self.check_one(address, address),
+            IpAddr::V6(v6) if v6.is_unspecified() => {
+                self.check_one(address, address)?;
+                self.check_one(IpAddr::V6(Ipv6Addr::LOCALHOST), address)?;
+                self.check(IpAddr::V4(Ipv4Addr::UNSPECIFIED)).map_err(|refused| refused.told(address))
+            }
             IpAddr::V6(v6) => {
                 if v6.to_ipv4_mapped().is_none() {
                     self.check_one(address, address)?;
                 }
-                embedded(v6).into_iter().flatten().try_for_each(|v4| self.check_one(IpAddr::V4(v4), address))
+                let judged = |v4| self.check(IpAddr::V4(v4)).map_err(|refused| refused.told(address));
+                embedded(v6).into_iter().flatten().try_for_each(judged)
             }
         }
     }
@@ -291,6 +313,17 @@ mod tests {
             let address: IpAddr = text.parse().unwrap();
             assert_eq!(EgressSpec::default().check(address), Err(EgressRefused::Metadata(address)), "{text}");
         }
+    }
+
+    #[test]
+    fn the_unspecified_address_is_judged_as_the_loopback_that_it_leads_to() {
+        let rules = EgressSpec { deny: ranges(&["127.0.0.0/8"]), ..EgressSpec::default() };
+        for text in ["0.0.0.0", "::", "::ffff:0.0.0.0", "127.0.0.1"] {
+            assert!(!passes(&rules, text), "{text}");
+        }
+        let rules = EgressSpec { deny: ranges(&["::1"]), ..EgressSpec::default() };
+        assert!(!passes(&rules, "::") && passes(&rules, "0.0.0.0"));
+        assert!(passes(&EgressSpec::default(), "0.0.0.0") && passes(&EgressSpec::default(), "::"));
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! The closed list of reasons for which a delivery attempt fails, and how a fault is put under one of them.
 
 use super::EgressRefused;
+use super::material::shown;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::error::Error;
 use std::{fmt, io};
@@ -39,7 +41,7 @@ pub enum FailureReason {
     ProtocolError,
     /// 3xx: redirects are not followed.
     Redirect,
-    /// 401 or 403.
+    /// 401 or 403, or a server that wants another client certificate.
     AuthenticationRefused,
     /// 404 or 405.
     NotFound,
@@ -125,8 +127,9 @@ impl FailureReason {
         Some(match status {
             200..=299 => return None,
             300..=399 => Self::Redirect,
-            401 | 403 => Self::AuthenticationRefused,
-            407 => Self::ProxyAuthentication,
+            // 407 means a proxy, which the status alone does not show; 495 and 496 are nginx's words for a client certificate
+            // that it does not accept, or misses.
+            401 | 403 | 407 | 495 | 496 => Self::AuthenticationRefused,
             404 | 405 => Self::NotFound,
             410 => Self::Gone,
             400 | 413 | 415 | 422 => Self::BodyRefused,
@@ -185,6 +188,9 @@ impl fmt::Display for FailureReason {
     }
 }
 
+/// Names of a certificate that are told at most: some have a hundred.
+const NAMES_SHOWN_MAX: usize = 5;
+
 /// Links of a chain of causes that are looked at: real chains have fewer than ten, and a chain that loops must end.
 const CAUSES_MAX: usize = 32;
 
@@ -208,9 +214,9 @@ pub(super) fn reason_of(error: &reqwest::Error, tunnels: bool) -> FailureReason 
     if error.is_dns() {
         return FailureReason::Dns;
     }
-    if let Some(kind) = causes.iter().find_map(|c| c.downcast_ref::<io::Error>()).map(io::Error::kind)
-        && let Some(reason) = reason_of_io(kind)
-    {
+    // An error of the system may lie in another one that only carries it.
+    let of_io = |cause: &&(dyn Error + 'static)| reason_of_io(cause.downcast_ref::<io::Error>()?.kind());
+    if let Some(reason) = causes.iter().find_map(of_io) {
         return reason;
     }
     match causes.iter().find_map(|c| c.downcast_ref::<hyper::Error>()) {
@@ -272,13 +278,60 @@ pub(super) fn reason_of_io(kind: io::ErrorKind) -> Option<FailureReason> {
 /// may hold a secret.
 pub(super) fn detail_of(error: &reqwest::Error, tunnels: bool) -> String {
     let mut said: Vec<String> = Vec::new();
-    for cause in causes(error).into_iter().skip(1).filter(|c| !c.is::<reqwest::Error>()) {
+    let causes = causes(error);
+    if let Some(tls) = causes.iter().find_map(|c| c.downcast_ref::<rustls::Error>()) {
+        return said_of_tls(tls);
+    }
+    for cause in causes.into_iter().skip(1).filter(|c| !c.is::<reqwest::Error>()) {
         let text = cause.to_string();
-        if !said.iter().any(|s| s.contains(&text)) {
+        if !is_wrapping(&text) && !said.iter().any(|s| s.contains(&text)) {
             said.push(text);
         }
     }
     if said.is_empty() { reason_of(error, tunnels).to_string() } else { said.join(": ") }
+}
+
+/// Returns whether a text of a library only says where it was when a cause below befell it.
+fn is_wrapping(text: &str) -> bool {
+    text.starts_with("client error (") || matches!(text, "connection error" | "dns error" | "error resolving DNS")
+}
+
+/// Says an error of TLS in words of the person who looks after the client.
+pub(super) fn said_of_tls(error: &rustls::Error) -> String {
+    use rustls::{AlertDescription as Alert, CertificateError as Bad, Error};
+    let date = |time: rustls::pki_types::UnixTime| {
+        i64::try_from(time.as_secs()).ok().and_then(|s| Timestamp::from_second(s).ok()).map_or_else(String::new, shown)
+    };
+    match error {
+        Error::InvalidCertificate(Bad::ExpiredContext { not_after, .. }) => {
+            format!("the certificate of the server has expired: it was valid until {}", date(*not_after))
+        }
+        Error::InvalidCertificate(Bad::NotValidYetContext { not_before, .. }) => {
+            format!("the certificate of the server is not valid yet: it is from {}", date(*not_before))
+        }
+        Error::InvalidCertificate(Bad::NotValidForNameContext { expected, presented }) => {
+            let bare = |name: &String| {
+                let inner = name.strip_prefix("DnsName(\"").and_then(|n| n.strip_suffix("\")"));
+                inner.unwrap_or(name).chars().filter(|c| !c.is_control()).collect::<String>()
+            };
+            let names: Vec<String> = presented.iter().take(NAMES_SHOWN_MAX).map(bare).collect();
+            let names = if names.is_empty() { "no name".to_owned() } else { names.join(", ") };
+            format!("the certificate of the server is not for `{}`, it is for {names}", expected.to_str())
+        }
+        Error::InvalidCertificate(Bad::UnknownIssuer) => {
+            "the certificate of the server is issued by nobody that the client trusts (unknown issuer)".to_owned()
+        }
+        Error::InvalidCertificate(_) => format!("the certificate of the server: {error}"),
+        Error::AlertReceived(Alert::CertificateRequired) => {
+            "the server asks for a client certificate (certificate required)".to_owned()
+        }
+        Error::AlertReceived(Alert::ProtocolVersion) => {
+            "the server speaks no version of TLS that the client speaks (protocol version)".to_owned()
+        }
+        Error::AlertReceived(alert) => format!("the server ends the handshake with the alert {alert:?}"),
+        Error::InvalidMessage(_) => format!("what the server sends is not TLS: {error}"),
+        other => other.to_string(),
+    }
 }
 
 /// Returns an error and all its causes; unlike `source()`, it looks into what an [`io::Error`] carries.

@@ -27,6 +27,7 @@ mod server;
 mod spec;
 mod tls;
 mod token;
+mod token_reply;
 mod verify;
 
 pub use attempt::{Answer, Attempt, Fault, HEADERS_KEPT_BYTES_MAX, RESPONSE_BODY_BYTES_MAX};

@@ -23,13 +23,17 @@ pub enum End<'a> {
     Answered {
         /// Its status.
         status: u16,
+        /// Why it is a failure.
+        failure: Option<FailureReason>,
     },
-    /// None came.
+    /// None came, or no whole one.
     Failed {
         /// Why.
         reason: FailureReason,
         /// What there is to say for people.
         detail: &'a str,
+        /// Whether an answer had begun.
+        has_begun: bool,
     },
 }
 

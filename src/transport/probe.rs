@@ -5,7 +5,7 @@
 
 use super::client::{HttpClient, Request, USER_AGENT};
 use super::egress::{self, ResolveError, literal};
-use super::failure::{causes, reason_of_io, reason_of_tls};
+use super::failure::{causes, reason_of_io, reason_of_tls, said_of_tls};
 use super::identity::Identity;
 use super::material::{self, Certificate};
 use super::token::origin;
@@ -213,7 +213,7 @@ fn tls_fault(error: &io::Error) -> Fault {
         Some(tls) => reason_of_tls(tls),
         None => reason_of_io(error.kind()).unwrap_or(FailureReason::TlsHandshake),
     };
-    Fault::new(reason, tls.map_or_else(|| error.to_string(), ToString::to_string))
+    Fault::new(reason, tls.map_or_else(|| error.to_string(), said_of_tls))
 }
 
 /// Says what was agreed on and who the server is.
@@ -280,7 +280,7 @@ async fn authenticate(client: &HttpClient) -> Made<()> {
         Identity::Fixed(_) => "requests carry the configured credentials".to_owned(),
         Identity::Tokens(tokens) => {
             let token = tokens.token().await?;
-            let holds = token.lifetime.map_or_else(String::new, |holds| format!(", for {holds:?}"));
+            let holds = token.lifetime.map_or_else(String::new, |holds| format!(", for {} s", holds.as_secs()));
             let through = tokens.sender().id();
             let through =
                 if through == client.id() { String::new() } else { format!(" through the HTTP client `{through}`") };
@@ -293,10 +293,18 @@ async fn authenticate(client: &HttpClient) -> Made<()> {
 /// Asks for the head only: whatever is at the address is not told of an alarm that is none.
 async fn request(client: &HttpClient, url: &Url) -> Made<()> {
     let deadline = STEP_MAX;
-    let request = Request { url: url.clone(), headers: HeaderMap::new(), body: Bytes::new(), deadline };
-    let answer = client.perform(Method::HEAD, request).await.result?;
+    let request = || Request { url: url.clone(), headers: HeaderMap::new(), body: Bytes::new(), deadline };
+    let answer = client.perform(Method::HEAD, request()).await.result?;
+    if answer.status == 400 && url.scheme() == "https" {
+        // Why it is one, nginx says in a body, which HEAD has not; OPTIONS tells nobody of an alarm either.
+        let options = client.perform(Method::OPTIONS, request()).await.result?;
+        if let Some(reason) = options.failure().filter(|reason| reason.is_authentication()) {
+            let said = "the server answers 400: it misses a client certificate, or does not accept the one that it got";
+            return Err(Fault::new(reason, said));
+        }
+    }
     let status = answer.status;
-    match FailureReason::of_status(status) {
+    match answer.failure() {
         // Many services take POST alone.
         None | Some(FailureReason::NotFound | FailureReason::BodyRefused | FailureReason::RequestRefused) => {}
         Some(_) if status == 501 => {}

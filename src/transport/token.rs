@@ -3,10 +3,13 @@
 use super::assertion::{ASSERTION_TYPE, AssertionError, Signer};
 use super::client::{HttpClient, Request};
 use super::observe::{End, Observation, Observer};
+use super::token_reply::{lacks, mended};
 use super::{ClientAlarmSpec, FailureReason, Fault, HeaderValue, Url};
 use crate::clock::Clock;
 use crate::retry::Schedule;
 use crate::secret::Secret;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use oauth2::basic::{BasicClient, BasicErrorResponse, BasicTokenType};
 use oauth2::{
     AsyncHttpClient, AuthType, ClientId, ClientSecret, HttpRequest, HttpResponse, RequestTokenError, Scope,
@@ -194,6 +197,14 @@ impl TokenSource {
                 last.map_or((FailureReason::TokenUnavailable, String::new()), |f| (f.reason, f.detail));
             return Err(Fault::new(reason, format!("{detail}; the token endpoint is asked again in {}", shown(left))));
         }
+        // Whoever fetches may give up and drop this: then it counts as a fetch that failed, only that the next one who
+        // waits tries once more at once.
+        pause.failures = pause.failures.saturating_add(1);
+        let wait = pauses().wait(pause.failures, chance());
+        if pause.failures > 1 {
+            pause.until = started.saturating_add(wait);
+        }
+        pause.last = Some(Fault::new(FailureReason::TokenUnavailable, "the token endpoint did not answer in time"));
         let mut about = Exchange::default();
         let fetched = self.ask(&mut about).await.and_then(|(secret, lifetime)| {
             pause.serial = pause.serial.wrapping_add(1);
@@ -204,18 +215,17 @@ impl TokenSource {
             Ok(token) => {
                 let serial = pause.serial;
                 *pause = Pause { serial, ..Pause::default() };
-                self.tell(End::Answered { status: 200 });
+                self.tell(End::Answered { status: 200, failure: None });
                 tracing::debug!(client = self.watch.client, "fetched a token");
                 *lock(&self.held) = Some(token.clone());
                 Ok(token)
             }
             Err(fault) => {
-                pause.failures = pause.failures.saturating_add(1);
-                let wait = pauses().wait(pause.failures, chance()).max(about.retry_after.unwrap_or_default());
+                let wait = wait.max(about.retry_after.unwrap_or_default());
                 pause.until = self.clock.elapsed().saturating_add(wait);
                 pause.last = Some(fault.clone());
                 if about.status.is_some() {
-                    self.tell(End::Failed { reason: fault.reason, detail: &fault.detail });
+                    self.tell(End::Failed { reason: fault.reason, detail: &fault.detail, has_begun: false });
                 }
                 Err(fault)
             }
@@ -257,6 +267,9 @@ impl TokenSource {
         let answered = asking.request_async(&Asking { source: self, exchange: &exchange }).await;
         *about = exchange.into_inner().unwrap_or_else(PoisonError::into_inner);
         match answered {
+            Ok(reply) if reply.access_token().secret().is_empty() => {
+                Err(Fault::new(FailureReason::TokenUnavailable, "the token endpoint gave an empty token"))
+            }
             Ok(reply) if *reply.token_type() == BasicTokenType::Bearer => {
                 Ok((Secret::new(reply.access_token().secret().clone()), reply.expires_in()))
             }
@@ -264,7 +277,7 @@ impl TokenSource {
                 FailureReason::TokenUnavailable,
                 "the token endpoint gave a token of another type than bearer",
             )),
-            Err(error) => Err(self.fault(error, about.status)),
+            Err(error) => Err(self.fault(error, about)),
         }
     }
 
@@ -282,7 +295,8 @@ impl TokenSource {
             .header("retry-after")
             .and_then(|value| value.trim().parse().ok())
             .map(|seconds| Duration::from_secs(seconds).min(Duration::from_secs(300)));
-        let mut reply = HttpResponse::new(answer.body.to_vec());
+        about.lacks = lacks(&answer.body);
+        let mut reply = HttpResponse::new(mended(&answer.body).unwrap_or_else(|| answer.body.to_vec()));
         *reply.status_mut() = http_status(answer.status);
         for (name, value) in &answer.headers {
             if name == "content-type"
@@ -295,7 +309,8 @@ impl TokenSource {
     }
 
     /// Puts what went wrong under a reason. Nothing of a reply that may hold a token is said.
-    fn fault(&self, error: RequestTokenError<SendError, BasicErrorResponse>, status: Option<u16>) -> Fault {
+    fn fault(&self, error: RequestTokenError<SendError, BasicErrorResponse>, about: &Exchange) -> Fault {
+        let status = about.status;
         let is_refusal = matches!(status, Some(400..=428 | 430..=499));
         let reason = if is_refusal { FailureReason::TokenRefused } else { FailureReason::TokenUnavailable };
         let answered = status.map_or_else(String::new, |status| format!(" (status {status})"));
@@ -315,9 +330,10 @@ impl TokenSource {
                 }
                 text
             }
-            RequestTokenError::Parse(error, _) if status == Some(200) => {
-                format!("the token endpoint's reply is not that of RFC 6749, at `{}`", error.path())
-            }
+            RequestTokenError::Parse(error, _) if status == Some(200) => match about.lacks {
+                Some(field) => format!("the token endpoint's reply has no `{field}`, which RFC 6749 wants"),
+                None => format!("the token endpoint's reply is not that of RFC 6749, at `{}`", error.path()),
+            },
             RequestTokenError::Parse(..) | RequestTokenError::Other(_) => match status {
                 Some(200) => "the token endpoint's reply is not JSON".to_owned(),
                 _ => format!("the token endpoint gave no token{answered}"),
@@ -329,13 +345,33 @@ impl TokenSource {
     /// Cuts what an endpoint says to a line that holds no secret of ours.
     fn harmless(&self, said: &str) -> String {
         let is_leak = match &self.proof {
-            Proof::Secret { secret, .. } => said.contains(secret.expose()),
-            _ => false,
+            Proof::Secret { secret, .. } => forms(&self.client_id, secret).iter().any(|form| said.contains(&**form)),
+            // A statement that holds for another minute.
+            Proof::Assertion(_) => said.contains("eyJ"),
+            Proof::Tls => false,
         };
         if is_leak {
             return crate::secret::PLACEHOLDER.to_owned();
         }
         said.chars().map(|c| if c.is_control() { ' ' } else { c }).take(SAID_CHARS_MAX).collect()
+    }
+}
+
+/// Returns a secret in the forms in which it was sent.
+fn forms(client_id: &str, secret: &Secret) -> [Zeroizing<String>; 3] {
+    let encoded = |text: &str| Zeroizing::new(text.bytes().map(form_encoded).collect::<String>());
+    let in_form = encoded(secret.expose());
+    let pair = Zeroizing::new(format!("{}:{}", *encoded(client_id), *in_form));
+    let in_header = Zeroizing::new(STANDARD.encode(pair.as_bytes()));
+    [Zeroizing::new(secret.expose().to_owned()), in_form, in_header]
+}
+
+/// Writes a byte as forms do (the URL standard, application/x-www-form-urlencoded).
+fn form_encoded(byte: u8) -> String {
+    match byte {
+        b' ' => "+".to_owned(),
+        b'*' | b'-' | b'.' | b'_' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => char::from(byte).to_string(),
+        other => format!("%{other:02X}"),
     }
 }
 
@@ -360,6 +396,8 @@ impl<'c> AsyncHttpClient<'c> for Asking<'_> {
 struct Exchange {
     status: Option<u16>,
     retry_after: Option<Duration>,
+    /// What a reply has not that it must have.
+    lacks: Option<&'static str>,
 }
 
 /// Why there is no reply.

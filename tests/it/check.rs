@@ -1,6 +1,7 @@
 //! `annunciator check`: configuration files without an element.
 
 use crate::harness::element::Home;
+use crate::harness::pki::{Authority, EXPIRED, VALID};
 
 const CLIENT: &str = "facilities {\n    http {\n        client c1 {\n            http-basic-authn {\n                \
                       username ann;\n                password \"planted s3cret\";\n            }\n        }\n    }\n}\n";
@@ -87,4 +88,50 @@ fn a_command_line_that_is_not_understood_is_usage() {
     for verb in ["run", "shell", "check", "demo"] {
         assert!(help.stdout.contains(&format!("\n  {verb} ")), "{}", help.stdout);
     }
+}
+
+/// A keystore in braces, its certificate and key in files of the home.
+fn keystore_in_files(home: &Home, id: &str) -> String {
+    let path = |name: &str| home.path().join(name).display().to_string();
+    format!(
+        "facilities {{ crypto {{ ssl {{ client-keystores {{ client-keystore {id} {{\n\
+         certificate-chain-file {};\nprivate-key-file {};\n}} }} }} }} }}\n",
+        path("chain.pem"),
+        path("key.pem")
+    )
+}
+
+#[test]
+fn certificates_and_keys_are_read_and_matched_as_a_start_does() {
+    let ours = Authority::new("Ours");
+    let (one, other, old) = (ours.client("one", VALID), ours.client("other", VALID), ours.client("old", EXPIRED));
+    let home = Home::new();
+    home.write("a.conf", &keystore_in_files(&home, "panel"));
+    let place = "--> a.conf:1:";
+    let path = "client-keystore[id='panel']";
+    // Files that are not there.
+    let checked = home.annunciator(&["check", "a.conf"], "");
+    assert_eq!((checked.code, checked.stdout.as_str()), (Some(2), ""), "{}", checked.stderr);
+    for said in ["chain.pem` cannot be read", "key.pem` cannot be read", place] {
+        assert!(checked.stderr.contains(said), "{said}: {}", checked.stderr);
+    }
+    home.write("chain.pem", &one.certificate_pem);
+    home.write("key.pem", &other.key_pem);
+    let checked = home.annunciator(&["check", "a.conf"], "");
+    assert_eq!(checked.code, Some(2), "{}", checked.stderr);
+    assert!(checked.stderr.contains("the key is not that of the certificate `CN=one`"), "{}", checked.stderr);
+    assert!(checked.stderr.contains(place) || checked.stderr.contains(path), "{}", checked.stderr);
+    // A start refuses the same before it creates anything.
+    let started = home.run_to_end(&["--config", "a.conf"]);
+    assert_eq!(started.code, Some(2), "{}", started.stderr);
+    assert!(started.stderr.contains("the key is not that of the certificate"), "{}", started.stderr);
+    assert!(!home.data().exists());
+    home.write("key.pem", &one.key_pem);
+    let checked = home.annunciator(&["check", "a.conf"], "");
+    assert_eq!((checked.code, checked.stdout.as_str(), checked.stderr.as_str()), (Some(0), "a.conf: ok\n", ""));
+    home.write("chain.pem", &old.certificate_pem);
+    home.write("key.pem", &old.key_pem);
+    let checked = home.annunciator(&["check", "a.conf"], "");
+    assert_eq!((checked.code, checked.stdout.as_str()), (Some(0), "a.conf: ok\n"), "{}", checked.stderr);
+    assert!(checked.stderr.contains("the certificate `CN=old` has expired"), "{}", checked.stderr);
 }

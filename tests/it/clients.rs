@@ -1,6 +1,6 @@
 //! HTTP clients of a running element: certificates in its configuration, alarms about clients, and trying them out.
 
-use crate::harness::element::Home;
+use crate::harness::element::{Home, files_below};
 use crate::harness::http::{Answer, HttpReceiver};
 use crate::harness::pki::{Authority, EXPIRED, Identity, VALID};
 use crate::harness::proxy::Proxy;
@@ -45,7 +45,7 @@ pub(crate) fn raise(home: &Home, resource: &str) {
 }
 
 /// Waits until the alarms that stand say something, or say it no more.
-fn wait_for_alarms(home: &Home, is_it: impl Fn(&str) -> bool) -> String {
+pub(crate) fn wait_for_alarms(home: &Home, is_it: impl Fn(&str) -> bool) -> String {
     let clock = annunciator::clock::Clock::system();
     loop {
         let said = home.told(&["show alarms"]);
@@ -357,4 +357,26 @@ fn clients_that_fetch_tokens_through_each_other_are_refused() {
     let finished = home.shell(&["configure", &range, "commit"]);
     assert!(finished.stderr.contains("is not an address or a range"), "{}", finished.stderr);
     element.stop();
+}
+
+#[test]
+fn a_key_among_certificates_is_refused_before_it_is_stored_or_shown() {
+    let identity = Authority::new("Ours").client("panel", VALID);
+    let both = word(&format!("{}{}", identity.certificate_pem, identity.key_pem));
+    let ssl = "set facilities crypto ssl";
+    let key_line = identity.key_pem.lines().nth(1).unwrap().to_owned();
+    let home = Home::new();
+    let element = home.start(&[]);
+    for place in
+        ["client-keystores client-keystore k certificate-chain", "server-truststore server-certificate c certificate"]
+    {
+        let refused = home.shell(&["configure", &format!("{ssl} {place} {both}"), "commit"]);
+        assert_eq!(refused.code, Some(2), "{refused:?}");
+        assert!(refused.stderr.contains("there is a private key in it"), "{}", refused.stderr);
+    }
+    element.stop();
+    for file in files_below(home.path()) {
+        let content = std::fs::read(&file).unwrap();
+        assert!(!content.windows(key_line.len()).any(|window| window == key_line.as_bytes()), "{}", file.display());
+    }
 }

@@ -61,7 +61,7 @@ fn behaviours() -> Vec<(String, Answer, Expected)> {
     for status in [401, 403] {
         add(&format!("status-{status}"), Answer::status(status), Suspended(Reason::AuthenticationRefused));
     }
-    add("status-407", Answer::status(407), Suspended(Reason::ProxyAuthentication));
+    add("status-407", Answer::status(407), Suspended(Reason::AuthenticationRefused));
     for status in [404, 405] {
         add(&format!("status-{status}"), Answer::status(status), Suspended(Reason::NotFound));
     }

@@ -118,7 +118,7 @@ async fn an_endpoint_that_fails_is_left_alone_for_a_while() {
     let noting = Arc::clone(&seen);
     let transport = Transport::new(&clock).observed_by(Arc::new(move |seen| {
         let what = match seen.end {
-            End::Answered { status } => status.to_string(),
+            End::Answered { status, .. } => status.to_string(),
             End::Failed { reason, .. } => reason.to_string(),
         };
         noting.lock().unwrap().push((seen.origin.to_owned(), what));
@@ -202,6 +202,63 @@ async fn one_who_waits_for_a_token_goes_on_when_the_one_who_fetches_gives_up() {
     let (hasty, patient) = tokio::join!(hasty, patient);
     gate.open();
     assert_eq!((end(&hasty), end(&patient)), (Err(FailureReason::TokenUnavailable), Ok(200)));
+}
+
+#[tokio::test]
+async fn an_endpoint_that_never_answers_is_left_alone_though_everybody_gives_up_first() {
+    let server = TokenServer::start(Expects::SecretInBody(SECRET));
+    let receiver = guarded(&server);
+    server.receiver.always(Answer::silence());
+    let client = build(&by_secret(&server));
+    for _ in 0..10 {
+        let attempt = post_within(&client, &receiver.url("/"), Duration::from_millis(50)).await;
+        assert_eq!(end(&attempt), Err(FailureReason::TokenUnavailable), "{attempt:?}");
+    }
+    let asked = server.receiver.requests().len();
+    assert!(asked <= 2, "the endpoint was asked {asked} times");
+}
+
+#[tokio::test]
+async fn a_token_is_taken_whose_lifetime_is_written_in_another_way_and_an_empty_one_is_not() {
+    let ask = async |reply: &str| {
+        let server = TokenServer::start(Expects::SecretInBody(SECRET));
+        server.receiver.always(Answer::status(200).header("content-type", "application/json").body(reply));
+        let receiver = HttpReceiver::start();
+        let attempt = post(&build(&by_secret(&server)), &receiver.url("/")).await;
+        let detail = attempt.result.as_ref().err().map(|fault| fault.detail.clone()).unwrap_or_default();
+        (end(&attempt), detail)
+    };
+    for expires in ["\"3600\"", "3600.0", "-1", "1e30"] {
+        let reply = format!(r#"{{"access_token":"t","token_type":"Bearer","expires_in":{expires}}}"#);
+        let (end, detail) = ask(&reply).await;
+        assert_eq!(end, Ok(200), "{expires}: {detail}");
+    }
+    for (reply, said) in [
+        (r#"{"access_token":"","token_type":"Bearer"}"#, "an empty token"),
+        (r#"{"access_token":"t"}"#, "has no `token_type`"),
+    ] {
+        let (end, detail) = ask(reply).await;
+        assert_eq!(end, Err(FailureReason::TokenUnavailable), "{reply}");
+        assert!(detail.contains(said), "{detail}");
+    }
+}
+
+#[tokio::test]
+async fn an_endpoint_that_quotes_the_secret_in_any_form_is_not_quoted() {
+    for in_header in [false, true] {
+        let server = TokenServer::start(Expects::SecretInBody(SECRET));
+        server.receiver.always(Answer::decided(|request| {
+            let heard = format!("{} {}", request.header("authorization").unwrap_or_default(), request.text());
+            let said = serde_json::json!({ "error": "invalid_client", "error_description": heard });
+            Answer::status(401).header("content-type", "application/json").body(said.to_string())
+        }));
+        let receiver = HttpReceiver::start();
+        let proof = ClientProof::Secret { secret: Secret::new(SECRET), in_header };
+        let spec = HttpClientSpec { authentication: oauth(&server.url(), proof, TokenRoute::Same), ..plain() };
+        let attempt = post(&build(&spec), &receiver.url("/")).await;
+        let detail = attempt.result.unwrap_err().detail;
+        assert!(detail.ends_with("(status 401): <secret>"), "{detail}");
+    }
 }
 
 #[tokio::test]

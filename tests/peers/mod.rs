@@ -7,6 +7,7 @@ mod nginx;
 mod openssl;
 mod prometheus;
 mod schema;
+mod squid;
 
 use std::ffi::OsStr;
 use std::io::ErrorKind;

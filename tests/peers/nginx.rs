@@ -1,7 +1,7 @@
 //! A real nginx that wants client certificates, over HTTP/2, reached directly and through a real tinyproxy that wants a user.
 
 use super::has;
-use crate::clients::{client, commit, handler, keystore, raise, trust, wait_for_deliveries};
+use crate::clients::{client, commit, handler, keystore, raise, trust, wait_for_alarms, wait_for_deliveries};
 use crate::harness::element::Home;
 use crate::harness::pki::{Authority, VALID};
 use crate::harness::process::Process;
@@ -103,9 +103,15 @@ fn nginx_knows_the_element_by_its_certificate_and_tinyproxy_by_its_user() {
     assert!(code == Some(0) && said.contains("h2") && said.contains("proxy tunnel  ok"), "{said}");
     let (_, said) = tried("intruder");
     assert!(said.contains("proxy tunnel failed: proxy-authentication"), "{said}");
-    // nginx lets the handshake pass and refuses the request.
-    let (_, said) = tried("nameless");
-    assert!(said.contains("HEAD was answered with 400"), "{said}");
+    // nginx lets the handshake pass and refuses the request: what waits is kept, whatever a 400 is elsewhere.
+    let (code, said) = tried("nameless");
+    assert!(code == Some(2) && said.contains("authentication-refused: the server answers 400"), "{said}");
+    commit(&home, &[handler("h3", &host, server.port(), "nameless")]);
+    raise(&home, "db2");
+    let told = wait_for_alarms(&home, |said| said.contains("handler-suspended"));
+    assert!(told.contains("failed-authentication"), "{told}");
+    let kept = home.told(&["show deliveries handler h3"]);
+    assert!(kept.contains("authentication-refused") && !kept.contains("dead"), "{kept}");
     element.stop();
     nginx.crash();
     tinyproxy.crash();

@@ -3,7 +3,7 @@
 use crate::diagnostic::Diagnostic;
 use jiff::{SignedDuration, Timestamp};
 use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::pem::{self, PemObject};
 use rustls::sign::SigningKey;
 use sha2::{Digest, Sha256};
 use std::fmt::{self, Write as _};
@@ -123,7 +123,7 @@ impl Certificate {
 pub(super) fn read_certificates(pem: &[u8]) -> Result<Vec<Certificate>, Diagnostic> {
     let mut found: Vec<Certificate> = Vec::new();
     for der in CertificateDer::pem_slice_iter(pem) {
-        let der = der.map_err(|error| Diagnostic::error(format!("the text is not PEM: {error}")))?;
+        let der = der.map_err(|error| not_pem(&error))?;
         if found.len() >= CERTIFICATES_MAX {
             return Err(Diagnostic::error(format!("there are more than {CERTIFICATES_MAX} certificates")));
         }
@@ -138,6 +138,21 @@ pub(super) fn read_certificates(pem: &[u8]) -> Result<Vec<Certificate>, Diagnost
             .hint("expected PEM: lines from `-----BEGIN CERTIFICATE-----` to `-----END CERTIFICATE-----`"));
     }
     Ok(found)
+}
+
+/// Says what is wrong with a text; nothing of it is quoted.
+fn not_pem(error: &pem::Error) -> Diagnostic {
+    let what = match error {
+        pem::Error::MissingSectionEnd { end_marker } => {
+            format!("there is no line `-----END {}-----`", String::from_utf8_lossy(end_marker))
+        }
+        pem::Error::IllegalSectionStart { .. } => {
+            "a line that begins with `-----BEGIN` does not end in `-----`".to_owned()
+        }
+        pem::Error::Base64Decode(_) => "what is between `BEGIN` and `END` is not base64".to_owned(),
+        other => other.to_string(),
+    };
+    Diagnostic::error(format!("the text is not PEM: {what}"))
 }
 
 /// A time beyond what can be told, as `99991231235959Z` is, is the last that can.

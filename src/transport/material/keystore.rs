@@ -165,8 +165,12 @@ fn load_key(mut key: PrivateKeyDer<'static>, provider: &CryptoProvider) -> Resul
     let loaded = provider.key_provider.load_private_key(key.clone_key());
     key.zeroize();
     loaded.map_err(|error| {
-        Diagnostic::error(format!("the private key cannot be used: {error}"))
-            .hint("supported are RSA of 2048 to 8192 bits, EC on P-256 and P-384, and Ed25519")
+        let said = match error {
+            // Says only which kinds were tried.
+            rustls::Error::General(_) => "the private key is damaged, or of a kind that is not supported".to_owned(),
+            error => format!("the private key cannot be used: {error}"),
+        };
+        Diagnostic::error(said).hint("supported are RSA of 2048 to 8192 bits, EC on P-256 and P-384, and Ed25519")
     })
 }
 
