@@ -8,7 +8,8 @@ use super::line::{Call, Given};
 use crate::alarm::{AlarmId, JournalPosition, Standing, UntoldBy};
 use crate::clock::format_utc;
 use crate::delivery::{
-    Decision, DeliveryEntry, DeliveryQuery, DeliveryState, DeliveryStep, Explanation, HandlerState, LaneView, Resent, WaitsFor,
+    Decision, DeliveryEntry, DeliveryQuery, DeliveryState, DeliveryStep, Explanation, HandlerState, LaneView, Resent,
+    WaitsFor,
 };
 use crate::diagnostic::Diagnostic;
 use crate::management::{DeliveryError, TestStep};
