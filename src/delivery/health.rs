@@ -18,6 +18,10 @@ pub(super) const REACH_AT_FIRST: usize = 8;
 /// Deliveries after which a lane may have one more in flight: a quarter more in each round of a full lane.
 const DELIVERIES_PER_STEP: usize = 4;
 
+/// Deliveries in a row that are given up because their bodies are refused, after which it is the handler that is wrong, not
+/// some message: its format, or the address that it posts to.
+pub(super) const REFUSED_AFTER: u32 = 3;
+
 /// How a lane fares.
 #[derive(Debug, Default)]
 pub(super) struct Health {
@@ -32,6 +36,8 @@ pub(super) struct Health {
     held_until: Duration,
     suspension: Option<Suspension>,
     paused: Option<Pause>,
+    /// Deliveries given up since one arrived, because their bodies are refused.
+    refused_in_row: u32,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -56,6 +62,8 @@ pub(super) struct Condition {
     #[serde(skip_serializing_if = "Option::is_none")]
     paused_until: Option<Timestamp>,
     is_unwell: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    is_refused: bool,
 }
 
 impl Condition {
@@ -84,6 +92,7 @@ impl Health {
             held_until: Duration::ZERO,
             suspension: condition.suspended_since.map(|since| Suspension { since, probe_at: now.elapsed }),
             paused: condition.paused_until.and_then(pause),
+            refused_in_row: if condition.is_refused { REFUSED_AFTER } else { 0 },
         }
     }
 
@@ -93,12 +102,23 @@ impl Health {
             suspended_since: self.suspension.map(|suspension| suspension.since),
             paused_until: self.paused.map(|pause| pause.wall),
             is_unwell: self.is_unwell(),
+            is_refused: self.is_refused(),
         }
     }
 
     /// Returns whether the last attempt failed.
     pub(super) fn is_unwell(&self) -> bool {
         self.failures_in_row > 0
+    }
+
+    /// Returns whether the receiver answers and takes nothing.
+    pub(super) fn is_refused(&self) -> bool {
+        self.refused_in_row >= REFUSED_AFTER
+    }
+
+    /// Takes note of a delivery that is given up because its body is refused, or of one that arrived.
+    pub(super) fn note_taken(&mut self, is_taken: bool) {
+        self.refused_in_row = if is_taken { 0 } else { self.refused_in_row.saturating_add(1) };
     }
 
     pub(super) fn is_failing(&self) -> bool {
@@ -179,6 +199,7 @@ impl Health {
 
     /// Begins anew at somebody's word: that the last attempt failed stays so. Returns whether the lane was suspended.
     pub(super) fn resume(&mut self) -> bool {
+        self.refused_in_row = 0;
         self.failures_in_row = self.failures_in_row.min(1);
         self.failing_since = None;
         self.tries = 0;
