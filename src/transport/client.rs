@@ -226,7 +226,8 @@ impl HttpClient {
     pub(super) async fn perform(&self, method: Method, request: Request) -> Attempt {
         let started = self.clock.elapsed();
         let deadline = request.deadline;
-        let mut progress = Progress { until: started.saturating_add(deadline), head: None, gets_token: false };
+        let mut progress =
+            Progress { since: started, until: started.saturating_add(deadline), head: None, gets_token: false };
         let result = {
             let exchange = self.persist(&method, &request, &mut progress);
             tokio::pin!(exchange);
@@ -244,7 +245,8 @@ impl HttpClient {
             };
             Err(Fault::new(reason, format!("{what} within {deadline:?}")))
         });
-        let duration = self.clock.elapsed().saturating_sub(started);
+        let ended = self.clock.elapsed();
+        let (duration, took) = (ended.saturating_sub(started), ended.saturating_sub(progress.since));
         let (remote, partial) = progress
             .head
             .map_or((None, None), |head| (head.remote, Some(Answer { body: head.body.freeze(), ..head.answer })));
@@ -253,12 +255,12 @@ impl HttpClient {
             (Ok(()), None) => Err(Fault::new(FailureReason::ProtocolError, "the response has no head")),
             (Err(fault), partial) => Err(Fault { partial, ..fault }),
         };
-        self.observe(&request.url, &result);
+        self.observe(&request.url, &result, took);
         Attempt { duration, remote, result }
     }
 
     /// Tells how an attempt ended. What a token endpoint did was told when it did it.
-    fn observe(&self, url: &Url, result: &Result<Answer, Fault>) {
+    fn observe(&self, url: &Url, result: &Result<Answer, Fault>, took: Duration) {
         let end = match result {
             Ok(answer) => End::Answered { status: answer.status },
             Err(fault) if matches!(fault.reason, FailureReason::TokenRefused | FailureReason::TokenUnavailable) => {
@@ -267,7 +269,8 @@ impl HttpClient {
             Err(fault) => End::Failed { reason: fault.reason, detail: &fault.detail },
         };
         let origin = origin(url);
-        (self.observer)(&Observation { client: &self.spec.id, origin: &origin, alarms: &self.spec.alarms, end });
+        let alarms = &self.spec.alarms;
+        (self.observer)(&Observation { client: &self.spec.id, origin: &origin, alarms, end, took: Some(took) });
     }
 
     /// Repeats what failed for the moment.
@@ -345,6 +348,7 @@ impl HttpClient {
             Some(limits) => Some(limits.place(&origin(&request.url)).await),
             None => None,
         };
+        progress.since = self.clock.elapsed();
         let tunnels = request.url.scheme() == "https" && self.proxy_for(&request.url).is_some();
         let mut headers = request.headers.clone();
         if let Some(authorization) = authorization {
@@ -393,6 +397,8 @@ impl HttpClient {
 
 /// How far an attempt is.
 struct Progress {
+    /// When the newest request went out.
+    since: Duration,
     until: Duration,
     head: Option<Head>,
     gets_token: bool,
