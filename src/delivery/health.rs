@@ -15,9 +15,18 @@ pub(super) const FAILING_AFTER: u32 = 8;
 /// some message: its format, or the address that it posts to.
 pub(super) const REFUSED_AFTER: u32 = 3;
 
+/// Attempts that a lane begins with at once. Many lanes that all begin with all that they may have in flight would open
+/// thousands of connections in one moment, more than a receiver's listener has room for.
+pub(super) const REACH_AT_FIRST: usize = 8;
+
+/// Deliveries after which a lane may have one more in flight: a quarter more in each round of a full lane.
+const DELIVERIES_PER_STEP: usize = 4;
+
 /// How a lane fares.
 #[derive(Debug, Default)]
 pub(super) struct Health {
+    /// Deliveries since the last failure.
+    delivered_in_row: usize,
     pub(super) failures_in_row: u32,
     /// When the first of them was; that of an earlier process counts as now.
     failing_since: Option<Duration>,
@@ -76,6 +85,7 @@ impl Health {
             (!wait.is_zero()).then(|| Pause { until: now.elapsed.saturating_add(wait), wall: until })
         };
         Self {
+            delivered_in_row: 0,
             failures_in_row: u32::from(condition.is_unwell),
             failing_since: condition.is_unwell.then_some(now.elapsed),
             tries: 0,
@@ -137,7 +147,9 @@ impl Health {
         match self.suspension {
             Some(suspension) => usize::from(suspension.probe_at <= now),
             None if self.is_failing() => 1,
-            None => spec.max_in_flight.max(1),
+            None => {
+                spec.max_in_flight.clamp(1, REACH_AT_FIRST.saturating_add(self.delivered_in_row / DELIVERIES_PER_STEP))
+            }
         }
     }
 
@@ -150,6 +162,7 @@ impl Health {
     /// Takes note of a failed attempt, while so many are still under way. Returns whether it is one too many.
     pub(super) fn fail(&mut self, spec: &DeliverySpec, in_flight: usize, now: Now) -> bool {
         self.failures_in_row = self.failures_in_row.saturating_add(1);
+        self.delivered_in_row = 0;
         if self.is_failing() && in_flight == 0 {
             self.tries = self.tries.saturating_add(1);
             self.held_until = now.elapsed.saturating_add(spec.retries.wait(self.tries, 0.5));
@@ -177,6 +190,7 @@ impl Health {
 
     /// Takes note that the receiver works. Returns whether the lane was suspended.
     pub(super) fn recover(&mut self) -> bool {
+        self.delivered_in_row = self.delivered_in_row.saturating_add(1);
         self.failures_in_row = 0;
         self.failing_since = None;
         self.tries = 0;

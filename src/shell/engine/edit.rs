@@ -5,7 +5,7 @@ use super::commit::remind;
 use super::fault::Fault;
 use super::line::{Call, Given};
 use super::{EditMode, Editing, Engine};
-use crate::codec::{Builder, Next, Sink, Walker, resolve};
+use crate::codec::{Builder, Next, Sink, Token, Walker, resolve};
 use crate::diagnostic::{Diagnostic, Span};
 use crate::shell::{Status, discarded};
 use crate::tree::{DataPath, Delta, diff};
@@ -123,6 +123,49 @@ pub(super) fn delete(engine: &mut Engine, given: &Given, call: &mut Call<'_>) ->
                 _ => said,
             }));
         }
+    }
+    editing.candidate.tree = tree;
+    Ok(Status::Done)
+}
+
+/// `rename PATH to KEY`
+pub(super) fn rename(engine: &mut Engine, given: &Given, call: &mut Call<'_>) -> Result<Status, Fault> {
+    let editing = engine.editing()?;
+    let schema = Arc::clone(editing.candidate.tree.schema());
+    let words = given.words.as_slice();
+    let is_to = |token: &Token| !token.quoted && token.word() == Some("to");
+    let split = words.iter().rposition(is_to).map(|at| words.split_at(at));
+    let Some((old, [_, new @ ..])) = split.filter(|(old, new)| !old.is_empty() && new.len() > 1) else {
+        let said = Diagnostic::error("expected an entry, `to`, and the key that it is to have");
+        return Err(said.hint("rename PATH to KEY").into());
+    };
+    let span = |tokens: &[Token]| match (tokens.first(), tokens.last()) {
+        (Some(first), Some(last)) => Some(Span::new(&call.source, first.start, last.end)),
+        _ => None,
+    };
+    let from = resolve(&schema, &call.source, &editing.at, old)?.path;
+    if !from.is_entry(&schema) {
+        let said = Diagnostic::error("only an entry of a list has a key that can be changed");
+        return Err(said.at_maybe(span(old)).into());
+    }
+    // The new key stands where the old one does.
+    let keys = from.keys().last().map_or(0, |key| key.values().len());
+    let list = old.get(..old.len().saturating_sub(keys)).unwrap_or_default();
+    if new.len() != keys {
+        let said = Diagnostic::error(format!("expected {keys} words behind `to`, as many as the key has"));
+        return Err(said.at_maybe(span(new)).into());
+    }
+    let to = resolve(&schema, &call.source, &editing.at, &[list, new].concat())?.path;
+    let Some(key) = to.keys().last().filter(|_| to.schema_id() == from.schema_id() && to.is_entry(&schema)) else {
+        return Err(Diagnostic::error("this is no key of the list").at_maybe(span(new)).into());
+    };
+    if to != from && editing.candidate.tree.get(&to).is_some() {
+        let said = format!("`{}` exists already", to.display(&schema));
+        return Err(Fault::Failed(Diagnostic::error(said).at_maybe(span(new))));
+    }
+    let mut tree = editing.candidate.tree.clone();
+    if let Err(error) = tree.rename_entry(&from, key) {
+        return Err(Fault::Failed(Diagnostic::error(error.to_string()).at_maybe(span(old))));
     }
     editing.candidate.tree = tree;
     Ok(Status::Done)
