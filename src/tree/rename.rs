@@ -4,7 +4,8 @@ use super::{Cell, DataPath, DataTree, EditError, Key, Position, Value};
 
 impl DataTree {
     /// Gives an entry another key and returns where it is then. In a list that the user orders it keeps its place. Where its
-    /// list is in no other, and so its key says which entry is meant, leaves that refer to it refer to it afterwards.
+    /// key is one leaf and its list in no other, so that the key says which entry is meant, leaves that refer to it refer to
+    /// it afterwards.
     ///
     /// # Errors
     /// When the path leads to no entry, or to none that is there; the tree is as it was.
@@ -25,11 +26,9 @@ impl DataTree {
         if let Some(before) = before {
             self.move_entry(&renamed, &before.map_or(Position::First, Position::After))?;
         }
-        if above.is_empty() {
-            for ((leaf, was), is) in list.keys.iter().zip(old.values()).zip(key.values()) {
-                let sources: Vec<DataPath> = self.references().to(*leaf, was).cloned().collect();
-                sources.into_iter().try_for_each(|source| self.refer_to(&source, was, is))?;
-            }
+        if let ([leaf], [was], [is], true) = (&*list.keys, old.values(), key.values(), above.is_empty()) {
+            let sources: Vec<DataPath> = self.references().to(*leaf, was).cloned().collect();
+            sources.into_iter().try_for_each(|source| self.refer_to(&source, was, is))?;
         }
         Ok(renamed)
     }
@@ -50,5 +49,51 @@ impl DataTree {
         let Some(values) = self.get(&whole).map(|node| node.values().to_vec()) else { return Ok(()) };
         let values = values.into_iter().map(|value| if value == *was { is.clone() } else { value });
         self.set_values(&whole, values.collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tree::arbitrary::plan;
+
+    fn path(tree: &DataTree, text: &str) -> DataPath {
+        DataPath::parse(tree.schema(), text).unwrap()
+    }
+
+    fn text(text: &str) -> Value {
+        Value::Text(text.into())
+    }
+
+    fn keys(tree: &DataTree) -> Vec<String> {
+        let list = tree.get(&path(tree, "/arb:queue")).unwrap();
+        list.entries().map(|entry| entry.key().unwrap().values()[0].to_string()).collect()
+    }
+
+    #[test]
+    fn an_entry_keeps_its_content_its_place_and_those_who_refer_to_it() {
+        let mut tree = DataTree::new(plan());
+        for (id, next) in [("a", "b"), ("b", "b"), ("c", "b")] {
+            for (leaf, value) in [("required", "r"), ("next", next)] {
+                let at = path(&tree, &format!("/arb:queue[id='{id}']/{leaf}"));
+                tree.set(&at, text(value)).unwrap();
+            }
+        }
+        let (from, mut same) = (path(&tree, "/arb:queue[id='b']"), tree.clone());
+        let to = tree.rename_entry(&from, &Key::One(text("z"))).unwrap();
+        assert_eq!(to, path(&tree, "/arb:queue[id='z']"));
+        assert_eq!(keys(&tree), ["a", "z", "c"]);
+        for id in ["a", "z", "c"] {
+            let next = tree.get(&path(&tree, &format!("/arb:queue[id='{id}']/next"))).unwrap();
+            assert_eq!(next.value(), Some(&text("z")), "{id}");
+        }
+        assert_eq!(tree.get(&path(&tree, "/arb:queue[id='z']/required")).unwrap().value(), Some(&text("r")));
+        // What is indexed is what a tree built like this has.
+        assert_eq!(tree.references().len(), same.references().len());
+        same.rename_entry(&from, &Key::One(text("b"))).unwrap();
+        assert_eq!(keys(&same), ["a", "b", "c"]);
+        assert_eq!(tree.rename_entry(&from, &Key::One(text("y"))), Err(EditError::NotFound));
+        let leaf = path(&tree, "/arb:queue[id='z']/required");
+        assert!(matches!(tree.rename_entry(&leaf, &Key::One(text("y"))), Err(EditError::WrongKind(..))));
     }
 }
