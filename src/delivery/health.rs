@@ -11,16 +11,16 @@ use std::time::Duration;
 /// one that comes back is not met by all at once.
 pub(super) const FAILING_AFTER: u32 = 8;
 
-/// Deliveries in a row that are given up because their bodies are refused, after which it is the handler that is wrong, not
-/// some message: its format, or the address that it posts to.
-pub(super) const REFUSED_AFTER: u32 = 3;
-
 /// Attempts that a lane begins with at once. Many lanes that all begin with all that they may have in flight would open
 /// thousands of connections in one moment, more than a receiver's listener has room for.
 pub(super) const REACH_AT_FIRST: usize = 8;
 
 /// Deliveries after which a lane may have one more in flight: a quarter more in each round of a full lane.
 const DELIVERIES_PER_STEP: usize = 4;
+
+/// Deliveries in a row that are given up because their bodies are refused, after which it is the handler that is wrong, not
+/// some message: its format, or the address that it posts to.
+pub(super) const REFUSED_AFTER: u32 = 3;
 
 /// How a lane fares.
 #[derive(Debug, Default)]
