@@ -1,6 +1,6 @@
 //! A disk that is full, or cannot be written: the element says so, keeps what it has, and goes on when it can.
 
-use super::model::{Model, alerts, check_told, commit, handler, post};
+use super::model::{Model, alerts, check_told, commit, fail_at_random, handler, post};
 use crate::harness::WITHIN;
 use crate::harness::element::Home;
 use crate::harness::http::{HttpReceiver, Recorded};
@@ -54,6 +54,7 @@ fn on_a_full_disk_nothing_is_acknowledged_and_nothing_acknowledged_is_lost() {
     let (home, receiver) = (Home::new(), HttpReceiver::start());
     let data = home.data();
     let Some(disk) = SmallDisk::mount(&data, "3m") else { return };
+    fail_at_random(&receiver, 0xf011, 200);
     let element = home.start(&[]);
     let address = element.http();
     commit(&home, &handler("wh", receiver.address()));
@@ -65,6 +66,18 @@ fn on_a_full_disk_nothing_is_acknowledged_and_nothing_acknowledged_is_lost() {
     let refused = model.load(address);
     let shown = home.told(&["show alarms"]);
     assert!(shown.contains("Flap"), "{shown}");
+    // It dies and starts again with the disk as full as it is, and still tells what it took.
+    assert_eq!(element.process.crash().signal, Some(9));
+    let element = home.start(&[]);
+    let address = element.http();
+    // The start may have found some room in its own files.
+    let refused = match post(address, &alerts(&refused)) {
+        Ok(()) => {
+            model.acknowledge(&refused);
+            model.load(address)
+        }
+        Err(_) => refused,
+    };
     std::fs::remove_file(&filler).unwrap();
     let clock = Clock::system();
     while let Err(error) = post(address, &alerts(&refused)) {
