@@ -28,9 +28,10 @@ use std::time::Duration;
 /// What this element calls itself.
 pub const USER_AGENT: &str = concat!("annunciator/", env!("CARGO_PKG_VERSION"));
 
-/// Idle connections kept to one host without a limit of the configuration: as many as handlers that share a client have
-/// in flight at a busy time.
-const POOL_IDLE_PER_HOST_MAX: usize = 256;
+/// Connections to one host without a limit of the configuration, all of them kept when idle: as many as the handlers that
+/// share a client have in flight at a busy time. More would only be opened and closed again, and a thousand that come at
+/// once are more than a listener has room for.
+pub(super) const PER_ROUTE_MAX: usize = 256;
 
 /// How long an idle connection is kept without a limit of the configuration: below the five seconds after which the most
 /// impatient common servers close theirs, because a request that meets the close is a failed attempt.
@@ -57,7 +58,7 @@ pub struct HttpClient {
     client: reqwest::Client,
     tls: ClientConfig,
     identity: Identity,
-    limits: Option<Limits>,
+    limits: Limits,
     observer: Observer,
     supplied: Supplied,
 }
@@ -130,7 +131,7 @@ impl HttpClient {
                 client,
                 tls,
                 identity,
-                limits: spec.pool.as_ref().map(Limits::new),
+                limits: Limits::new(spec.pool.as_ref()),
                 observer,
                 supplied: Supplied::of(spec, supplies),
             }),
@@ -224,9 +225,13 @@ impl HttpClient {
     }
 
     pub(super) async fn perform(&self, method: Method, request: Request) -> Attempt {
+        // Held until the body is read: the connection is in use as long. That others are before it is no fault of the peer's,
+        // so the deadline is from here on; each of those has one.
+        let _place = self.limits.place(&origin(&request.url)).await;
         let started = self.clock.elapsed();
         let deadline = request.deadline;
-        let mut progress = Progress { until: started.saturating_add(deadline), head: None, gets_token: false };
+        let mut progress =
+            Progress { since: started, until: started.saturating_add(deadline), head: None, gets_token: false };
         let result = {
             let exchange = self.persist(&method, &request, &mut progress);
             tokio::pin!(exchange);
@@ -244,7 +249,8 @@ impl HttpClient {
             };
             Err(Fault::new(reason, format!("{what} within {deadline:?}")))
         });
-        let duration = self.clock.elapsed().saturating_sub(started);
+        let ended = self.clock.elapsed();
+        let (duration, took) = (ended.saturating_sub(started), ended.saturating_sub(progress.since));
         let (remote, partial) = progress
             .head
             .map_or((None, None), |head| (head.remote, Some(Answer { body: head.body.freeze(), ..head.answer })));
@@ -253,12 +259,12 @@ impl HttpClient {
             (Ok(()), None) => Err(Fault::new(FailureReason::ProtocolError, "the response has no head")),
             (Err(fault), partial) => Err(Fault { partial, ..fault }),
         };
-        self.observe(&request.url, &result);
+        self.observe(&request.url, &result, took);
         Attempt { duration, remote, result }
     }
 
     /// Tells how an attempt ended. What a token endpoint did was told when it did it.
-    fn observe(&self, url: &Url, result: &Result<Answer, Fault>) {
+    fn observe(&self, url: &Url, result: &Result<Answer, Fault>, took: Duration) {
         let end = match result {
             Ok(answer) => End::Answered { status: answer.status, failure: answer.failure() },
             Err(fault) if matches!(fault.reason, FailureReason::TokenRefused | FailureReason::TokenUnavailable) => {
@@ -269,7 +275,8 @@ impl HttpClient {
             }
         };
         let origin = origin(url);
-        (self.observer)(&Observation { client: &self.spec.id, origin: &origin, alarms: &self.spec.alarms, end });
+        let alarms = &self.spec.alarms;
+        (self.observer)(&Observation { client: &self.spec.id, origin: &origin, alarms, end, took: Some(took) });
     }
 
     /// Repeats what failed for the moment.
@@ -342,11 +349,7 @@ impl HttpClient {
         let host = request.url.host_str().unwrap_or_default();
         let refused = self.spec.egress.check_literal(host);
         refused.map_err(|error| Fault::new(FailureReason::EgressRefused, error.to_string()))?;
-        // Held until the body is read: the connection is in use as long.
-        let _place = match &self.limits {
-            Some(limits) => Some(limits.place(&origin(&request.url)).await),
-            None => None,
-        };
+        progress.since = self.clock.elapsed();
         let tunnels = request.url.scheme() == "https" && self.proxy_for(&request.url).is_some();
         let mut headers = request.headers.clone();
         if let Some(authorization) = authorization {
@@ -396,6 +399,8 @@ impl HttpClient {
 
 /// How far an attempt is.
 struct Progress {
+    /// When the newest request went out.
+    since: Duration,
     until: Duration,
     head: Option<Head>,
     gets_token: bool,
@@ -427,7 +432,7 @@ fn build_inner(spec: &HttpClientSpec, tls: ClientConfig) -> Result<reqwest::Clie
         .connector_layer(TellConnecting)
         .tls_backend_preconfigured(tls);
     builder = match &spec.pool {
-        None => builder.pool_max_idle_per_host(POOL_IDLE_PER_HOST_MAX).pool_idle_timeout(POOL_IDLE),
+        None => builder.pool_max_idle_per_host(PER_ROUTE_MAX).pool_idle_timeout(POOL_IDLE),
         Some(pool) if pool.idle.is_zero() => builder.pool_max_idle_per_host(0),
         Some(pool) => {
             let kept = pool.per_route_max.min(pool.connections_max);

@@ -239,6 +239,7 @@ impl TokenSource {
             origin: &origin,
             alarms: &self.watch.alarms,
             end,
+            took: None,
         });
     }
 

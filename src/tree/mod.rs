@@ -30,6 +30,7 @@ mod plan;
 #[cfg(test)]
 mod properties;
 mod references;
+mod rename;
 mod settle;
 mod validate;
 mod value;

@@ -5,10 +5,11 @@ use super::commit::remind;
 use super::fault::Fault;
 use super::line::{Call, Given};
 use super::{EditMode, Editing, Engine};
-use crate::codec::{Builder, Next, Sink, Walker, resolve};
+use crate::codec::{Builder, Next, Sink, Token, Walker, resolve};
 use crate::diagnostic::{Diagnostic, Span};
+use crate::secret::{Sealer, Secret};
 use crate::shell::{Status, discarded};
-use crate::tree::{DataPath, Delta, diff};
+use crate::tree::{DataPath, DataTree, Delta, Key, Value, diff};
 use crate::yang::{NodeKind, SchemaTree};
 use std::ops::Range;
 use std::sync::Arc;
@@ -108,6 +109,7 @@ fn walk(
 
 /// `delete`
 pub(super) fn delete(engine: &mut Engine, given: &Given, call: &mut Call<'_>) -> Result<Status, Fault> {
+    let sealer = Arc::clone(engine.management.datastore().sealer());
     let editing = engine.editing()?;
     if given.words.is_empty() && !ask_yes_no("", "Delete everything under this level? [yes,no] ", call)? {
         return Err(Fault::aborted("by user"));
@@ -116,13 +118,83 @@ pub(super) fn delete(engine: &mut Engine, given: &Given, call: &mut Call<'_>) ->
     let place = resolve(&schema, &call.source, &editing.at, &given.words)?;
     let mut tree = editing.candidate.tree.clone();
     for path in place.paths() {
-        if tree.remove(&path).is_none() {
+        let in_clear = in_clear(&path, &schema);
+        if in_clear.is_some() {
+            call.terminal.forget_line();
+        }
+        let sealed = in_clear.and_then(|clear| sealed_as(&clear, &path, &tree, &*sealer));
+        if tree.remove(&sealed.unwrap_or(path)).is_none() {
             let said = Diagnostic::error("element not found");
             return Err(Fault::Failed(match (given.words.first(), given.words.last()) {
                 (Some(first), Some(last)) => said.at(Span::new(&call.source, first.start, last.end)),
                 _ => said,
             }));
         }
+    }
+    editing.candidate.tree = tree;
+    Ok(Status::Done)
+}
+
+/// Returns the secret that a path names in clear, as a value of a leaf-list.
+fn in_clear(path: &DataPath, schema: &SchemaTree) -> Option<Secret> {
+    let named = path.leaf_list_value(schema).filter(|_| schema.node(path.schema_id()).is_secret())?;
+    match named {
+        Value::Text(clear) => Some(Secret::new(&**clear)),
+        _ => None,
+    }
+}
+
+/// Finds the value of a leaf-list that a secret in clear is kept as.
+fn sealed_as(clear: &Secret, path: &DataPath, tree: &DataTree, sealer: &dyn Sealer) -> Option<DataPath> {
+    let (_, above) = path.keys().split_last()?;
+    let whole = DataPath::new(path.schema_id(), above.to_vec());
+    let is_it = |value: &&Value| match value {
+        Value::Secret(sealed) => sealer.open(sealed).is_ok_and(|secret| secret == *clear),
+        _ => false,
+    };
+    let value = tree.get(&whole)?.values().iter().find(is_it)?.clone();
+    Some(whole.entry(Key::One(value)))
+}
+
+/// `rename PATH to KEY`
+pub(super) fn rename(engine: &mut Engine, given: &Given, call: &mut Call<'_>) -> Result<Status, Fault> {
+    let editing = engine.editing()?;
+    let schema = Arc::clone(editing.candidate.tree.schema());
+    let words = given.words.as_slice();
+    let is_to = |token: &Token| !token.quoted && token.word() == Some("to");
+    let split = words.iter().rposition(is_to).map(|at| words.split_at(at));
+    let Some((old, [_, new @ ..])) = split.filter(|(old, new)| !old.is_empty() && new.len() > 1) else {
+        let said = Diagnostic::error("expected an entry, `to`, and the key that it is to have");
+        return Err(said.hint("rename PATH to KEY").into());
+    };
+    let span = |tokens: &[Token]| match (tokens.first(), tokens.last()) {
+        (Some(first), Some(last)) => Some(Span::new(&call.source, first.start, last.end)),
+        _ => None,
+    };
+    let from = resolve(&schema, &call.source, &editing.at, old)?.path;
+    if !from.is_entry(&schema) {
+        let said = Diagnostic::error("only an entry of a list has a key that can be changed");
+        return Err(said.at_maybe(span(old)).into());
+    }
+    // The new key stands where the old one does.
+    let keys = from.keys().last().map_or(0, |key| key.values().len());
+    let list = old.get(..old.len().saturating_sub(keys)).unwrap_or_default();
+    if new.len() != keys {
+        let said = Diagnostic::error(format!("expected behind `to` as many words as the key has: {keys}"));
+        return Err(said.at_maybe(span(new)).into());
+    }
+    let to = resolve(&schema, &call.source, &editing.at, &[list, new].concat())?.path;
+    let Some(key) = to.keys().last().filter(|_| to.schema_id() == from.schema_id() && to.is_entry(&schema)) else {
+        return Err(Diagnostic::error("this is no key of the list").at_maybe(span(new)).into());
+    };
+    if to != from && editing.candidate.tree.get(&to).is_some() {
+        let name: Vec<&str> = new.iter().filter_map(Token::word).collect();
+        let said = format!("an entry `{}` exists already", name.join(" "));
+        return Err(Fault::Failed(Diagnostic::error(said).at_maybe(span(new))));
+    }
+    let mut tree = editing.candidate.tree.clone();
+    if let Err(error) = tree.rename_entry(&from, key) {
+        return Err(Fault::Failed(Diagnostic::error(error.to_string()).at_maybe(span(old))));
     }
     editing.candidate.tree = tree;
     Ok(Status::Done)

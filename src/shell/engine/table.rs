@@ -592,6 +592,20 @@ pub(super) static COMMANDS: &[Command] = &[
         run: edit::exit,
     },
     Command {
+        words: &["rename"],
+        mode: Configuration,
+        help: "Gives an entry of the candidate another key",
+        about: "`rename PATH to KEY`. Its content stays, and what refers to it refers to it afterwards. An alarm handler that is \
+                renamed keeps what waits for it, and the identifiers of its deliveries.",
+        arguments: &[Path {
+            purpose: Purpose::Existing,
+            tree: Tree::Candidate,
+            help: "An entry, from the edit level; then `to` and its new key",
+        }],
+        piped: Piped::No,
+        run: edit::rename,
+    },
+    Command {
         words: &["revert"],
         mode: Configuration,
         help: "Takes back what was edited",
