@@ -237,9 +237,9 @@ impl OwnType {
             Self::StorageFull => OwnTypeTexts {
                 class,
                 brief: "The disk under the data folder is full",
-                detailed: "Nothing can be written: alarms and changes of the configuration are refused until there is room. What was accepted before is kept.",
+                detailed: "Alarms and changes of the configuration are refused as soon as the room that is kept for this case is used up, until there is room again. What was accepted before is kept.",
                 suggested_actions: &["Make room on the disk of the data folder."],
-                clear_condition: "A write succeeds.",
+                clear_condition: "There is room again, with some to keep for the next time.",
                 severities: &[Severity::Critical],
             },
             Self::LowDiskSpace => OwnTypeTexts {
@@ -258,7 +258,7 @@ impl OwnType {
                     "Find out who sends so many alarms: `show alarms summary`.",
                     "Purge what is of no use with `request alarms purge-alarms`, or raise `alarms control max-alarms`.",
                 ],
-                clear_condition: "Nine tenths of the list are not standing any more.",
+                clear_condition: "At most nine tenths of the list stand.",
                 severities: &[Severity::Major],
             },
         }

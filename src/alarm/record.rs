@@ -206,9 +206,10 @@ impl AlarmRecord {
         later(now, Some(self.last_changed.max(self.last_updated)))
     }
 
-    /// Returns whether neither severity nor clearance nor text differ.
+    /// Returns whether neither severity nor clearance nor `alarm-text` differ: what else there is to say of an alarm is no
+    /// change of its status (RFC 8632, `status-change`).
     pub(super) fn says_the_same(&self, state: &AlarmState) -> bool {
-        self.state.standing == state.standing && self.state.text == state.text
+        self.state.standing == state.standing && self.state.text.brief == state.text.brief
     }
 
     /// Notes that the state is now as it is, and what follows from that (RFC 8632: `last-changed`, `last-raised`, `status-change`).

@@ -484,3 +484,22 @@ proptest! {
         prop_assert!(last.is_none_or(|last| last > SignedDuration::ZERO));
     }
 }
+
+#[test]
+fn what_is_said_beside_the_text_is_kept_and_is_no_change_of_the_status() {
+    let mut alarm = Alarm::with(Control::default());
+    let text = |causes: Vec<ResourceName>| AlarmText {
+        brief: "too slow".to_owned(),
+        correlation: Correlation { root_causes: causes, related: Vec::new() },
+        ..AlarmText::default()
+    };
+    let standing = |causes| Reading::Standing { severity: Severity::Major, text: text(causes) };
+    assert_eq!(alarm.say(standing(Vec::new())), 1);
+    let changed = alarm.record().last_changed;
+    let cause = ResourceName { resource_type: "host".to_owned(), resource: "h1".to_owned() };
+    alarm.now += 10;
+    assert_eq!(alarm.say(standing(vec![cause.clone()])), 0);
+    let record = alarm.record();
+    assert_eq!((record.status_changes.len(), record.last_changed), (1, changed));
+    assert_eq!(record.state.text.correlation.root_causes, [cause]);
+}

@@ -148,7 +148,9 @@ impl Filter {
         Ok(())
     }
 
-    fn wants(&self, severity: Severity) -> bool {
+    /// Returns whether alarms of a severity are let through, as far as that goes.
+    #[must_use]
+    pub fn wants(&self, severity: Severity) -> bool {
         self.severities.is_empty() || self.severities.contains(&severity)
     }
 

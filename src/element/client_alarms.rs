@@ -4,9 +4,10 @@ use super::clients::HttpClients;
 use super::handlers::Handlers;
 use super::supervision::{HTTP_CLIENT, SlidingWindow, Subject, Supervisor, Words};
 use crate::alarm::{OwnType, Severity};
-use crate::transport::{ClientAlarmSpec, End, FailureReason, Observation, Observer};
+use crate::transport::{ClientAlarmSpec, End, FailureReason, Observation, Observer, SlowThresholds};
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// How bad trouble with a remote host is: what depends on the client is impacted, and the element itself is not.
 const SEVERITY: Severity = Severity::Minor;
@@ -29,6 +30,30 @@ fn observe(supervisor: &Supervisor, seen: &Observation<'_>) {
             Verdict::Fault => supervisor.fault(&subject(), SEVERITY, window(seen.alarms), || words(seen.end)),
         }
     }
+    observe_pace(supervisor, seen);
+}
+
+/// Judges how long an answer took; that none came is another kind of trouble.
+fn observe_pace(supervisor: &Supervisor, seen: &Observation<'_>) {
+    let (End::Answered { .. }, Some(took)) = (seen.end, seen.took) else { return };
+    let subject = || Subject::new(OwnType::SlowConnection, HTTP_CLIENT, seen.client).qualified(seen.origin);
+    if let Some(severity) = slowness(seen.alarms.slow, took) {
+        let SlidingWindow { faults_to_raise, duration } = window(seen.alarms);
+        // Slow answers that come one after the other are as far apart as they are slow.
+        let duration = if duration.is_zero() { duration } else { duration.saturating_add(took) };
+        let words = || Words::detail(format!("An answer took {:.1} s.", took.as_secs_f64()));
+        supervisor.fault(&subject(), severity, SlidingWindow { faults_to_raise, duration }, words);
+    } else if !supervisor.watches_nothing() {
+        supervisor.fine(&subject(), seen.alarms.quiet);
+    }
+}
+
+/// Returns how bad it is that an answer took so long; `None` when it was fast enough.
+fn slowness(thresholds: SlowThresholds, took: Duration) -> Option<Severity> {
+    let SlowThresholds { warning, minor, major, critical } = thresholds;
+    [(Severity::Critical, critical), (Severity::Major, major), (Severity::Minor, minor), (Severity::Warning, warning)]
+        .into_iter()
+        .find_map(|(severity, from)| from.is_some_and(|from| took >= from).then_some(severity))
 }
 
 /// What an attempt says of one kind of trouble.
@@ -153,7 +178,7 @@ mod tests {
         let observer = client_observer(supervisor.clone());
         let alarms = ClientAlarmSpec::default();
         let see = |origin: &str, status| {
-            observer(&Observation { client: "c1", origin, alarms: &alarms, end: End::Answered { status } });
+            observer(&Observation { client: "c1", origin, alarms: &alarms, end: End::Answered { status }, took: None });
         };
         let subject = |origin: &str| Subject::new(OwnType::FailedCommunication, HTTP_CLIENT, "c1").qualified(origin);
         let (one, other) = ("https://a.example:443", "https://b.example:443");
@@ -164,8 +189,45 @@ mod tests {
         assert!(supervisor.stands(&subject(one)) && !supervisor.stands(&subject(other)));
         see(other, 200);
         assert!(supervisor.stands(&subject(one)));
-        let quick = ClientAlarmSpec { quiet: std::time::Duration::ZERO, ..ClientAlarmSpec::default() };
-        observer(&Observation { client: "c1", origin: one, alarms: &quick, end: End::Answered { status: 204 } });
+        let quick = ClientAlarmSpec { quiet: Duration::ZERO, ..ClientAlarmSpec::default() };
+        observer(&Observation {
+            client: "c1",
+            origin: one,
+            alarms: &quick,
+            end: End::Answered { status: 204 },
+            took: None,
+        });
         assert!(!supervisor.stands(&subject(one)));
+    }
+
+    #[test]
+    fn slow_answers_raise_an_alarm_as_bad_as_they_are_and_fast_ones_clear_it() {
+        let clock = Clock::manual(Timestamp::UNIX_EPOCH);
+        let supervisor = Supervisor::new(clock.clone());
+        let observer = client_observer(supervisor.clone());
+        let alarms = ClientAlarmSpec { quiet: Duration::ZERO, ..ClientAlarmSpec::default() };
+        let origin = "https://a.example:443";
+        let see = |alarms: &ClientAlarmSpec, took: u64| {
+            clock.advance(Duration::from_secs(took));
+            let took = Some(Duration::from_secs(took));
+            observer(&Observation { client: "c1", origin, alarms, end: End::Answered { status: 200 }, took });
+        };
+        let subject = Subject::new(OwnType::SlowConnection, HTTP_CLIENT, "c1").qualified(origin);
+        see(&alarms, 12);
+        assert!(!supervisor.stands(&subject));
+        see(&alarms, 12);
+        assert!(supervisor.stands(&subject), "two slow answers, one after the other");
+        see(&alarms, 1);
+        assert!(!supervisor.stands(&subject));
+        let off = ClientAlarmSpec { slow: SlowThresholds::NONE, ..alarms.clone() };
+        see(&off, 12);
+        see(&off, 12);
+        assert!(!supervisor.stands(&subject));
+        let all = |took| slowness(SlowThresholds::default(), Duration::from_secs(took));
+        let expected =
+            [None, Some(Severity::Warning), Some(Severity::Minor), Some(Severity::Major), Some(Severity::Critical)];
+        assert_eq!([1, 2, 5, 30, 31].map(all), expected);
+        let only_minor = SlowThresholds { warning: None, ..SlowThresholds::default() };
+        assert_eq!(slowness(only_minor, Duration::from_secs(3)), None);
     }
 }

@@ -1,7 +1,7 @@
 //! What a commit leaves without a way to be told.
 
 use super::registry::entry_name;
-use crate::alarm::AlarmRecord;
+use crate::alarm::{AlarmRecord, Severity, Standing};
 use crate::datastore::CommitContext;
 use crate::delivery::HandlerSpec;
 use crate::diagnostic::{Diagnostic, Diagnostics};
@@ -16,8 +16,8 @@ use std::sync::Arc;
 /// Alarms named in a warning at most: what a person reads; the rest is counted.
 const NAMED_MAX: usize = 10;
 
-/// Says what is lost with the handlers that a commit removes or disables: what waits for them, and the standing alarms
-/// that nobody is told about any more. `waiting` has what waits, by handler.
+/// Says what is lost with the handlers that a commit removes, disables or narrows: what waits for those that go, and what
+/// nobody is told about any more, standing alarms and whole severities. `waiting` has what waits, by handler.
 pub(super) fn warnings(
     change: &CommitContext<'_>,
     handlers: &Handlers<'_>,
@@ -25,14 +25,19 @@ pub(super) fn warnings(
     waiting: &HashMap<String, u64>,
 ) -> Diagnostics {
     let mut warnings = Diagnostics::new();
-    let mut is_silenced = false;
-    for (path, what) in change.entries(handlers.list) {
+    let changed = change.entries(handlers.list);
+    // All handlers are read only where that can say anything: most commits change where a handler delivers to.
+    let is_narrower = changed.iter().any(|(path, _)| {
+        let told = handlers.at(change.before, path).filter(|spec| spec.is_enabled);
+        let left = handlers.at(change.after, path).filter(|spec| spec.is_enabled);
+        told.is_some_and(|told| left.is_none_or(|left| (told.filter, told.notify) != (left.filter, left.notify)))
+    });
+    for (path, what) in changed {
         let told = handlers.at(change.before, &path).filter(|spec| spec.is_enabled);
         let is_told = handlers.at(change.after, &path).is_some_and(|spec| spec.is_enabled);
         if is_told || told.is_none_or(|gone| handlers.is_renamed(change, &gone)) {
             continue;
         }
-        is_silenced = true;
         let id = entry_name(&path).unwrap_or_default();
         if let Some(count) = waiting.get(&id).filter(|count| **count > 0) {
             let what = if what == EntryChange::Removed { "removed" } else { "disabled" };
@@ -42,17 +47,20 @@ pub(super) fn warnings(
             warnings.push(Diagnostic::warning(said).on(path.display(change.after.schema()).to_string()));
         }
     }
-    if is_silenced {
-        warnings.extend(uncovered(change, handlers, alarms));
+    if is_narrower {
+        let (told, left) = (handlers.told(change.before), handlers.told(change.after));
+        warnings.extend(uncovered(&told, &left, alarms));
+        warnings.extend(unheard(&told, &left));
     }
     warnings
 }
 
-fn uncovered(change: &CommitContext<'_>, handlers: &Handlers<'_>, alarms: &AlarmList) -> Option<Diagnostic> {
-    let left = handlers.told(change.after);
+/// Says which standing alarms somebody was told about, and nobody is any more.
+fn uncovered(told: &[HandlerSpec], left: &[HandlerSpec], alarms: &AlarmList) -> Option<Diagnostic> {
+    let is_covered = |by: &[HandlerSpec], record: &AlarmRecord| by.iter().any(|spec| covers(spec, record));
     let standing = alarms.iter().filter(|record| !record.is_cleared() && record.shelf.is_none());
     let mut uncovered: Vec<&Arc<AlarmRecord>> =
-        standing.filter(|record| !left.iter().any(|spec| covers(spec, record))).collect();
+        standing.filter(|record| is_covered(told, record) && !is_covered(left, record)).collect();
     uncovered.sort_by(|a, b| b.severity().cmp(&a.severity()).then(a.id.cmp(&b.id)));
     let mut named: Vec<String> = uncovered.iter().take(NAMED_MAX).map(|record| name(record)).collect();
     if let Some(more) = uncovered.len().checked_sub(NAMED_MAX).filter(|more| *more > 0) {
@@ -62,7 +70,7 @@ fn uncovered(change: &CommitContext<'_>, handlers: &Handlers<'_>, alarms: &Alarm
     let count = uncovered.len();
     let noun =
         if count == 1 { "alarm stands that nobody is told about" } else { "alarms stand that nobody is told about" };
-    let said = match (left.is_empty(), count) {
+    let said = match (left.is_empty() && !told.is_empty(), count) {
         (true, 0) => "no alarm handler is left that is enabled: nobody is told of any alarm".to_owned(),
         (true, _) => format!(
             "no alarm handler is left that is enabled: nobody is told of any alarm, and {count} {noun} any more{which}"
@@ -71,6 +79,21 @@ fn uncovered(change: &CommitContext<'_>, handlers: &Handlers<'_>, alarms: &Alarm
         (false, _) => format!("{count} {noun} any more{which}"),
     };
     Some(Diagnostic::warning(said))
+}
+
+/// Says of which severities somebody was told, and nobody is any more, whatever the alarm.
+fn unheard(told: &[HandlerSpec], left: &[HandlerSpec]) -> Option<Diagnostic> {
+    let hears = |by: &[HandlerSpec], severity| {
+        let standing = Standing { severity, is_cleared: false };
+        by.iter().any(|spec| spec.notify.tells(None, standing) && spec.filter.wants(severity))
+    };
+    let lost: Vec<&str> = Severity::ALL
+        .iter()
+        .filter(|severity| !left.is_empty() && hears(told, **severity) && !hears(left, **severity))
+        .map(|severity| severity.as_str())
+        .collect();
+    let said = || format!("no alarm handler is told of alarms any more that are {}", lost.join(", "));
+    (!lost.is_empty()).then(|| Diagnostic::warning(said()))
 }
 
 /// Returns whether a handler is told of an alarm as it stands.

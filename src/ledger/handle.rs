@@ -255,10 +255,10 @@ impl Ledger {
         &*self.0.impact
     }
 
-    /// Returns whether the newest change of alarms could not be written because the disk is full.
+    /// Returns whether the newest change of alarms could not be written because the disk is full, and nothing else was since.
     #[must_use]
     pub fn is_disk_full(&self) -> bool {
-        self.0.is_disk_full.load(Ordering::Relaxed)
+        self.0.is_disk_full.load(Ordering::Relaxed) && self.0.store.refusal().borrow().is_some()
     }
 
     /// Returns how many reports were refused since the start because the list was full of standing alarms.

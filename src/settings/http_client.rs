@@ -5,7 +5,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::secret::Sealer;
 use crate::transport::{
     Authentication, Bypass, ClientAlarmSpec, ClientProof, EgressSpec, HttpClientSpec, IpRange, OAuthSpec, PoolSpec,
-    ProxySpec, RetrySpec, Scheme, TlsSpec, TlsVersion, TokenRoute, Url,
+    ProxySpec, RetrySpec, Scheme, SlowThresholds, TlsSpec, TlsVersion, TokenRoute, Url,
 };
 use crate::tree::{DataPath, NodeRef};
 use std::time::Duration;
@@ -251,6 +251,7 @@ fn alarms(reader: &mut Reader<'_, '_>) -> Option<ClientAlarmSpec> {
     let quiet = reader.seconds("client-alarms/quiet-time");
     let faults = reader.number(&format!("{window}/faults-to-raise-alarm"));
     let duration = reader.seconds(&format!("{window}/sliding-window-duration"));
+    let slow = slow(reader);
     Some(ClientAlarmSpec {
         failed_connection: failed_connection?,
         failed_authentication: failed_authentication?,
@@ -259,5 +260,19 @@ fn alarms(reader: &mut Reader<'_, '_>) -> Option<ClientAlarmSpec> {
         quiet: quiet?,
         faults: faults?,
         window: duration?,
+        slow: slow?,
     })
+}
+
+/// Reads from when on an answer is slow; a threshold of 0 is none.
+fn slow(reader: &mut Reader<'_, '_>) -> Option<SlowThresholds> {
+    let is_on = reader.boolean("client-alarms/enable-slow-connection-alarm");
+    let mut threshold = |severity: &str| {
+        let seconds = reader.seconds(&format!("client-alarms/slow-connection-alarm/thresholds/{severity}"));
+        seconds.map(|seconds| (!seconds.is_zero()).then_some(seconds))
+    };
+    let (warning, minor) = (threshold("warning"), threshold("minor"));
+    let (major, critical) = (threshold("major"), threshold("critical"));
+    let thresholds = SlowThresholds { warning: warning?, minor: minor?, major: major?, critical: critical? };
+    Some(if is_on? { thresholds } else { SlowThresholds::NONE })
 }

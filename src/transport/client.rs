@@ -230,7 +230,8 @@ impl HttpClient {
         let _place = self.limits.place(&origin(&request.url)).await;
         let started = self.clock.elapsed();
         let deadline = request.deadline;
-        let mut progress = Progress { until: started.saturating_add(deadline), head: None, gets_token: false };
+        let mut progress =
+            Progress { since: started, until: started.saturating_add(deadline), head: None, gets_token: false };
         let result = {
             let exchange = self.persist(&method, &request, &mut progress);
             tokio::pin!(exchange);
@@ -248,7 +249,8 @@ impl HttpClient {
             };
             Err(Fault::new(reason, format!("{what} within {deadline:?}")))
         });
-        let duration = self.clock.elapsed().saturating_sub(started);
+        let ended = self.clock.elapsed();
+        let (duration, took) = (ended.saturating_sub(started), ended.saturating_sub(progress.since));
         let (remote, partial) = progress
             .head
             .map_or((None, None), |head| (head.remote, Some(Answer { body: head.body.freeze(), ..head.answer })));
@@ -257,12 +259,12 @@ impl HttpClient {
             (Ok(()), None) => Err(Fault::new(FailureReason::ProtocolError, "the response has no head")),
             (Err(fault), partial) => Err(Fault { partial, ..fault }),
         };
-        self.observe(&request.url, &result);
+        self.observe(&request.url, &result, took);
         Attempt { duration, remote, result }
     }
 
     /// Tells how an attempt ended. What a token endpoint did was told when it did it.
-    fn observe(&self, url: &Url, result: &Result<Answer, Fault>) {
+    fn observe(&self, url: &Url, result: &Result<Answer, Fault>, took: Duration) {
         let end = match result {
             Ok(answer) => End::Answered { status: answer.status },
             Err(fault) if matches!(fault.reason, FailureReason::TokenRefused | FailureReason::TokenUnavailable) => {
@@ -271,7 +273,8 @@ impl HttpClient {
             Err(fault) => End::Failed { reason: fault.reason, detail: &fault.detail },
         };
         let origin = origin(url);
-        (self.observer)(&Observation { client: &self.spec.id, origin: &origin, alarms: &self.spec.alarms, end });
+        let alarms = &self.spec.alarms;
+        (self.observer)(&Observation { client: &self.spec.id, origin: &origin, alarms, end, took: Some(took) });
     }
 
     /// Repeats what failed for the moment.
@@ -344,6 +347,7 @@ impl HttpClient {
         let host = request.url.host_str().unwrap_or_default();
         let refused = self.spec.egress.check_literal(host);
         refused.map_err(|error| Fault::new(FailureReason::EgressRefused, error.to_string()))?;
+        progress.since = self.clock.elapsed();
         let tunnels = request.url.scheme() == "https" && self.proxy_for(&request.url).is_some();
         let mut headers = request.headers.clone();
         if let Some(authorization) = authorization {
@@ -392,6 +396,8 @@ impl HttpClient {
 
 /// How far an attempt is.
 struct Progress {
+    /// When the newest request went out.
+    since: Duration,
     until: Duration,
     head: Option<Head>,
     gets_token: bool,

@@ -40,7 +40,7 @@ pub use reqwest::Url;
 pub use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
 pub use server::{HttpServer, ServerLimits};
 pub use spec::{
-    Authentication, ClientAlarmSpec, ClientProof, HttpClientSpec, OAuthSpec, PoolSpec, RetrySpec, Scheme, TlsSpec,
-    TlsVersion, TokenRoute,
+    Authentication, ClientAlarmSpec, ClientProof, HttpClientSpec, OAuthSpec, PoolSpec, RetrySpec, Scheme,
+    SlowThresholds, TlsSpec, TlsVersion, TokenRoute,
 };
 pub use tls::{NoSupplies, Supplies, Transport};

@@ -2,6 +2,7 @@
 
 use super::{ClientAlarmSpec, FailureReason};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// How an attempt of a client ended.
 #[derive(Debug, Clone, Copy)]
@@ -14,6 +15,9 @@ pub struct Observation<'a> {
     pub alarms: &'a ClientAlarmSpec,
     /// How it ended.
     pub end: End<'a>,
+    /// How long the remote host took to answer, repetitions and pauses between them not included; `None` where that says
+    /// nothing of it.
+    pub took: Option<Duration>,
 }
 
 /// How an attempt ended.

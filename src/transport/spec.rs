@@ -194,6 +194,34 @@ pub struct ClientAlarmSpec {
     pub faults: u16,
     /// Within this time; zero for each fault alone.
     pub window: Duration,
+    /// From when on an answer is slow.
+    pub slow: SlowThresholds,
+}
+
+/// How long an answer may take, by how bad it is to take longer; `None` for no such severity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SlowThresholds {
+    /// From here on it is a warning.
+    pub warning: Option<Duration>,
+    /// From here on it is minor.
+    pub minor: Option<Duration>,
+    /// From here on it is major.
+    pub major: Option<Duration>,
+    /// From here on it is critical.
+    pub critical: Option<Duration>,
+}
+
+impl SlowThresholds {
+    /// No answer is slow.
+    pub const NONE: Self = Self { warning: None, minor: None, major: None, critical: None };
+}
+
+impl Default for SlowThresholds {
+    /// Returns the defaults of the configuration. The last is 31 s because 30 is a common timeout.
+    fn default() -> Self {
+        let after = |seconds| Some(Duration::from_secs(seconds));
+        Self { warning: after(2), minor: after(5), major: after(10), critical: after(31) }
+    }
 }
 
 impl Default for ClientAlarmSpec {
@@ -207,6 +235,7 @@ impl Default for ClientAlarmSpec {
             quiet: Duration::from_secs(10),
             faults: 2,
             window: Duration::from_secs(10),
+            slow: SlowThresholds::default(),
         }
     }
 }

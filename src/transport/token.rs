@@ -229,6 +229,7 @@ impl TokenSource {
             origin: &origin,
             alarms: &self.watch.alarms,
             end,
+            took: None,
         });
     }
 

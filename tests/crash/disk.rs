@@ -3,7 +3,7 @@
 use super::model::{Model, alerts, check_told, commit, fail_at_random, handler, post};
 use crate::harness::WITHIN;
 use crate::harness::element::Home;
-use crate::harness::http::HttpReceiver;
+use crate::harness::http::{HttpReceiver, Recorded};
 use annunciator::clock::Clock;
 use std::fs::File;
 use std::io::Write;
@@ -15,9 +15,10 @@ struct SmallDisk<'a>(&'a Path);
 
 impl<'a> SmallDisk<'a> {
     /// Mounts one; `None`, and a word about it, where that is not allowed.
-    fn mount(at: &'a Path) -> Option<Self> {
+    fn mount(at: &'a Path, size: &str) -> Option<Self> {
         std::fs::create_dir_all(at).unwrap();
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=3m,mode=0700", "tmpfs"]).arg(at).output();
+        let options = format!("size={size},mode=0700");
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(at).output();
         match mounted {
             Ok(output) if output.status.success() => Some(Self(at)),
             _ => {
@@ -52,7 +53,7 @@ fn fill(path: &Path) {
 fn on_a_full_disk_nothing_is_acknowledged_and_nothing_acknowledged_is_lost() {
     let (home, receiver) = (Home::new(), HttpReceiver::start());
     let data = home.data();
-    let Some(disk) = SmallDisk::mount(&data) else { return };
+    let Some(disk) = SmallDisk::mount(&data, "3m") else { return };
     fail_at_random(&receiver, 0xf011, 200);
     let element = home.start(&[]);
     let address = element.http();
@@ -91,4 +92,38 @@ fn on_a_full_disk_nothing_is_acknowledged_and_nothing_acknowledged_is_lost() {
     let finished = home.run_to_end(&[]);
     assert_eq!((finished.code, finished.signal), (Some(1), None), "{}", finished.stderr);
     assert!(finished.stderr.contains("error"), "{}", finished.stderr);
+}
+
+#[test]
+fn that_the_disk_is_full_is_told_while_it_is_and_that_it_is_not_once_it_is_not() {
+    let (home, receiver) = (Home::new(), HttpReceiver::start());
+    let data = home.data();
+    let Some(_disk) = SmallDisk::mount(&data, "32m") else { return };
+    let element = home.start(&[]);
+    let address = element.http();
+    commit(&home, &handler("wh", receiver.address()));
+    let reserve = data.join("reserve");
+    let clock = Clock::system();
+    while !reserve.exists() {
+        assert!(clock.elapsed() < WITHIN);
+        std::thread::yield_now();
+    }
+    let filler = data.join("filler");
+    fill(&filler);
+    let mut model = Model::new(0xf011);
+    drop(model.load(address));
+    let told = |cleared: &'static str| {
+        move |requests: &[Recorded]| {
+            let is_it = |text: &str| {
+                text.contains(r#""alarm_type":"storage-full""#) && text.contains(&format!(r#""cleared":"{cleared}""#))
+            };
+            requests.iter().any(|request| is_it(&request.text()))
+        }
+    };
+    receiver.wait_until("the alarm that the disk is full", told("false"));
+    assert!(filler.exists() && !reserve.exists());
+    std::fs::remove_file(&filler).unwrap();
+    receiver.wait_until("its end", told("true"));
+    assert!(reserve.exists());
+    element.stop();
 }

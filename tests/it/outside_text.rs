@@ -82,6 +82,8 @@ fn a_person_at_the_shell_is_shown_alarms_as_they_come_and_nothing_that_acts_on_t
     pty.wait_for("[ok]", WITHIN);
     let written = pty.written();
     assert_eq!(written.matches(SHOWN).count(), 2, "{written:?}");
+    // The colours are the element's own.
+    assert!(written.contains("\u{1b}[31mcritical"), "{written:?}");
     drop(pty);
     let told = home.told(&["show alarms | display json"]);
     let page = exchange(&element, "GET", &format!("/alarms/{}", only(&told, "alarm-id")), "");

@@ -20,6 +20,7 @@
 
 mod configuration;
 mod handlers;
+mod reserve;
 mod storage;
 mod supervisor;
 mod watch;

@@ -1,18 +1,21 @@
 //! Whether there is room to write: the disk under the data folder, and the alarm list.
 
+use super::reserve::Reserve;
 use super::{Subject, Supervisor, Words};
 use crate::alarm::{OwnType, Severity};
 use crate::clock::Clock;
 use crate::ledger::Ledger;
 use crate::task::Scope;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// The resource type of the element itself.
 pub const ELEMENT: &str = "element";
 
-/// How often is looked: a disk fills in minutes, not in seconds.
-const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// How often is looked: who is refused because something is full soon finds the alarm that says so, and looking costs a
+/// system call or two.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Free bytes below which there is little room: a busy hour of the journal.
 const LOW_BYTES: u64 = 256 << 20;
@@ -99,7 +102,9 @@ pub async fn watch_room(
     scope: &Scope,
 ) {
     let mut watch = RoomWatch::new();
-    let full = OwnType::StorageFull;
+    let reserve = Reserve::new(data_dir);
+    // One that stood when the process ended stands until there is room to keep again.
+    let mut is_spent = supervisor.stands(&Subject::new(OwnType::StorageFull, ELEMENT, &*node()));
     loop {
         let free_bytes = free_bytes(data_dir.to_owned()).await;
         let list = ledger.alarms();
@@ -107,20 +112,38 @@ pub async fn watch_room(
         drop(list);
         let node = node();
         watch.look(supervisor, &node, Room { free_bytes, standing, alarms_max, refused: ledger.refused() });
-        let subject = Subject::new(full, ELEMENT, &*node);
+        let subject = Subject::new(OwnType::StorageFull, ELEMENT, &*node);
         if ledger.is_disk_full() {
-            // It is in the list once the disk takes a write again; until then the log and the health page say so.
             if !supervisor.stands(&subject) {
                 tracing::error!("the disk under the data folder is full: nothing can be written");
-                supervisor.raise(&subject, Severity::Critical, Words::default());
             }
+            // What was kept makes room for the alarm itself, and for telling it.
+            is_spent |= changed(&reserve, Reserve::spend).await;
+            supervisor.raise(&subject, Severity::Critical, Words::default());
         } else {
-            supervisor.clear(&subject);
+            let is_kept = changed(&reserve, move |reserve| reserve.keep(free_bytes.unwrap_or(0))).await;
+            if is_kept || !is_spent {
+                is_spent = false;
+                supervisor.clear(&subject);
+            }
         }
         tokio::select! {
             () = scope.stopped() => return,
             () = clock.sleep(LOOK_EVERY) => {}
         }
+    }
+}
+
+/// Does something with the reserve, and returns what it says; a disk that does not let it is not worth more than a word.
+async fn changed(reserve: &Reserve, change: impl FnOnce(&Reserve) -> io::Result<bool> + Send + 'static) -> bool {
+    let reserve = reserve.clone();
+    match tokio::task::spawn_blocking(move || change(&reserve)).await {
+        Ok(Ok(is_so)) => is_so,
+        Ok(Err(error)) => {
+            tracing::debug!(%error, "the room that is kept on the disk could not be changed");
+            false
+        }
+        Err(_) => false,
     }
 }
 

@@ -39,7 +39,8 @@ pub(super) struct Said {
 /// One thing that is watched.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Watch {
-    faults: VecDeque<Duration>,
+    /// When there were faults, and how bad they were.
+    faults: VecDeque<(Duration, Severity)>,
     /// Time during which faults count.
     window: Duration,
     standing: Option<Said>,
@@ -62,8 +63,9 @@ impl Watch {
         self.clears_at
     }
 
-    /// Takes a fault; returns whether what stands changed. While the alarm stands, only another severity does that: the
-    /// words of each single fault are not worth a change of the alarm.
+    /// Takes a fault; returns whether what stands changed. It is as bad as the window's number of faults agree on, so that one
+    /// that is worse, or milder, than the others changes nothing. While the alarm stands, only another severity does that:
+    /// the words of each single fault are not worth a change of the alarm.
     pub(super) fn fault(&mut self, now: Duration, said: Said, window: SlidingWindow) -> bool {
         self.clears_at = None;
         self.window = window.duration;
@@ -71,15 +73,21 @@ impl Watch {
         if self.faults.len() >= FAULTS_MAX {
             self.faults.pop_front();
         }
-        self.faults.push_back(now);
-        match &self.standing {
-            Some(standing) if standing.severity == said.severity => false,
-            Some(_) => self.set(said),
-            None => {
-                let is_enough = window.duration.is_zero() || self.faults.len() >= usize::from(window.faults_to_raise);
-                is_enough && self.set(said)
+        self.faults.push_back((now, said.severity));
+        match self.agreed(window) {
+            Some(severity) if self.standing.as_ref().is_none_or(|standing| standing.severity != severity) => {
+                self.set(Said { severity, ..said })
             }
+            _ => false,
         }
+    }
+
+    /// Returns the highest severity that as many faults as raise the alarm have, or exceed.
+    fn agreed(&self, window: SlidingWindow) -> Option<Severity> {
+        let needed = if window.duration.is_zero() { 1 } else { usize::from(window.faults_to_raise.max(1)) };
+        let mut severities: Vec<Severity> = self.faults.iter().map(|(_, severity)| *severity).collect();
+        severities.sort_unstable();
+        severities.iter().nth_back(needed.saturating_sub(1)).copied()
     }
 
     /// Raises the alarm at once, or changes what is said of it; returns whether anything changed.
@@ -125,7 +133,7 @@ impl Watch {
 
     fn forget(&mut self, now: Duration) {
         let window = self.window;
-        self.faults.retain(|at| now.saturating_sub(*at) < window);
+        self.faults.retain(|(at, _)| now.saturating_sub(*at) < window);
     }
 }
 
@@ -150,7 +158,21 @@ mod tests {
         assert!(!watch.fault(seconds(10), said(Severity::Minor), window));
         assert!(watch.fault(seconds(19), said(Severity::Minor), window));
         assert!(!watch.fault(seconds(20), said(Severity::Minor), window));
-        assert!(watch.fault(seconds(21), said(Severity::Major), window));
+        assert!(!watch.fault(seconds(21), said(Severity::Major), window));
+        assert!(watch.fault(seconds(22), said(Severity::Major), window));
+    }
+
+    #[test]
+    fn one_fault_of_another_severity_does_not_change_an_alarm_and_two_do() {
+        let mut watch = Watch::default();
+        let window = SlidingWindow::default();
+        watch.fault(seconds(0), said(Severity::Critical), window);
+        assert!(watch.fault(seconds(1), said(Severity::Warning), window));
+        assert_eq!(watch.said().map(|said| said.severity), Some(Severity::Warning));
+        assert!(watch.fault(seconds(2), said(Severity::Critical), window));
+        assert!(!watch.fault(seconds(20), said(Severity::Minor), window));
+        assert!(watch.fault(seconds(21), said(Severity::Minor), window));
+        assert_eq!(watch.said().map(|said| said.severity), Some(Severity::Minor));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The shell in front of a person: a line editor, and what comes back printed as it comes.
 
+use super::colours::coloured;
 use super::files::Files;
 use super::history::{Histories, LINES_MAX};
 use super::keys::{self, Desk, Mask};
@@ -281,7 +282,7 @@ impl Shell {
         }
         match message {
             FromDaemon::Output { stream: Stream::Out, .. } if run.is_quiet => {}
-            FromDaemon::Output { chunk, .. } => self.output(&printable(&chunk), run)?,
+            FromDaemon::Output { chunk, .. } => self.output(&coloured(&chunk), run)?,
             FromDaemon::Ask { ask, kind, prompt } => {
                 let answer = self.ask(kind, &prompt)?;
                 self.reply(ask, answer)?;

@@ -9,6 +9,7 @@
 //! enters no history; without a terminal nothing but output is on standard output, and nothing runs after an error.
 
 mod batch;
+mod colours;
 mod comments;
 mod completion;
 mod files;

@@ -5,7 +5,7 @@ use super::alarm_text::Painted;
 use super::alarms::{is_json, print};
 use super::fault::Fault;
 use super::line::{Call, Given};
-use crate::alarm::{ResourceName, Severity, Transition};
+use crate::alarm::{ResourceName, Severity, Standing, Transition};
 use crate::codec::resolve;
 use crate::diagnostic::{Diagnostic, printable};
 use crate::shell::{Status, TerminalError};
@@ -45,10 +45,16 @@ fn is_wanted(transition: &Transition, given: &Given) -> bool {
     let severity = given.option("min-severity").and_then(|text| text.parse::<Severity>().ok());
     let is_same = |option: &str, text: &str| given.option(option).is_none_or(|wanted| wanted == text);
     let key = &transition.key;
-    severity.is_none_or(|severity| severity <= transition.after.standing.severity)
+    severity.is_none_or(|severity| is_as_bad(transition.before, transition.after.standing, severity))
         && is_same("resource-type", &key.resource_type)
         && is_same("resource", &key.resource)
         && is_same("alarm-type", &key.alarm_type)
+}
+
+/// Returns whether an alarm is as bad as wanted, or was: whoever saw that sees that it is not any more.
+fn is_as_bad(before: Option<Standing>, after: Standing, wanted: Severity) -> bool {
+    let was = before.filter(|before| !before.is_cleared).map(|before| before.severity);
+    was.max(Some(after.severity)) >= Some(wanted)
 }
 
 fn line(engine: &Engine, transition: &Transition) -> String {
@@ -116,5 +122,22 @@ fn resource(engine: &Engine, given: &Given, call: &Call<'_>) -> Result<ResourceN
             let said = Diagnostic::error("there is no resource at this place: alarms are about entries of some lists");
             Err(Fault::Failed(said.hint("an HTTP client or an alarm handler, for example")))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_follows_a_severity_sees_that_an_alarm_has_it_no_more() {
+        let standing = |severity| Standing { severity, is_cleared: false };
+        let cleared = |severity| Standing { severity, is_cleared: true };
+        let (minor, major) = (Severity::Minor, Severity::Major);
+        let is_seen = |before, after| is_as_bad(before, after, major);
+        assert!(is_seen(None, standing(major)) && is_seen(Some(standing(minor)), standing(major)));
+        assert!(is_seen(Some(standing(major)), standing(minor)) && is_seen(Some(standing(major)), cleared(major)));
+        assert!(!is_seen(None, standing(minor)) && !is_seen(Some(cleared(major)), standing(minor)));
+        assert!(!is_seen(Some(standing(minor)), cleared(minor)));
     }
 }
