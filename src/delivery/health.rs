@@ -51,6 +51,8 @@ struct Suspension {
 struct Pause {
     until: Duration,
     wall: Timestamp,
+    /// How long it was to be.
+    wait: Duration,
 }
 
 /// What a restart takes up.
@@ -61,6 +63,9 @@ pub(super) struct Condition {
     suspended_since: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     paused_until: Option<Timestamp>,
+    /// How long the pause was to be, in seconds; a clock that was set back must not make it longer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    paused_for: Option<u64>,
     is_unwell: bool,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     is_refused: bool,
@@ -75,14 +80,15 @@ impl Condition {
 }
 
 impl Health {
-    /// Takes up what an earlier process wrote. A pause that ends later than any that this program makes comes from a clock
-    /// that was set since.
+    /// Takes up what an earlier process wrote. A pause that ends later than it can comes from a clock that was set since.
     pub(super) fn restored(condition: Option<&str>, now: Now) -> Self {
         // The store holds text that this program wrote; what cannot be read is found out anew by the next attempt.
         let condition: Condition = condition.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
         let pause = |until: Timestamp| {
-            let wait = Duration::try_from(until.duration_since(now.wall)).unwrap_or_default().min(RETRY_AFTER_MAX);
-            (!wait.is_zero()).then(|| Pause { until: now.elapsed.saturating_add(wait), wall: until })
+            let longest = condition.paused_for.map_or(RETRY_AFTER_MAX, Duration::from_secs).min(RETRY_AFTER_MAX);
+            let wait = Duration::try_from(until.duration_since(now.wall)).unwrap_or_default().min(longest);
+            let wall = now.wall.checked_add(wait).unwrap_or(until);
+            (!wait.is_zero()).then(|| Pause { until: now.elapsed.saturating_add(wait), wall, wait: longest })
         };
         Self {
             delivered_in_row: 0,
@@ -101,6 +107,8 @@ impl Health {
         Condition {
             suspended_since: self.suspension.map(|suspension| suspension.since),
             paused_until: self.paused.map(|pause| pause.wall),
+            // Rounded up: what is cut off would be waited for too little.
+            paused_for: self.paused.map(|pause| pause.wait.as_secs().saturating_add(1)),
             is_unwell: self.is_unwell(),
             is_refused: self.is_refused(),
         }
@@ -178,7 +186,7 @@ impl Health {
     pub(super) fn pause(&mut self, wait: Duration, now: Now) {
         let until = now.elapsed.saturating_add(wait);
         if self.paused.is_none_or(|pause| pause.until < until) {
-            self.paused = Some(Pause { until, wall: now.wall.checked_add(wait).unwrap_or(Timestamp::MAX) });
+            self.paused = Some(Pause { until, wall: now.wall.checked_add(wait).unwrap_or(Timestamp::MAX), wait });
         }
     }
 

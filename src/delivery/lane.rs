@@ -8,7 +8,7 @@ use super::parcel::{Now, Parcel, Stage, Urgency};
 use super::reading::Restored;
 use super::spec::{Order, Terms};
 use crate::alarm::{AlarmId, JournalPosition, Transition};
-use crate::handler::{DeliveryId, Outcome, RETRY_AFTER_MAX};
+use crate::handler::{DeliveryId, Outcome};
 use crate::store::{LaneException, LaneFilter, LaneProgress, Settlement};
 use crate::transport::FailureReason;
 use jiff::Timestamp;
@@ -170,11 +170,13 @@ impl Lane {
             lane.note_filter();
         }
         restored.missing.iter().for_each(|position| lane.note_lost(*position, now.wall));
-        // No wait that this program writes down is longer, jitter included.
-        let wait_max = lane.terms.delivery.retries.wait(u32::MAX, 1.0).max(RETRY_AFTER_MAX);
+        let pause =
+            lane.health.paused_until(now.elapsed).map_or(Duration::ZERO, |(at, _)| at.saturating_sub(now.elapsed));
         for (transition, exception) in restored.found {
             let chain = lane.chains.entry(transition.id).or_default();
             chain.push_back(transition.position);
+            // No wait that this program writes down is longer, jitter included.
+            let wait_max = lane.terms.delivery.retries.wait(exception.attempts, 1.0).max(pause);
             let mut parcel = Parcel::restored(transition, &exception, chain.len() == 1, wait_max, now);
             // What was not attempted yet has the filter of its first attempt before it.
             parcel.admitted_by = if parcel.attempts == 0 && !parcel.is_resend { ANOTHER_FILTER } else { 0 };

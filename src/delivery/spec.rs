@@ -33,10 +33,23 @@ impl HandlerSpec {
     /// Returns whether another handler is the same but for its name and what people say of it: one that takes the place of
     /// this in one commit is this one, renamed.
     #[must_use]
-    pub fn is_renamed_to(&self, other: &Self) -> bool {
+    pub fn is_same_but_named(&self, other: &Self) -> bool {
         let Self { id: _, description: _, is_enabled, notify, reminder_interval, notifier, filter, delivery } = self;
         (is_enabled, notify, reminder_interval) == (&other.is_enabled, &other.notify, &other.reminder_interval)
             && (notifier, filter, delivery) == (&other.notifier, &other.filter, &other.delivery)
+    }
+
+    /// Returns whether another handler may be this one, renamed: the same but for its name, what people say of it, and the
+    /// names of its client and of the handler that stands in for it, which may be renamed in the same commit.
+    #[must_use]
+    pub fn is_renamed_to(&self, other: &Self) -> bool {
+        let without_names = |spec: &Self| Self {
+            notifier: spec.notifier.without_client(),
+            delivery: DeliverySpec { fallback: None, ..spec.delivery.clone() },
+            ..spec.clone()
+        };
+        self.delivery.fallback.is_some() == other.delivery.fallback.is_some()
+            && without_names(self).is_same_but_named(&without_names(other))
     }
 }
 

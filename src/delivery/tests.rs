@@ -491,6 +491,21 @@ fn a_restart_takes_up_a_suspension_and_a_pause() {
 }
 
 #[test]
+fn a_clock_that_was_set_back_before_a_restart_makes_no_wait_longer() {
+    let mut lane = lane(&[1]);
+    start(&mut lane, 1_000_000);
+    let after = Some(Duration::from_secs(20));
+    let wait = Outcome::Retry { reason: FailureReason::Throttled, after, pauses_lane: true };
+    finish(&mut lane, 1, wait, 1_000_000);
+    let progress = lane.progress(at(1_000_000)).unwrap();
+    let found = progress.put.iter().map(|exception| (transition(1, 1), exception.clone())).collect();
+    let restored = Restored { condition: progress.condition, found, ..Restored::default() };
+    let mut lane = open(JournalPosition(1), terms(spec()), restored, at(50));
+    assert_eq!(start(&mut lane, 69), [0; 0]);
+    assert_eq!(start(&mut lane, 71), [1]);
+}
+
+#[test]
 fn what_a_person_sends_again_goes_under_the_same_position_and_nothing_takes_its_place() {
     let mut lane = lane_with(DeliverySpec { order: Order::LatestState, ..spec() }, &[1, 1, 2]);
     for position in start(&mut lane, 0) {

@@ -5,7 +5,7 @@ use super::crypto::Building;
 use super::placed;
 use super::registry::{Changed, Fate, Registry, entry_name};
 use crate::datastore::CommitContext;
-use crate::delivery::{Handler, LaneChange};
+use crate::delivery::{Handler, HandlerSpec, LaneChange};
 use crate::diagnostic::Diagnostics;
 use crate::settings::{self, Places};
 use crate::tree::{DataPath, EntryChange};
@@ -81,7 +81,7 @@ impl ChangedHandlers {
     }
 
     /// Finds the handlers that go while one with the same content comes, by name where several are alike: the names that
-    /// they had, and what they become.
+    /// they had, and what they become. The names of a handler's client and of who stands in for it may change with it.
     fn renamed(&self, in_use: &Handlers) -> Vec<(String, Arc<Handler>)> {
         let mut gone: Vec<Arc<Handler>> = Vec::new();
         let mut come: Vec<Arc<Handler>> = Vec::new();
@@ -97,10 +97,13 @@ impl ChangedHandlers {
             handlers.sort_by(|a, b| a.spec.id.cmp(&b.spec.id));
         }
         let mut renamed = Vec::new();
-        for from in gone {
-            if let Some(at) = come.iter().position(|to| from.spec.is_renamed_to(&to.spec)) {
+        // Those that are exactly alike belong together before those that are alike but for the names of others.
+        for is_it in [HandlerSpec::is_same_but_named, HandlerSpec::is_renamed_to] {
+            gone.retain(|from| {
+                let Some(at) = come.iter().position(|to| is_it(&from.spec, &to.spec)) else { return true };
                 renamed.push((from.spec.id.clone(), come.remove(at)));
-            }
+                false
+            });
         }
         renamed
     }

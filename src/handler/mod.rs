@@ -134,6 +134,17 @@ impl NotifierSpec {
         }
     }
 
+    /// Returns the same with the name of its HTTP client left out.
+    #[must_use]
+    pub fn without_client(&self) -> Self {
+        match self {
+            Self::Webhook(spec) => {
+                let web_service = WebService { http_client: String::new(), ..spec.web_service.clone() };
+                Self::Webhook(webhook::WebhookSpec { web_service, ..spec.clone() })
+            }
+        }
+    }
+
     /// Returns the named HTTP client that it delivers through, when it does.
     #[must_use]
     pub fn http_client(&self) -> Option<&str> {

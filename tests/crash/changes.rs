@@ -2,7 +2,8 @@
 
 use super::model::{Accepted, HANDLERS, Model, accepted, check_told, commit, handler, mark, without_repeats};
 use crate::harness::element::Home;
-use crate::harness::http::{HttpReceiver, Recorded};
+use crate::harness::http::{Answer, HttpReceiver, Recorded};
+use annunciator::handler::WEBHOOK_ID;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -84,6 +85,42 @@ fn handlers_that_come_change_and_go_under_load_do_not_disturb_the_others() {
     assert_eq!(Vec::from_iter(marks(&steady.requests())), all_marks);
     assert_eq!(Vec::from_iter(marks(&added.requests())), ["after", "between"]);
     assert!(!marks(&changed.requests()).contains("after"));
+}
+
+#[test]
+fn handlers_and_clients_that_are_renamed_together_keep_what_waits_and_its_identifiers() {
+    let (home, first, second) = (Home::new(), HttpReceiver::start(), HttpReceiver::start());
+    first.always(Answer::status(500));
+    second.always(Answer::status(500));
+    let element = home.start(&[]);
+    commit(&home, &[handler("a", first.address()), handler("b", second.address())].concat());
+    // What fails is tried again when the configuration changes, and not before.
+    let waits = ["a", "b"].map(|name| format!("set {HANDLERS} {name} delivery retry-intervals [ 3600 ]"));
+    commit(&home, &[waits.to_vec(), vec![format!("set {HANDLERS} a delivery fallback-handler b")]].concat());
+    let mut model = Model::new(0x4e4e);
+    model.say(element.http(), 3);
+    first.wait_for(1);
+    second.wait_for(1);
+    let tried = |receiver: &HttpReceiver| -> BTreeSet<String> {
+        receiver.requests().iter().map(|request| request.header(WEBHOOK_ID).unwrap().to_owned()).collect()
+    };
+    let before = [tried(&first), tried(&second)];
+    first.always(Answer::status(204));
+    second.always(Answer::status(204));
+    // A commit that leaves something untold would say so, and this one says nothing.
+    home.commit(&[
+        &format!("rename {HANDLERS} a to primary"),
+        &format!("rename {HANDLERS} b to backup"),
+        "rename facilities http client a to the-client",
+    ]);
+    let alarms = model.check(&home);
+    check_told(&first, &alarms);
+    check_told(&second, &alarms);
+    for (receiver, before) in [&first, &second].into_iter().zip(before) {
+        let arrived = accepted(&receiver.requests()).into_values().flatten().map(|one| one.id).collect();
+        assert!(before.is_subset(&arrived), "{before:?} {arrived:?}");
+    }
+    element.stop();
 }
 
 /// Ends the load when it is dropped, by a panic too.
