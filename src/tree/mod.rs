@@ -45,6 +45,6 @@ pub use path::{DataPath, Key, PathError};
 pub use plan::Plan;
 pub use references::References;
 pub use settle::{PruneReason, Pruned, settle};
-pub use validate::{Contents, validate, validate_as, validate_change};
+pub use validate::{Contents, validate, validate_as, validate_change, validate_inside};
 pub use value::{Form, Value, ValueError};
 pub use with_defaults::{DefaultsError, Reading, WithDefaults};

@@ -21,7 +21,10 @@ const EDITING: [&str; 2] = ["urn:ietf:params:xml:ns:netconf:base:1.0", "urn:ietf
 const WITH_DEFAULTS: &str = "urn:ietf:params:xml:ns:netconf:default:1.0";
 
 /// Elements that stand around data in NETCONF, RESTCONF and in files of other products.
-const WRAPPERS: [&str; 3] = ["data", "config", "rpc-reply"];
+const WRAPPERS: [&str; 6] = ["data", "config", "rpc-reply", "rpc", "action", "notification"];
+
+/// The element that stands beside what a notification says (RFC 5277 §4).
+const EVENT_TIME: &str = "eventTime";
 
 /// Reads an XML text whose top-level elements are children of `start`. The first fault of XML itself ends the reading: what
 /// follows it cannot be told apart reliably.
@@ -74,6 +77,9 @@ impl<'s> Parser<'s, '_> {
                     wrappers += 1;
                     self.attributes(&tag, true);
                 }
+                Token::Open(tag) if wrappers > 0 && tag.local == EVENT_TIME && tag.namespace.module.is_none() => {
+                    self.tokens.skip()?;
+                }
                 Token::Open(tag) => self.element(start, &tag, members)?,
                 Token::Close => wrappers = wrappers.saturating_sub(1),
                 Token::Text(text, place) if !is_blank(&text) => {
@@ -86,7 +92,8 @@ impl<'s> Parser<'s, '_> {
         }
     }
 
-    /// Returns whether an element only stands around data: `data` of a reply, `config` of a request or a file.
+    /// Returns whether an element only stands around data: `data` of a reply, `config` of a request or a file, the envelope
+    /// of a message.
     fn is_wrapper(&self, tag: &Tag<'_>, outside: usize) -> bool {
         outside < WRAPPERS.len()
             && WRAPPERS.contains(&tag.local)
