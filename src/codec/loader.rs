@@ -94,6 +94,8 @@ impl Loader<'_, '_> {
         let child = |name: &Name<'_>| match &name.meaning {
             Meaning::Node(child) => Ok(*child),
             Meaning::Unknown(fault) => Err(fault.clone()),
+            // What is noted about a node is told apart by who reads it.
+            Meaning::Text if name.text.starts_with('@') => Ok(parent),
             Meaning::Text => {
                 let child = find_child(self.schema, parent, &name.text)?;
                 if exact && !name.text.contains(':') && self.schema.needs_qualification(child) {
@@ -113,6 +115,10 @@ impl Loader<'_, '_> {
         seen: &mut Vec<(SchemaId, &'d Name<'d>)>,
     ) -> Option<(SchemaId, &'d Name<'d>, &'d Node<'d>)> {
         let Member { name, node, child } = member;
+        if name.text.starts_with('@') {
+            self.annotation(path, name, node);
+            return None;
+        }
         let child = match child {
             Ok(child) => child,
             Err(fault) => {

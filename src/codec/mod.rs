@@ -17,6 +17,7 @@ mod json;
 mod lexer;
 mod load;
 mod loader;
+mod marks;
 mod names;
 #[cfg(test)]
 mod notations;
@@ -37,6 +38,7 @@ pub use delta::{StoredError, delta_from_json, delta_to_json, tree_from_json, tre
 pub use format::Format;
 pub use json::{JsonLayout, write_json, write_json_node};
 pub use lexer::{Token, TokenKind, lex, quote_word};
+pub use marks::comment;
 pub use load::{read_json, read_xml, read_yaml};
 pub use set::{Place, read_set, resolve, write_set};
 pub use words::{Ignore, Next, Sink, Walker, path_words, shown_name};

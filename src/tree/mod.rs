@@ -22,6 +22,7 @@ mod edit;
 mod evaluate;
 mod index;
 mod map;
+mod marks;
 mod node;
 #[cfg(test)]
 mod oracle;
@@ -40,6 +41,7 @@ pub use data_tree::{DataTree, EditError, Position};
 pub use diff::{Change, Delta, EntryChange, diff};
 pub use edit::{EditContent, EditNode, ErrorTag, Operation, OperationError};
 pub use map::Map;
+pub use marks::{Mark, MarkChange};
 pub use node::{Branch, Cell, List};
 pub use path::{DataPath, Key, PathError};
 pub use plan::Plan;

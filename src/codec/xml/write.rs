@@ -4,6 +4,7 @@ use super::any::AnyWriter;
 use super::characters::{write_attribute, write_text};
 use crate::codec::document::Limits;
 use crate::codec::json;
+use crate::codec::marks;
 use crate::codec::shape::{EVERYTHING, Way};
 use crate::diagnostic::{Diagnostics, Source};
 use crate::tree::{DataPath, DataTree, NodeRef, Value};
@@ -76,11 +77,11 @@ impl XmlWriter<'_, '_> {
             };
         }
         match &node.schema_node().kind {
-            NodeKind::Leaf(_) => node.value().map_or(Ok(()), |value| self.value(node.id(), value)),
+            NodeKind::Leaf(_) => node.value().map_or(Ok(()), |value| self.value(node, value, true)),
             NodeKind::LeafList(_) => {
                 let wanted = way.keys.first().and_then(|key| key.values().first());
-                let mut values = node.values().iter().filter(|value| wanted.is_none_or(|w| w == *value));
-                values.try_for_each(|value| self.value(node.id(), value))
+                let values = node.values().iter().filter(|value| wanted.is_none_or(|w| w == *value));
+                values.enumerate().try_for_each(|(at, value)| self.value(node, value, at == 0))
             }
             NodeKind::AnyData => self.any(node),
             _ => self.branch(node, way),
@@ -89,7 +90,7 @@ impl XmlWriter<'_, '_> {
 
     /// Writes a container or a list entry.
     fn branch(&mut self, node: NodeRef<'_>, way: Way<'_>) -> fmt::Result {
-        self.open(node.id())?;
+        self.open(node, true)?;
         if node.branch().is_none_or(crate::tree::Branch::is_empty) && node.key().is_none() {
             return self.out.write_str("/>\n");
         }
@@ -101,8 +102,9 @@ impl XmlWriter<'_, '_> {
         self.close(node.id())
     }
 
-    fn value(&mut self, id: SchemaId, value: &Value) -> fmt::Result {
-        self.open(id)?;
+    fn value(&mut self, node: NodeRef<'_>, value: &Value, is_first: bool) -> fmt::Result {
+        let id = node.id();
+        self.open(node, is_first)?;
         match value {
             Value::Empty => return self.out.write_str("/>\n"),
             Value::Text(text) | Value::Enumeration(text) | Value::Bits(text) | Value::Secret(text) => {
@@ -131,7 +133,7 @@ impl XmlWriter<'_, '_> {
     }
 
     fn any(&mut self, node: NodeRef<'_>) -> fmt::Result {
-        self.open(node.id())?;
+        self.open(node, true)?;
         let schema = node.schema_node();
         let source = Source::new("anydata", node.any_data().unwrap_or("null"));
         // Only readers make such texts, from documents; another text has no shape to tell.
@@ -145,15 +147,27 @@ impl XmlWriter<'_, '_> {
         write!(self.out, "{:1$}", "", usize::from(INDENT) * self.depth)
     }
 
-    /// Writes a start tag up to where attributes may follow, with the namespace where it changes.
-    fn open(&mut self, id: SchemaId) -> fmt::Result {
+    /// Writes a start tag up to where attributes may follow, with the namespace where it changes, and with what is noted
+    /// about the node; of a comment on a leaf-list only the first value tells.
+    fn open(&mut self, at: NodeRef<'_>, is_first: bool) -> fmt::Result {
         self.indent()?;
+        let id = at.id();
         let node = self.schema.node(id);
         write!(self.out, "<{}", node.name)?;
         if self.schema.needs_qualification(id) {
             self.out.write_str(" xmlns=\"")?;
             write_attribute(self.out, &self.schema.module(node.module).namespace)?;
             self.out.write_char('"')?;
+        }
+        let Some(mark) = at.mark().filter(|mark| is_first || mark.is_inactive) else { return Ok(()) };
+        write!(self.out, " xmlns:ann=\"{}\"", marks::NAMESPACE)?;
+        if let Some(comment) = mark.comment.as_ref().filter(|_| is_first) {
+            write!(self.out, " ann:{}=\"", marks::COMMENT)?;
+            write_attribute(self.out, comment)?;
+            self.out.write_char('"')?;
+        }
+        if mark.is_inactive {
+            write!(self.out, " ann:{}=\"true\"", marks::INACTIVE)?;
         }
         Ok(())
     }

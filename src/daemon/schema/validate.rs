@@ -82,10 +82,11 @@ pub fn validate_documents(options: &ValidateOptions, out: &mut dyn Write, told: 
         };
         // What is missing in a tree that could not be read whole says nothing.
         if !builder.diagnostics.has_errors() {
+            let in_force = builder.tree.in_force();
             let found = match options.contents {
-                DocumentContents::Data => validate_as(&builder.tree, Contents::Everything),
-                DocumentContents::Configuration => validate_as(&builder.tree, Contents::Configuration),
-                DocumentContents::Message(message) => message::judge(&builder.tree, operational.as_ref(), message),
+                DocumentContents::Data => validate_as(&in_force, Contents::Everything),
+                DocumentContents::Configuration => validate_as(&in_force, Contents::Configuration),
+                DocumentContents::Message(message) => message::judge(&in_force, operational.as_ref(), message),
             };
             builder.validated(found);
         }

@@ -296,7 +296,7 @@ impl Engine {
                 let base = if is_at_top { DataPath::ROOT } else { editing.at.clone() };
                 (editing.candidate.tree.clone(), base)
             }
-            _ => (self.management.running().tree.clone(), DataPath::ROOT),
+            _ => (self.management.running().written.clone(), DataPath::ROOT),
         };
         let mut walker = Walker::new(tree.schema(), &typed.source, base, false);
         for token in words {
