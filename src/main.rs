@@ -5,7 +5,9 @@
 mod args;
 
 use annunciator::codec::Format;
-use annunciator::daemon::{self, DocumentContents, LogForm, RunOptions, SchemaOptions, Stopped, ValidateOptions, Voice};
+use annunciator::daemon::{
+    self, DocumentContents, LogForm, RunOptions, SchemaOptions, Stopped, ValidateOptions, Voice,
+};
 use annunciator::handler::SigningKey;
 use annunciator::receive::{Credentials, ReceiverOptions};
 use annunciator::secret::Secret;

@@ -9,7 +9,9 @@ use annunciator::diagnostic::Source;
 use annunciator::secret::KeyRing;
 use annunciator::shell::engine::is_command;
 use annunciator::shell::protocol::{FromClient, FromDaemon, decode, encode};
-use annunciator::tree::{Cell, DataPath, DataTree, Key, Plan, Position, Value, diff, settle, validate, validate_change};
+use annunciator::tree::{
+    Cell, DataPath, DataTree, Key, Plan, Position, Value, diff, settle, validate, validate_change,
+};
 use annunciator::yang::{CompileOptions, NodeKind, SchemaId, Type, builtin_schema, compile};
 use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};

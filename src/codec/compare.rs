@@ -130,7 +130,8 @@ impl Comparison<'_> {
     /// Writes what is noted otherwise about a node: a line for each comment above the node's, and whether it is active.
     fn mark(&self, change: &MarkChange, out: &mut String) -> fmt::Result {
         let Some(node) = self.new.get(&change.path) else { return Ok(()) };
-        let keys = node.key().into_iter().flat_map(Key::values).map(|value| format!(" {}", quote_word(&value.to_string())));
+        let keys =
+            node.key().into_iter().flat_map(Key::values).map(|value| format!(" {}", quote_word(&value.to_string())));
         let name = format!("{}{}", shown_name(self.schema(), node.id()), keys.collect::<String>());
         let MarkChange { old, new, .. } = change;
         if old.comment != new.comment {

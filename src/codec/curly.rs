@@ -1,8 +1,8 @@
 //! The J-style curly notation: what `show` prints and configuration files may be written in.
 
 use super::builder::Builder;
-use super::marks::{INACTIVE_WORD, comment};
 use super::lexer::{Token, TokenKind, lex, quote_word};
+use super::marks::{INACTIVE_WORD, comment};
 use super::words::{Sink, Walker, shown_name};
 use crate::diagnostic::{Diagnostic, Source, Span};
 use crate::tree::{DataPath, Key, Mark, NodeRef, Value};
@@ -154,7 +154,10 @@ pub fn read_curly(builder: &mut Builder<'_>, source: &Arc<Source>) {
         match walker.step(token, &mut Once { builder: &mut *builder, source, about: &mut about }) {
             Ok(()) => {
                 rest = after;
-                if ends && let (Some((path, span)), mark) = (about.take(), std::mem::take(&mut mark)) && !mark.is_empty() {
+                if ends
+                    && let (Some((path, span)), mark) = (about.take(), std::mem::take(&mut mark))
+                    && !mark.is_empty()
+                {
                     builder.note_mark(&path, mark, Some(span));
                 }
             }

@@ -2,8 +2,8 @@
 
 use super::document::{Document, Kind, Limits, Node, Style};
 use super::forms::parse_lenient;
-use super::marks;
 use super::json::{self, JsonEmitter, JsonLayout};
+use super::marks;
 use super::shape::{Atom, Emitter, emit_document, emit_node, emit_value, emit_without_keys};
 use crate::diagnostic::{Diagnostics, Source};
 use crate::tree::{Branch, Cell, Change, DataPath, DataTree, Delta, Key, List, Mark, MarkChange, NodeRef, Plan, Value};

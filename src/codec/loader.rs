@@ -386,9 +386,11 @@ impl Loader<'_, '_> {
             return None;
         }
         // RFC 7951 §5.5: `anydata` holds nodes; only `anyxml` may be anything. The element that is kept as JSON is both.
-        let is_nothing = matches!(&node.kind, Kind::Scalar { text, .. } if text.trim().is_empty()) || node.is_yaml_null();
+        let is_nothing =
+            matches!(&node.kind, Kind::Scalar { text, .. } if text.trim().is_empty()) || node.is_yaml_null();
         let is_object = matches!(&node.kind, Kind::Map(_)) || is_nothing && self.notation != Notation::Json;
-        if self.builder.rules.is_exact && !is_object && self.schema.node(path.schema_id()).written.keyword == "anydata" {
+        if self.builder.rules.is_exact && !is_object && self.schema.node(path.schema_id()).written.keyword == "anydata"
+        {
             self.wrong_form(path, node);
             return None;
         }

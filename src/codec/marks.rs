@@ -51,7 +51,12 @@ pub(super) struct Noted {
 /// # Errors
 /// What no notation could write.
 pub fn comment(text: &str) -> Result<Option<Arc<str>>, String> {
-    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    // The asterisks in front of further lines are ornament.
+    let lines = text.lines().enumerate().map(|(at, line)| match line.trim_start().strip_prefix('*') {
+        Some(rest) if at > 0 => rest,
+        _ => line,
+    });
+    let text = lines.flat_map(str::split_whitespace).collect::<Vec<_>>().join(" ");
     if text.contains("*/") {
         return Err("a comment cannot hold `*/`, which ends it in braces".to_owned());
     }
@@ -188,7 +193,8 @@ impl Loader<'_, '_> {
                 }
                 _ if name.text == DEFAULT => {}
                 (module, ..) if EDITING.contains(&module) => {
-                    let said = format!("the annotation `{}` asks for an edit, and a document holds data only", name.text);
+                    let said =
+                        format!("the annotation `{}` asks for an edit, and a document holds data only", name.text);
                     self.report(path, name.place, Diagnostic::error(said).hint("leave it out"));
                 }
                 _ => {
@@ -203,4 +209,82 @@ impl Loader<'_, '_> {
 
 fn is_boolean(text: &str, style: Style) -> bool {
     matches!(style, Style::Boolean | Style::Plain | Style::Xml) && matches!(text, "true" | "false")
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::codec::{Builder, Format, read};
+    use crate::diagnostic::{Diagnostic, Source, Span};
+    use crate::tree::DataTree;
+    use crate::tree::arbitrary::{HexSealer, plan};
+
+    /// Reads a document and returns what is noted, and what is told.
+    fn noted(format: Format, text: &str) -> (String, String) {
+        let mut builder = Builder::new(DataTree::new(plan()), &HexSealer);
+        read(&mut builder, format, &Source::new("t", text));
+        let shown = builder.tree.all_marks().into_iter().map(|(path, mark)| {
+            let path = path.display(builder.tree.schema()).to_string();
+            let inactive = if mark.is_inactive { "inactive " } else { "" };
+            format!("{path} {inactive}{}", mark.comment.as_deref().unwrap_or("-"))
+        });
+        let told = builder.diagnostics.iter().map(|d: &Diagnostic| {
+            let (line, column) = d.span.as_ref().map_or((0, 0), Span::line_column);
+            format!("{line}:{column} {}", d.message)
+        });
+        (shown.collect::<Vec<_>>().join(", "), told.collect::<Vec<_>>().join(", "))
+    }
+
+    #[test]
+    fn annotations_are_read_where_rfc_7952_has_them() {
+        let text = r#"{"arb:top": {"@": {"annunciator-extensions:comment": "all"},
+            "@text": {"annunciator-extensions:inactive": true}, "text": "x",
+            "words": ["a", "b"], "@words": [{"annunciator-extensions:inactive": true}, {"annunciator-extensions:inactive": true}],
+            "@arb:tiny": {"ietf-netconf-with-defaults:default": true}, "tiny": 1}}"#;
+        let expected = "/arb:top all, /arb:top/text inactive -, /arb:top/words inactive -";
+        assert_eq!(noted(Format::Json, text), (expected.to_owned(), String::new()));
+        let text = "<top xmlns='urn:arb' xmlns:a='urn:annunciator:yang:extensions' a:comment=' all '>\
+            <text a:inactive='true'>x</text><words a:inactive='true'>a</words><words a:inactive='true'>b</words></top>";
+        assert_eq!(noted(Format::Xml, text), (expected.to_owned(), String::new()));
+        let text = "/* # one\n * line */ top { inactive: text x; # no comment\n inactive: words [ a b ]; }";
+        let (shown, told) = noted(Format::Curly, text);
+        assert_eq!((shown, told.as_str()), (expected.replace(" all", " # one line"), ""));
+    }
+
+    #[test]
+    fn what_is_wrong_with_an_annotation_is_told_at_its_place() {
+        for (text, expected) in [
+            (r#"{"arb:top": {"text": "x", "@text": 1}}"#, "1:36 expected an object of annotations (RFC 7952)"),
+            (
+                r#"{"arb:top": {"text": "x", "@text": {"annunciator-extensions:inactive": "yes"}}}"#,
+                "1:72 `inactive`: expected `true` or `false`",
+            ),
+            (
+                r#"{"arb:top": {"text": "x", "@text": {"annunciator-extensions:comment": "*/"}}}"#,
+                "1:71 a comment cannot hold `*/`, which ends it in braces",
+            ),
+            (
+                r#"{"arb:top": {"words": ["a", "b"], "@words": [null, {"annunciator-extensions:inactive": true}]}}"#,
+                "1:45 only a leaf-list as a whole can be inactive, and some of its values are",
+            ),
+            (
+                r#"{"arb:top": {"text": "x", "@text": {"ietf-netconf:operation": "delete"}}}"#,
+                "1:37 the annotation `ietf-netconf:operation` asks for an edit, and a document holds data only",
+            ),
+            (
+                r#"{"arb:top": {"text": "x", "@text": {"acme:colour": "red"}}}"#,
+                "1:37 the annotation `acme:colour` is passed over",
+            ),
+            (r#"{"arb:top": {"@txet": {}}}"#, "1:14 `txet` is not an element of `top`"),
+            (
+                r#"{"arb:top": {"@text": {"annunciator-extensions:inactive": true}}}"#,
+                "1:23 there is nothing here that it could be noted about",
+            ),
+            (
+                r#"{"@": {"annunciator-extensions:inactive": true}}"#,
+                "1:7 nothing can be noted about `/`: expected a container, an entry, a leaf or a leaf-list as a whole",
+            ),
+        ] {
+            assert_eq!(noted(Format::Json, text).1, expected, "{text}");
+        }
+    }
 }

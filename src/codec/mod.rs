@@ -38,8 +38,8 @@ pub use delta::{StoredError, delta_from_json, delta_to_json, tree_from_json, tre
 pub use format::Format;
 pub use json::{JsonLayout, write_json, write_json_node};
 pub use lexer::{Token, TokenKind, lex, quote_word};
-pub use marks::comment;
 pub use load::{read_json, read_xml, read_yaml};
+pub use marks::comment;
 pub use set::{Place, read_set, resolve, write_set};
 pub use words::{Ignore, Next, Sink, Walker, path_words, shown_name};
 pub use xml::{XmlFrame, write_xml};

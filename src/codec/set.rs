@@ -2,8 +2,8 @@
 
 use super::builder::Builder;
 use super::curly::takes_no_value;
-use super::marks;
 use super::lexer::{Token, lex, quote_word};
+use super::marks;
 use super::words::{Next, Sink, Walker, path_words, shown_name};
 use crate::diagnostic::{Diagnostic, Source, Span};
 use crate::tree::{DataPath, Key, Mark, NodeRef, Value};
@@ -47,7 +47,7 @@ fn write_marks(node: NodeRef<'_>, words: &str, out: &mut dyn Write) -> fmt::Resu
 /// Returns the key of an entry as words, each behind a blank.
 fn key_words(entry: NodeRef<'_>) -> String {
     let values = entry.key().into_iter().flat_map(Key::values);
-    values.map(|value| format!(" {}", quote_word(&value.to_string()))).collect()
+    values.fold(String::new(), |words, value| words + " " + &quote_word(&value.to_string()))
 }
 
 /// `line` leads to the node, its own name included.
@@ -62,9 +62,7 @@ fn write_node(node: NodeRef<'_>, line: &str, out: &mut dyn Write) -> fmt::Result
         return writeln!(out, "{line} {}", quote_word(text));
     }
     if node.as_list().is_some() {
-        return node.entries().try_for_each(|entry| {
-            write_node(entry, &format!("{line}{}", key_words(entry)), out)
-        });
+        return node.entries().try_for_each(|entry| write_node(entry, &format!("{line}{}", key_words(entry)), out));
     }
     let Some(branch) = node.branch() else {
         let values: Vec<String> = node.values().iter().map(|v| quote_word(&v.to_string()).into_owned()).collect();
@@ -127,7 +125,9 @@ fn read_line(builder: &mut Builder<'_>, source: &Arc<Source>, tokens: &[Token], 
                     let read = said.word().ok_or_else(|| "expected a comment".to_owned()).and_then(marks::comment);
                     (rest, Some(read.map_err(|e| Diagnostic::error(e).at(said.span(source)))?))
                 }
-                ("annotate", None) => return Err(Diagnostic::error("expected a place and a comment").at(verb.span(source))),
+                ("annotate", None) => {
+                    return Err(Diagnostic::error("expected a place and a comment").at(verb.span(source)));
+                }
                 _ => (rest, None),
             };
             let place = resolve(&schema, source, &DataPath::ROOT, rest)?;
@@ -144,8 +144,10 @@ fn read_line(builder: &mut Builder<'_>, source: &Arc<Source>, tokens: &[Token], 
             }
             Ok(())
         }
-        _ => Err(Diagnostic::error("expected `set`, `delete`, `annotate`, `deactivate` or `activate`")
-            .at(verb.span(source))),
+        _ => {
+            Err(Diagnostic::error("expected `set`, `delete`, `annotate`, `deactivate` or `activate`")
+                .at(verb.span(source)))
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The shape that RFC 7951 gives instance data, told as a stream of maps, lists and atoms that a notation writes down.
 
-use super::marks;
 use super::document::{Kind, Limits, Node, Style};
+use super::marks;
 use crate::diagnostic::{Diagnostics, Source};
 use crate::tree::{DataPath, Key, NodeRef, Value};
 use crate::yang::{BaseType, NodeKind, SchemaId, SchemaTree, Type};

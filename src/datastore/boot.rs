@@ -92,8 +92,7 @@ pub fn boot(options: BootOptions, input: BootInput<'_>) -> Result<Booted, BootEr
     let loaded = load(&store, &plan).map_err(BootError::Stored)?;
     let is_first = loaded.is_none();
     let checkpoints = Checkpoints::new(scope, revisions_kept, loaded.as_ref());
-    let running = loaded
-        .map_or_else(|| Snapshot::new(0, DataTree::new(Arc::clone(&plan))), |loaded| loaded.snapshot);
+    let running = loaded.map_or_else(|| Snapshot::new(0, DataTree::new(Arc::clone(&plan))), |loaded| loaded.snapshot);
     let starting = Starting {
         store: store.clone(),
         sealer: Arc::clone(&sealer),

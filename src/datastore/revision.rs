@@ -77,8 +77,7 @@ pub(super) fn load(store: &Store, plan: &Arc<Plan>) -> Result<Option<Loaded>, Ro
     };
     let mut written = DataTree::new(Arc::clone(plan));
     if let Some(checkpoint) = store.newest_checkpoint()? {
-        written =
-            tree_from_json(plan, &checkpoint.tree).map_err(|reason| unreadable(checkpoint.revision, &reason))?;
+        written = tree_from_json(plan, &checkpoint.tree).map_err(|reason| unreadable(checkpoint.revision, &reason))?;
         loaded.snapshot.revision = checkpoint.revision;
         loaded.checkpoint = checkpoint.revision;
         loaded.checkpoint_bytes = checkpoint.tree.len();

@@ -38,7 +38,15 @@ impl Rebased {
         }
         let written_delta = secrets::settle(sealer, &before.written, &mut written);
         if before.written.is_plain() && written.is_plain() {
-            return Self { before, after: written.clone(), delta: written_delta, written, written_delta: None, boot, pruned };
+            return Self {
+                before,
+                after: written.clone(),
+                delta: written_delta,
+                written,
+                written_delta: None,
+                boot,
+                pruned,
+            };
         }
         let after = written.in_force();
         let delta = diff(&before.tree, &after);

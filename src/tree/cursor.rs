@@ -155,7 +155,12 @@ impl<'t> NodeRef<'t> {
         let plan = self.plan;
         let keys = self.schema_node().as_list().map_or(&[][..], |list| &list.keys);
         let values = self.key().map_or(&[][..], Key::values);
-        keys.iter().zip(values).map(move |(id, value)| Self { plan, id: *id, content: Content::Leaf(value), marks: None })
+        keys.iter().zip(values).map(move |(id, value)| Self {
+            plan,
+            id: *id,
+            content: Content::Leaf(value),
+            marks: None,
+        })
     }
 
     /// Walks the entries in their order, of a list as a whole.

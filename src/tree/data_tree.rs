@@ -40,6 +40,9 @@ pub enum EditError {
     /// The path does not lead to a node of the needed kind.
     #[error("`{0}` cannot be set like this: expected {1}")]
     WrongKind(String, &'static str),
+    /// It is none of what something can be noted about.
+    #[error("nothing can be noted about `{0}`: expected a container, an entry, a leaf or a leaf-list as a whole")]
+    NotNoted(String),
     /// The node that the edit is relative to does not exist.
     #[error("element not found")]
     NotFound,
@@ -147,13 +150,13 @@ impl DataTree {
         let node = self.schema().node(path.schema_id());
         let is_whole = path.keys().len() == usize::from(node.list_depth);
         if path.schema_id() == SchemaId::ROOT || node.is_key() || !is_whole {
-            return Err(self.wrong_kind(path, "a container, an entry, a leaf or a leaf-list"));
+            return Err(EditError::NotNoted(path.display(self.schema()).to_string()));
         }
         if self.get(path).is_none() {
             return Err(EditError::NotFound);
         }
         let plan = Arc::clone(&self.plan);
-        Ok(self.marks.set(plan.schema(), path, mark))
+        Ok(self.marks.set(plan.schema(), path, &mark))
     }
 
     /// Returns whether something is inactive.

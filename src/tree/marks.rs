@@ -101,12 +101,13 @@ impl Marks {
     }
 
     pub(super) fn get(&self, schema: &SchemaTree, path: &DataPath) -> Option<&Mark> {
-        let found = steps(schema, path).into_iter().try_fold(self.root()?, |node, step| node.below.get(&step).map(|n| &**n));
+        let found =
+            steps(schema, path).into_iter().try_fold(self.root()?, |node, step| node.below.get(&step).map(|n| &**n));
         found.map(MarkNode::own)
     }
 
     /// Sets what is noted about a node and returns what was.
-    pub(super) fn set(&mut self, schema: &SchemaTree, path: &DataPath, mark: Mark) -> Mark {
+    pub(super) fn set(&mut self, schema: &SchemaTree, path: &DataPath, mark: &Mark) -> Mark {
         let mut before = Mark::default();
         self.change(&steps(schema, path), &mut |node| before = std::mem::replace(&mut node.own, mark.clone()));
         before

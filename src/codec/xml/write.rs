@@ -24,6 +24,9 @@ pub enum XmlFrame {
     Config,
 }
 
+/// Prefix of annotations.
+const ANNOTATIONS: &str = "ann";
+
 /// Blanks for each level.
 const INDENT: u8 = 2;
 
@@ -115,7 +118,8 @@ impl XmlWriter<'_, '_> {
                 write_text(self.out, text)?;
             }
             Value::Identity(_) | Value::Instance(_) => {
-                let mut prefixes = Prefixes { schema: self.schema, given: RefCell::new(Vec::new()) };
+                let is_marked = node.mark().is_some();
+                let mut prefixes = Prefixes { schema: self.schema, given: RefCell::new(Vec::new()), is_marked };
                 let text = prefixes.text(value);
                 for (prefix, module) in prefixes.given.take() {
                     write!(self.out, " xmlns:{prefix}=\"")?;
@@ -160,14 +164,14 @@ impl XmlWriter<'_, '_> {
             self.out.write_char('"')?;
         }
         let Some(mark) = at.mark().filter(|mark| is_first || mark.is_inactive) else { return Ok(()) };
-        write!(self.out, " xmlns:ann=\"{}\"", marks::NAMESPACE)?;
+        write!(self.out, " xmlns:{ANNOTATIONS}=\"{}\"", marks::NAMESPACE)?;
         if let Some(comment) = mark.comment.as_ref().filter(|_| is_first) {
-            write!(self.out, " ann:{}=\"", marks::COMMENT)?;
+            write!(self.out, " {ANNOTATIONS}:{}=\"", marks::COMMENT)?;
             write_attribute(self.out, comment)?;
             self.out.write_char('"')?;
         }
         if mark.is_inactive {
-            write!(self.out, " ann:{}=\"true\"", marks::INACTIVE)?;
+            write!(self.out, " {ANNOTATIONS}:{}=\"true\"", marks::INACTIVE)?;
         }
         Ok(())
     }
@@ -181,6 +185,8 @@ impl XmlWriter<'_, '_> {
 struct Prefixes<'s> {
     schema: &'s SchemaTree,
     given: RefCell<Vec<(String, ModuleId)>>,
+    /// Whether the element has the prefix of annotations.
+    is_marked: bool,
 }
 
 impl Prefixes<'_> {
@@ -209,7 +215,9 @@ impl Prefixes<'_> {
         }
         let own = &*self.schema.module(id).prefix;
         let own = if own.to_ascii_lowercase().starts_with("xml") { "m" } else { own };
-        let is_free = |prefix: &String| !given.iter().any(|(other, _)| other == prefix);
+        let is_free = |prefix: &String| {
+            !(given.iter().any(|(other, _)| other == prefix) || self.is_marked && prefix == ANNOTATIONS)
+        };
         let numbered = std::iter::once(own.to_owned()).chain((2..).map(|n: u32| format!("{own}{n}")));
         let prefix = numbered.into_iter().find(is_free).unwrap_or_else(|| own.to_owned());
         given.push((prefix.clone(), id));

@@ -31,7 +31,9 @@ pub(super) fn judge(tree: &DataTree, operational: Option<&DataTree>, message: Me
         let on = beside.display(tree.schema()).to_string();
         // Around an action there are the keys of entries (RFC 7950 §7.15.2); what else is there says nothing.
         faults.push(match beside.parent(tree.schema()) {
-            Some(DataPath::ROOT) | None => Diagnostic::error(format!("`{what}` stands beside the {}", name(message))).on(on),
+            Some(DataPath::ROOT) | None => {
+                Diagnostic::error(format!("`{what}` stands beside the {}", name(message))).on(on)
+            }
             Some(_) => Diagnostic::warning(format!("`{what}` is no part of the {}", name(message))).on(on),
         });
     }
@@ -42,7 +44,11 @@ pub(super) fn judge(tree: &DataTree, operational: Option<&DataTree>, message: Me
     let mut around = operational.clone();
     let parent = path.parent(tree.schema()).unwrap_or(DataPath::ROOT);
     if parent != DataPath::ROOT && around.get(&parent).is_none() {
-        let said = format!("the operational data have no `{}`, which the {} is in", parent.display(tree.schema()), name(message));
+        let said = format!(
+            "the operational data have no `{}`, which the {} is in",
+            parent.display(tree.schema()),
+            name(message)
+        );
         faults.push(Diagnostic::error(said).on(path.display(tree.schema()).to_string()));
     }
     if let Some(branch) = tree.get(path).and_then(|node| node.branch())

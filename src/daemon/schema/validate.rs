@@ -1,8 +1,8 @@
 //! `annunciator schema validate`: whether documents hold to modules, and the documents as they are understood.
 
 use super::files::named_file;
-use super::message;
 use super::lint::{SchemaOptions, compile_files};
+use super::message;
 use crate::codec::{self, Builder, Format, JsonLayout, Rules, XmlFrame, write_json, write_xml, write_yaml};
 use crate::daemon::Stopped;
 use crate::diagnostic::{Diagnostic, Diagnostics, Source};
