@@ -71,7 +71,7 @@ pub fn tree_from_json(plan: &Arc<Plan>, text: &str) -> Result<DataTree, StoredEr
     if let Some(Kind::Sequence(items)) = marks.map(|marks| &marks.kind) {
         for item in items {
             let MarkChange { path, new, .. } = reader.mark(item)?;
-            tree.set_mark(&path, new).map_err(|e| StoredError::Form(e.to_string()))?;
+            tree.set_mark(&path, &new).map_err(|e| StoredError::Form(e.to_string()))?;
         }
     }
     Ok(tree)

@@ -121,7 +121,7 @@ impl Builder<'_> {
             let before = self.tree.mark(&path);
             let comment = mark.comment.or(before.comment);
             let mark = Mark { comment, is_inactive: mark.is_inactive || before.is_inactive };
-            match self.tree.set_mark(&path, mark) {
+            match self.tree.set_mark(&path, &mark) {
                 Ok(_) => {}
                 // Where the node itself was refused, that is told.
                 Err(EditError::NotFound) if self.diagnostics.has_errors() => {}

@@ -137,7 +137,7 @@ fn read_line(builder: &mut Builder<'_>, source: &Arc<Source>, tokens: &[Token], 
                     Some(comment) => Mark { comment: comment.clone(), ..before },
                     None => Mark { is_inactive: word == "deactivate", ..before },
                 };
-                if let Err(fault) = builder.tree.set_mark(&path, mark) {
+                if let Err(fault) = builder.tree.set_mark(&path, &mark) {
                     let span = Span::new(source, verb.start, end);
                     builder.report_on(&path, Some(span), Diagnostic::error(fault.to_string()));
                 }

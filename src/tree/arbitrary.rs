@@ -225,7 +225,7 @@ impl Edit {
         if self.action == 9 && self.value.is_multiple_of(2) {
             let comment = COMMENTS.get(usize::from(self.value / 4) % (COMMENTS.len() + 1)).map(|text| Arc::from(*text));
             // What is not there is nothing to note anything about.
-            tree.set_mark(&path, Mark { comment, is_inactive: self.keys[0].is_multiple_of(2) }).ok();
+            tree.set_mark(&path, &Mark { comment, is_inactive: self.keys[0].is_multiple_of(2) }).ok();
             return;
         }
         match (self.action, &node.kind) {

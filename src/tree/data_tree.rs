@@ -146,7 +146,7 @@ impl DataTree {
     /// # Errors
     /// When nothing is there, or it is what nothing can be noted about: the root, a list as a whole, a key, a single value
     /// of a leaf-list.
-    pub fn set_mark(&mut self, path: &DataPath, mark: Mark) -> Result<Mark, EditError> {
+    pub fn set_mark(&mut self, path: &DataPath, mark: &Mark) -> Result<Mark, EditError> {
         let node = self.schema().node(path.schema_id());
         let is_whole = path.keys().len() == usize::from(node.list_depth);
         if path.schema_id() == SchemaId::ROOT || node.is_key() || !is_whole {
@@ -156,7 +156,7 @@ impl DataTree {
             return Err(EditError::NotFound);
         }
         let plan = Arc::clone(&self.plan);
-        Ok(self.marks.set(plan.schema(), path, &mark))
+        Ok(self.marks.set(plan.schema(), path, mark))
     }
 
     /// Returns whether something is inactive.

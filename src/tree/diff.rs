@@ -208,7 +208,7 @@ impl Delta {
         }
         for change in &self.marks {
             // What went took along what was noted about it.
-            tree.set_mark(&change.path, change.new.clone()).ok();
+            tree.set_mark(&change.path, &change.new).ok();
         }
     }
 

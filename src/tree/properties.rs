@@ -12,7 +12,7 @@ fn rebuilt(tree: &DataTree) -> References {
     let children = root.branch().into_iter().flat_map(Branch::iter).map(|(id, cell)| (id, cell.clone())).collect();
     let mut again = DataTree::assemble(Arc::clone(tree.plan()), children);
     for (path, mark) in tree.all_marks() {
-        again.set_mark(&path, mark).unwrap();
+        again.set_mark(&path, &mark).unwrap();
     }
     assert_eq!(&again, tree);
     again.references().clone()

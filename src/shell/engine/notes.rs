@@ -46,7 +46,7 @@ fn mark(
     let mut tree = editing.candidate.tree.clone();
     for path in each(&tree, &place) {
         let before = tree.mark(&path);
-        if let Err(fault) = tree.set_mark(&path, change(before)) {
+        if let Err(fault) = tree.set_mark(&path, &change(before)) {
             let said = Diagnostic::error(fault.to_string());
             return Err(Fault::Failed(said.at_maybe(span_of(words, call))));
         }
