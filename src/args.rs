@@ -161,8 +161,11 @@ pub(crate) struct ValidateArgs {
     #[arg(long, value_name = "MODULE:NAME", value_parser = module_feature)]
     pub(crate) feature: Vec<(String, String)>,
     /// What a document holds.
-    #[arg(long = "type", value_enum, default_value_t = DocumentType::Data)]
+    #[arg(short = 't', long = "type", value_enum, default_value_t = DocumentType::Data)]
     pub(crate) document_type: DocumentType,
+    /// The data that a message may refer to and look at; without it there is nothing besides the message.
+    #[arg(short = 'O', long, value_name = "DATA")]
+    pub(crate) operational: Option<PathBuf>,
     /// Print the documents in this notation; otherwise a valid one prints nothing.
     #[arg(long, value_enum)]
     pub(crate) format: Option<DocumentFormat>,
@@ -178,6 +181,14 @@ pub(crate) enum DocumentType {
     Data,
     /// Configuration only.
     Config,
+    /// What an RPC or an action is invoked with: its input, in the element named for it.
+    #[value(alias = "nc-rpc", alias = "action")]
+    Rpc,
+    /// What an RPC or an action answers: its output, in the element named for it.
+    Reply,
+    /// A notification.
+    #[value(alias = "notif", alias = "nc-notif")]
+    Notification,
 }
 
 /// Notations of documents.

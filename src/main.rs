@@ -5,12 +5,15 @@
 mod args;
 
 use annunciator::codec::Format;
-use annunciator::daemon::{self, LogForm, RunOptions, SchemaOptions, Stopped, ValidateOptions, Voice};
+use annunciator::daemon::{
+    self, DocumentContents, LogForm, RunOptions, SchemaOptions, Stopped, ValidateOptions, Voice,
+};
 use annunciator::handler::SigningKey;
 use annunciator::receive::{Credentials, ReceiverOptions};
 use annunciator::secret::Secret;
 use annunciator::shell::client;
 use annunciator::tree::WithDefaults;
+use annunciator::yang::Message;
 use args::{
     CheckArgs, Cli, DefaultsMode, DemoArgs, DocumentFormat, DocumentType, LogFormat, ModuleArgs, ReceiveArgs,
     Reference, RunArgs, SchemaVerb, ShellArgs, ValidateArgs, Verb,
@@ -124,6 +127,7 @@ fn schema(verb: SchemaVerb) -> u8 {
         folders: modules.schema_dir,
         features: modules.feature,
         strict,
+        message: None,
     };
     let out = &mut std::io::stdout().lock();
     ended(match verb {
@@ -139,7 +143,14 @@ fn validate_options(args: ValidateArgs) -> ValidateOptions {
         modules: args.modules,
         folders: args.schema_dir,
         features: args.feature,
-        has_state: args.document_type == DocumentType::Data,
+        contents: match args.document_type {
+            DocumentType::Data => DocumentContents::Data,
+            DocumentType::Config => DocumentContents::Configuration,
+            DocumentType::Rpc => DocumentContents::Message(Message::Request),
+            DocumentType::Reply => DocumentContents::Message(Message::Reply),
+            DocumentType::Notification => DocumentContents::Message(Message::Notification),
+        },
+        operational: args.operational,
         format: args.format.map(|format| match format {
             DocumentFormat::Json => Format::Json,
             DocumentFormat::Xml => Format::Xml,

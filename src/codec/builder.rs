@@ -2,6 +2,7 @@
 
 use super::Format;
 use super::load::compact_json;
+use super::marks::Noted;
 use super::placeholder::{CLEAR_PREFIX, Placeholder, placeholder};
 use crate::diagnostic::{Diagnostic, Diagnostics, Source, Span};
 use crate::secret::{OpenError, SEALED_PREFIX, Sealer, Secret};
@@ -35,6 +36,8 @@ pub struct Builder<'s> {
     located: usize,
     /// Whether the places of all nodes are noted.
     locating: bool,
+    /// What is noted about nodes that come into being while the input is read.
+    pub(super) noted: Vec<Noted>,
     /// Places with a fault of their own: that they are missing, too, says nothing new.
     faulty: HashSet<DataPath>,
 }
@@ -52,6 +55,7 @@ impl<'s> Builder<'s> {
             documents: Vec::new(),
             located: 0,
             locating: false,
+            noted: Vec::new(),
             faulty: HashSet::new(),
         }
     }

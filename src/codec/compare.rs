@@ -1,8 +1,9 @@
 //! What differs between two trees, as `show | compare` tells it: the place, then what went and what came.
 
 use super::curly::{CurlyWriter, name_width};
-use super::words::path_words;
-use crate::tree::{Change, DataPath, DataTree, Delta, Key, NodeRef};
+use super::lexer::quote_word;
+use super::words::{path_words, shown_name};
+use crate::tree::{Change, DataPath, DataTree, Delta, Key, MarkChange, NodeRef};
 use crate::yang::{SchemaId, SchemaTree};
 use std::collections::HashMap;
 use std::fmt::{self, Write};
@@ -13,6 +14,8 @@ const WENT: &str = "-";
 const CAME: &str = "+";
 /// Mark of a line that moved.
 const MOVED: &str = "!";
+/// Mark of a line that stayed, and shows what others are about.
+const SAME: &str = " ";
 
 /// Writes the differences at or below `base`, given the delta from `old` to `new`; nothing where there is none.
 ///
@@ -33,7 +36,8 @@ pub fn write_compare(
         (Some(_), Some(_)) => {
             let comparison = Comparison { old, new };
             let changes = delta.changes.iter().filter(|change| change.path().is_within(schema, base));
-            let hunks = comparison.hunks(changes);
+            let mut hunks = comparison.hunks(changes);
+            comparison.note(delta.marks.iter().filter(|change| change.path.is_within(schema, base)), &mut hunks);
             hunks.iter().try_for_each(|hunk| comparison.hunk(hunk, out))
         }
     }
@@ -73,6 +77,8 @@ struct Hunk<'d> {
     nodes: Vec<DataPath>,
     /// Lists whose order changed, with the keys before and after.
     orders: Vec<(&'d DataPath, &'d [Key], &'d [Key])>,
+    /// What is noted otherwise about nodes that stay as they are.
+    marks: Vec<&'d MarkChange>,
 }
 
 struct Comparison<'t> {
@@ -94,7 +100,7 @@ impl Comparison<'_> {
             let place = holder(self.schema(), &path);
             let at = *known.entry(place.clone()).or_insert(hunks.len());
             if at == hunks.len() {
-                hunks.push(Hunk { place, nodes: Vec::new(), orders: Vec::new() });
+                hunks.push(Hunk { place, nodes: Vec::new(), orders: Vec::new(), marks: Vec::new() });
             }
             let Some(hunk) = hunks.get_mut(at) else { continue };
             match change {
@@ -104,6 +110,48 @@ impl Comparison<'_> {
             }
         }
         hunks
+    }
+
+    /// Adds what is noted otherwise; what is shown as a whole has it with it.
+    fn note<'d>(&self, changes: impl Iterator<Item = &'d MarkChange>, hunks: &mut Vec<Hunk<'d>>) {
+        for change in changes {
+            if self.old.get(&change.path).is_none() || self.new.get(&change.path).is_none() {
+                continue;
+            }
+            let place = holder(self.schema(), &change.path);
+            match hunks.iter_mut().find(|hunk| hunk.place == place) {
+                Some(hunk) if hunk.nodes.contains(&change.path) => {}
+                Some(hunk) => hunk.marks.push(change),
+                None => hunks.push(Hunk { place, nodes: Vec::new(), orders: Vec::new(), marks: vec![change] }),
+            }
+        }
+    }
+
+    /// Writes what is noted otherwise about a node: a line for each comment above the node's, and whether it is active.
+    fn mark(&self, change: &MarkChange, out: &mut String) -> fmt::Result {
+        let Some(node) = self.new.get(&change.path) else { return Ok(()) };
+        let keys =
+            node.key().into_iter().flat_map(Key::values).map(|value| format!(" {}", quote_word(&value.to_string())));
+        let name = format!("{}{}", shown_name(self.schema(), node.id()), keys.collect::<String>());
+        let MarkChange { old, new, .. } = change;
+        if old.comment != new.comment {
+            for (sign, mark) in [(WENT, old), (CAME, new)] {
+                if let Some(comment) = &mark.comment {
+                    writeln!(out, "{sign}    /* {comment} */")?;
+                }
+            }
+            let is_filled = node.children().next().is_some();
+            match node.branch() {
+                Some(_) if is_filled => writeln!(out, "     {name} {{ ... }}")?,
+                Some(_) => writeln!(out, "     {name};")?,
+                None => CurlyWriter::new(out, SAME, 1).statement(node.without_marks(), 0)?,
+            }
+        }
+        match (old.is_inactive, new.is_inactive) {
+            (false, true) => writeln!(out, "{MOVED}    inactive: {name};"),
+            (true, false) => writeln!(out, "{MOVED}    active: {name};"),
+            _ => Ok(()),
+        }
     }
 
     /// Returns the outermost container around a change that only one side has, else the change's own path.
@@ -137,6 +185,9 @@ impl Comparison<'_> {
                     CurlyWriter::new(&mut text, MOVED, 1).statement(node, 0)?;
                 }
             }
+        }
+        for change in &hunk.marks {
+            self.mark(change, &mut text)?;
         }
         if text.is_empty() {
             return Ok(());

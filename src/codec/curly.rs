@@ -2,10 +2,12 @@
 
 use super::builder::Builder;
 use super::lexer::{Token, TokenKind, lex, quote_word};
+use super::marks::{INACTIVE_WORD, comment};
 use super::words::{Sink, Walker, shown_name};
 use crate::diagnostic::{Diagnostic, Source, Span};
-use crate::tree::{DataPath, Key, NodeRef, Value};
+use crate::tree::{DataPath, Key, Mark, NodeRef, Value};
 use crate::yang::{BaseType, NodeKind};
+use std::borrow::Cow;
 use std::fmt::{self, Write};
 use std::sync::Arc;
 
@@ -46,7 +48,7 @@ impl<'o> CurlyWriter<'o> {
             return self.leaf(node, &name, value, width);
         }
         if let Some(text) = node.any_data() {
-            self.start()?;
+            let name = self.begin(node, &name)?;
             return writeln!(self.out, "{name:<width$} {};", quote_word(text));
         }
         if node.as_list().is_some() {
@@ -55,7 +57,7 @@ impl<'o> CurlyWriter<'o> {
         if node.branch().is_some() {
             return self.block(&name, node);
         }
-        self.start()?;
+        let name = self.begin(node, &name)?;
         write!(self.out, "{name:<width$} [ ")?;
         for value in node.values() {
             write!(self.out, "{} ", quote_word(&value.to_string()))?;
@@ -64,7 +66,7 @@ impl<'o> CurlyWriter<'o> {
     }
 
     fn leaf(&mut self, node: NodeRef<'_>, name: &str, value: &Value, width: usize) -> fmt::Result {
-        self.start()?;
+        let name = self.begin(node, name)?;
         match value {
             Value::Empty if takes_no_value(node) => writeln!(self.out, "{name};"),
             value => writeln!(self.out, "{name:<width$} {};", quote_word(&value.to_string())),
@@ -73,8 +75,8 @@ impl<'o> CurlyWriter<'o> {
 
     /// Writes a container or an entry with what is in it.
     fn block(&mut self, name: &str, node: NodeRef<'_>) -> fmt::Result {
-        self.start()?;
-        self.out.write_str(name)?;
+        let name = self.begin(node, name)?;
+        self.out.write_str(&name)?;
         for value in node.key().into_iter().flat_map(Key::values) {
             write!(self.out, " {}", quote_word(&value.to_string()))?;
         }
@@ -87,6 +89,20 @@ impl<'o> CurlyWriter<'o> {
         self.depth -= 1;
         self.start()?;
         self.out.write_str("}\n")
+    }
+
+    /// Writes what stands in front of a statement, and returns its name as it is written.
+    fn begin<'n>(&mut self, node: NodeRef<'_>, name: &'n str) -> Result<Cow<'n, str>, fmt::Error> {
+        let Some(mark) = node.mark() else {
+            self.start()?;
+            return Ok(Cow::Borrowed(name));
+        };
+        if let Some(comment) = &mark.comment {
+            self.start()?;
+            writeln!(self.out, "/* {comment} */")?;
+        }
+        self.start()?;
+        Ok(if mark.is_inactive { Cow::Owned(format!("{INACTIVE_WORD} {name}")) } else { Cow::Borrowed(name) })
     }
 
     fn start(&mut self) -> fmt::Result {
@@ -116,15 +132,43 @@ pub fn read_curly(builder: &mut Builder<'_>, source: &Arc<Source>) {
     let schema = Arc::clone(builder.tree.schema());
     let mut walker = Walker::new(&schema, source, DataPath::ROOT, true);
     let mut rest = tokens.as_slice();
+    let mut behind_last = 0;
+    // What stands in front of the statement that is being read, and what it is about so far.
+    let (mut mark, mut about): (Mark, Option<(DataPath, Span)>) = (Mark::default(), None);
     while let [token, after @ ..] = rest {
-        match walker.step(token, &mut Once { builder: &mut *builder, source }) {
-            Ok(()) => rest = after,
+        if about.is_none() && token.word().is_some() {
+            if let Some(text) = comment_before(source.text(), behind_last, token.start) {
+                match comment(text) {
+                    Ok(comment) => mark.comment = comment,
+                    Err(said) => builder.report(Diagnostic::error(said).at(token.span(source))),
+                }
+            }
+            if token.word() == Some(INACTIVE_WORD) && !token.quoted {
+                mark.is_inactive = true;
+                (rest, behind_last) = (after, token.end);
+                continue;
+            }
+        }
+        behind_last = token.end;
+        let ends = matches!(token.kind, TokenKind::Open | TokenKind::Close | TokenKind::Semicolon);
+        match walker.step(token, &mut Once { builder: &mut *builder, source, about: &mut about }) {
+            Ok(()) => {
+                rest = after;
+                if ends
+                    && let (Some((path, span)), mark) = (about.take(), std::mem::take(&mut mark))
+                    && !mark.is_empty()
+                {
+                    builder.note_mark(&path, mark, Some(span));
+                }
+            }
             Err(diagnostic) => {
                 builder.report(walker.placed(diagnostic));
+                (mark, about) = (Mark::default(), None);
                 let behind = behind_statement(rest, walker.depth());
                 // What is passed over was not understood and may hold a secret.
                 let passed = after.iter().take(after.len().saturating_sub(behind.len()));
                 passed.filter(|token| token.word().is_some()).for_each(|token| token.span(source).conceal());
+                behind_last = behind.first().map_or(end, |token| token.start);
                 rest = behind;
                 walker.end_statement();
             }
@@ -133,6 +177,23 @@ pub fn read_curly(builder: &mut Builder<'_>, source: &Arc<Source>) {
     if let Err(diagnostic) = walker.finish(end) {
         builder.report(diagnostic);
     }
+    builder.settle_marks();
+}
+
+/// Returns what the last `/* … */` says in a stretch between two tokens, where else only blanks and comments stand.
+fn comment_before(text: &str, from: usize, to: usize) -> Option<&str> {
+    let mut rest = text.get(from..to)?;
+    let mut found = None;
+    while let Some(at) = rest.find(['#', '!', '/']) {
+        let here = rest.get(at..)?;
+        let (said, behind) = match here.strip_prefix("/*") {
+            Some(inside) => inside.split_once("*/").map(|(said, behind)| (Some(said), behind))?,
+            None => (None, here.split_once('\n').map_or("", |(_, behind)| behind)),
+        };
+        found = said.or(found);
+        rest = behind;
+    }
+    found
 }
 
 /// Hands on what is met, but a leaf that one file gives two values: which was meant nobody can tell. A container or an
@@ -140,14 +201,18 @@ pub fn read_curly(builder: &mut Builder<'_>, source: &Arc<Source>) {
 struct Once<'b, 's> {
     builder: &'b mut Builder<'s>,
     source: &'b Arc<Source>,
+    /// What was met last in the statement.
+    about: &'b mut Option<(DataPath, Span)>,
 }
 
 impl Sink for Once<'_, '_> {
     fn enter(&mut self, path: &DataPath, span: Span) {
+        *self.about = Some((path.clone(), span.clone()));
         self.builder.create(path, Some(span));
     }
 
     fn leaf(&mut self, path: &DataPath, text: &str, span: Span) {
+        *self.about = Some((path.clone(), span.clone()));
         let first = self.builder.given_at(path).filter(|first| Arc::ptr_eq(&first.source, self.source)).cloned();
         match first.filter(|_| self.builder.would_change(path, text)) {
             Some(first) => {
@@ -164,6 +229,7 @@ impl Sink for Once<'_, '_> {
     }
 
     fn leaf_list_value(&mut self, path: &DataPath, text: &str, span: Span) {
+        *self.about = Some((path.clone(), span.clone()));
         self.builder.leaf_list_value(path, text, Some(span));
     }
 }

@@ -3,9 +3,10 @@
 use super::document::{Document, Kind, Limits, Node, Style};
 use super::forms::parse_lenient;
 use super::json::{self, JsonEmitter, JsonLayout};
+use super::marks;
 use super::shape::{Atom, Emitter, emit_document, emit_node, emit_value, emit_without_keys};
 use crate::diagnostic::{Diagnostics, Source};
-use crate::tree::{Branch, Cell, Change, DataPath, DataTree, Delta, Key, List, NodeRef, Plan, Value};
+use crate::tree::{Branch, Cell, Change, DataPath, DataTree, Delta, Key, List, Mark, MarkChange, NodeRef, Plan, Value};
 use crate::yang::{ListSchema, NodeKind, SchemaId, SchemaTree};
 use std::fmt;
 use std::sync::Arc;
@@ -32,10 +33,28 @@ pub enum StoredError {
     },
 }
 
+/// Members of a stored tree about whose nodes something is noted; no module's node is named so.
+const TREE: &str = "@tree";
+const MARKS: &str = "@marks";
+
 /// Writes a whole tree as compact JSON.
 #[must_use]
 pub fn tree_to_json(tree: &DataTree) -> String {
-    written(|out| emit_node(out, tree.root()))
+    if !tree.root().has_marks() {
+        return written(|out| emit_node(out, tree.root()));
+    }
+    written(|out| {
+        out.open_map()?;
+        out.name(TREE)?;
+        emit_node(out, tree.root().without_marks())?;
+        out.name(MARKS)?;
+        out.open_list()?;
+        for (path, mark) in tree.all_marks() {
+            write_mark(out, tree.plan(), &MarkChange { path, old: Mark::default(), new: mark })?;
+        }
+        out.close_list()?;
+        out.close_map()
+    })
 }
 
 /// Reads what [`tree_to_json`] wrote.
@@ -46,8 +65,16 @@ pub fn tree_from_json(plan: &Arc<Plan>, text: &str) -> Result<DataTree, StoredEr
     let source = Source::new("stored tree", text);
     let document = parse(&source)?;
     let reader = Reader { schema: plan.schema(), plan };
-    let children = reader.children(SchemaId::ROOT, &document.root)?;
-    Ok(DataTree::assemble(Arc::clone(plan), children))
+    let marked = member(&document.root, TREE).zip(member(&document.root, MARKS));
+    let (root, marks) = marked.map_or((&document.root, None), |(root, marks)| (root, Some(marks)));
+    let mut tree = DataTree::assemble(Arc::clone(plan), reader.children(SchemaId::ROOT, root)?);
+    if let Some(Kind::Sequence(items)) = marks.map(|marks| &marks.kind) {
+        for item in items {
+            let MarkChange { path, new, .. } = reader.mark(item)?;
+            tree.set_mark(&path, &new).map_err(|e| StoredError::Form(e.to_string()))?;
+        }
+    }
+    Ok(tree)
 }
 
 /// Writes a delta as a JSON array: `{"path", "old", "new"}` for a node, one side left out where it did not exist;
@@ -58,6 +85,9 @@ pub fn delta_to_json(delta: &Delta, plan: &Plan) -> String {
         out.open_list()?;
         for change in &delta.changes {
             write_change(out, plan, change)?;
+        }
+        for change in &delta.marks {
+            write_mark(out, plan, change)?;
         }
         out.close_list()
     })
@@ -72,8 +102,15 @@ pub fn delta_from_json(plan: &Plan, text: &str) -> Result<Delta, StoredError> {
     let document = parse(&source)?;
     let reader = Reader { schema: plan.schema(), plan };
     let Kind::Sequence(items) = &document.root.kind else { return Err(StoredError::Form("the start".to_owned())) };
-    let changes = items.iter().map(|item| reader.change(item)).collect::<Result<_, _>>()?;
-    Ok(Delta { changes })
+    let mut delta = Delta::default();
+    for item in items {
+        if member(item, "old-mark").is_some() {
+            delta.marks.push(reader.mark(item)?);
+        } else {
+            delta.changes.push(reader.change(item)?);
+        }
+    }
+    Ok(delta)
 }
 
 fn parse(source: &Arc<Source>) -> Result<Document<'_>, StoredError> {
@@ -125,6 +162,23 @@ fn write_change(out: &mut JsonEmitter<'_>, plan: &Plan, change: &Change) -> fmt:
     out.close_map()
 }
 
+fn write_mark(out: &mut JsonEmitter<'_>, plan: &Plan, change: &MarkChange) -> fmt::Result {
+    out.open_map()?;
+    out.name("path")?;
+    out.atom(Atom::Text(&change.path.display(plan.schema()).to_string()))?;
+    for (name, mark) in [("old-mark", &change.old), ("new-mark", &change.new)] {
+        out.name(name)?;
+        marks::emit(out, mark)?;
+    }
+    out.close_map()
+}
+
+/// Returns a member of an object.
+fn member<'n, 's>(node: &'n Node<'s>, wanted: &str) -> Option<&'n Node<'s>> {
+    let Kind::Map(members) = &node.kind else { return None };
+    members.iter().find(|(name, _)| name.text == wanted).map(|(_, node)| node)
+}
+
 fn write_key(out: &mut JsonEmitter<'_>, schema: &SchemaTree, leaves: &[SchemaId], key: &Key) -> fmt::Result {
     out.open_list()?;
     for (leaf, value) in leaves.iter().zip(key.values()) {
@@ -166,6 +220,21 @@ impl Reader<'_> {
         };
         let (old, new) = (cell(member("old"))?, cell(member("new"))?);
         if old.is_none() && new.is_none() { Err(fault()) } else { Ok(Change::Node { path, old, new }) }
+    }
+
+    fn mark(&self, item: &Node<'_>) -> Result<MarkChange, StoredError> {
+        let Some(Kind::Scalar { text, .. }) = member(item, "path").map(|node| &node.kind) else {
+            return Err(StoredError::Form("a note".to_owned()));
+        };
+        let path = DataPath::parse(self.schema, text).map_err(|_| StoredError::NotInSchema(text.to_string()))?;
+        let side = |name: &str| {
+            let given = |local: &str| {
+                let value = member(member(item, name)?, &format!("{}:{local}", marks::MODULE))?;
+                if let Kind::Scalar { text, .. } = &value.kind { Some(&**text) } else { None }
+            };
+            Mark { comment: given(marks::COMMENT).map(Arc::from), is_inactive: given(marks::INACTIVE) == Some("true") }
+        };
+        Ok(MarkChange { path, old: side("old-mark"), new: side("new-mark") })
     }
 
     fn order(&self, id: SchemaId, list: &ListSchema, node: &Node<'_>) -> Result<Arc<[Key]>, StoredError> {

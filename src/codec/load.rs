@@ -41,6 +41,7 @@ fn read(
     match document {
         Some(document) => {
             load_document(builder, document);
+            builder.settle_marks();
             builder.remember(format, source);
             if builder.diagnostics.has_errors() {
                 conceal_secrets(&SecretNames::of(builder.tree.schema()), source, &document.root);

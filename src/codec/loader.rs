@@ -94,6 +94,8 @@ impl Loader<'_, '_> {
         let child = |name: &Name<'_>| match &name.meaning {
             Meaning::Node(child) => Ok(*child),
             Meaning::Unknown(fault) => Err(fault.clone()),
+            // What is noted about a node is told apart by who reads it.
+            Meaning::Text if name.text.starts_with('@') => Ok(parent),
             Meaning::Text => {
                 let child = find_child(self.schema, parent, &name.text)?;
                 if exact && !name.text.contains(':') && self.schema.needs_qualification(child) {
@@ -113,6 +115,10 @@ impl Loader<'_, '_> {
         seen: &mut Vec<(SchemaId, &'d Name<'d>)>,
     ) -> Option<(SchemaId, &'d Name<'d>, &'d Node<'d>)> {
         let Member { name, node, child } = member;
+        if name.text.starts_with('@') {
+            self.annotation(path, name, node);
+            return None;
+        }
         let child = match child {
             Ok(child) => child,
             Err(fault) => {
@@ -379,6 +385,15 @@ impl Loader<'_, '_> {
             self.report(path, node.place, fault.clone());
             return None;
         }
+        // RFC 7951 §5.5: `anydata` holds nodes; only `anyxml` may be anything. The element that is kept as JSON is both.
+        let is_nothing =
+            matches!(&node.kind, Kind::Scalar { text, .. } if text.trim().is_empty()) || node.is_yaml_null();
+        let is_object = matches!(&node.kind, Kind::Map(_)) || is_nothing && self.notation != Notation::Json;
+        if self.builder.rules.is_exact && !is_object && self.schema.node(path.schema_id()).written.keyword == "anydata"
+        {
+            self.wrong_form(path, node);
+            return None;
+        }
         let mut text = String::new();
         let mut emitter = json::JsonEmitter::new(&mut text, json::JsonLayout::Compact);
         if let Err(e) = emit_document(&mut emitter, node) {
@@ -404,13 +419,13 @@ impl Loader<'_, '_> {
 
     fn expected(&self, schema: &SchemaNode) -> &'static str {
         match (&schema.kind, self.notation) {
-            (NodeKind::Container { .. }, Notation::Json) => "an object",
-            (NodeKind::Container { .. }, Notation::Yaml) => "a map",
+            (NodeKind::Container { .. } | NodeKind::AnyData, Notation::Json) => "an object",
+            (NodeKind::Container { .. } | NodeKind::AnyData, Notation::Yaml) => "a map",
             (NodeKind::List(_), Notation::Json) => "an array of objects",
             (NodeKind::List(_), Notation::Yaml) => "a sequence of maps",
             (NodeKind::LeafList(_), Notation::Json) => "an array of values",
             (NodeKind::LeafList(_), Notation::Yaml) => "a sequence of values",
-            (NodeKind::Container { .. } | NodeKind::List(_), Notation::Xml) => "elements",
+            (NodeKind::Container { .. } | NodeKind::AnyData | NodeKind::List(_), Notation::Xml) => "elements",
             _ => "one value",
         }
     }
@@ -424,7 +439,7 @@ impl Loader<'_, '_> {
             keys.map(|key| shown(&self.schema.node(*key).name)).collect::<Vec<_>>()
         };
         match (&node.kind, self.notation) {
-            (NodeKind::Container { .. }, Notation::Json) => format!("write `\"{name}\": {{ … }}`"),
+            (NodeKind::Container { .. } | NodeKind::AnyData, Notation::Json) => format!("write `\"{name}\": {{ … }}`"),
             (NodeKind::Container { .. }, Notation::Yaml) => format!("write `{name}:` and its elements below, indented"),
             (NodeKind::List(_), Notation::Json) => {
                 format!("write `\"{name}\": [{{ {}, … }}]`", keys(&|key| format!("\"{key}\": …")).join(", "))

@@ -17,6 +17,7 @@ mod json;
 mod lexer;
 mod load;
 mod loader;
+mod marks;
 mod names;
 #[cfg(test)]
 mod notations;
@@ -38,6 +39,7 @@ pub use format::Format;
 pub use json::{JsonLayout, write_json, write_json_node};
 pub use lexer::{Token, TokenKind, lex, quote_word};
 pub use load::{read_json, read_xml, read_yaml};
+pub use marks::comment;
 pub use set::{Place, read_set, resolve, write_set};
 pub use words::{Ignore, Next, Sink, Walker, path_words, shown_name};
 pub use xml::{XmlFrame, write_xml};

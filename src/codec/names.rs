@@ -45,9 +45,6 @@ pub(super) fn not_among(schema: &SchemaTree, parent: SchemaId, name: &str) -> Di
         parent => format!("`{name}` is not an element of `{}`", schema.node(parent).name),
     };
     let said = Diagnostic::error(said);
-    if name.starts_with('@') {
-        return said.hint("annotations (RFC 7952) are not read here");
-    }
     let local = name.split_once(':').map_or(name, |(_, local)| local);
     let children = &schema.node(parent).data_children;
     let names = || children.iter().map(|id| schema.node(*id)).filter(|node| node.config).map(|node| &*node.name);

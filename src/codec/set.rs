@@ -3,9 +3,10 @@
 use super::builder::Builder;
 use super::curly::takes_no_value;
 use super::lexer::{Token, lex, quote_word};
+use super::marks;
 use super::words::{Next, Sink, Walker, path_words, shown_name};
 use crate::diagnostic::{Diagnostic, Source, Span};
-use crate::tree::{DataPath, Key, NodeRef, Value};
+use crate::tree::{DataPath, Key, Mark, NodeRef, Value};
 use crate::yang::{BaseType, NodeKind, SchemaTree};
 use std::fmt::{self, Write};
 use std::sync::Arc;
@@ -17,7 +18,36 @@ use std::sync::Arc;
 pub fn write_set(node: NodeRef<'_>, path: &DataPath, out: &mut dyn Write) -> fmt::Result {
     let mut line = format!("set {}", path_words(node.plan().schema(), path));
     line.truncate(line.trim_end().len());
-    write_node(node, &line, out)
+    write_node(node, &line, out)?;
+    write_marks(node, line.strip_prefix("set").unwrap_or_default(), out)
+}
+
+/// Writes the lines that note what is noted about a node and what is in it; `words` lead to it.
+fn write_marks(node: NodeRef<'_>, words: &str, out: &mut dyn Write) -> fmt::Result {
+    if !node.has_marks() {
+        return Ok(());
+    }
+    if let Some(mark) = node.mark() {
+        if let Some(comment) = &mark.comment {
+            writeln!(out, "annotate{words} {}", quote_word(comment))?;
+        }
+        if mark.is_inactive {
+            writeln!(out, "deactivate{words}")?;
+        }
+    }
+    for entry in node.entries() {
+        write_marks(entry, &format!("{words}{}", key_words(entry)), out)?;
+    }
+    node.children().try_for_each(|child| {
+        let name = shown_name(node.plan().schema(), child.id());
+        write_marks(child, &format!("{words} {name}"), out)
+    })
+}
+
+/// Returns the key of an entry as words, each behind a blank.
+fn key_words(entry: NodeRef<'_>) -> String {
+    let values = entry.key().into_iter().flat_map(Key::values);
+    values.fold(String::new(), |words, value| words + " " + &quote_word(&value.to_string()))
 }
 
 /// `line` leads to the node, its own name included.
@@ -32,14 +62,7 @@ fn write_node(node: NodeRef<'_>, line: &str, out: &mut dyn Write) -> fmt::Result
         return writeln!(out, "{line} {}", quote_word(text));
     }
     if node.as_list().is_some() {
-        return node.entries().try_for_each(|entry| {
-            let mut line = line.to_owned();
-            for value in entry.key().into_iter().flat_map(Key::values) {
-                line.push(' ');
-                line.push_str(&quote_word(&value.to_string()));
-            }
-            write_node(entry, &line, out)
-        });
+        return node.entries().try_for_each(|entry| write_node(entry, &format!("{line}{}", key_words(entry)), out));
     }
     let Some(branch) = node.branch() else {
         let values: Vec<String> = node.values().iter().map(|v| quote_word(&v.to_string()).into_owned()).collect();
@@ -96,7 +119,35 @@ fn read_line(builder: &mut Builder<'_>, source: &Arc<Source>, tokens: &[Token], 
             }
             Ok(())
         }
-        _ => Err(Diagnostic::error("expected `set` or `delete`").at(verb.span(source))),
+        Some(word @ ("annotate" | "deactivate" | "activate")) => {
+            let (rest, comment) = match (word, rest.split_last()) {
+                ("annotate", Some((said, rest))) => {
+                    let read = said.word().ok_or_else(|| "expected a comment".to_owned()).and_then(marks::comment);
+                    (rest, Some(read.map_err(|e| Diagnostic::error(e).at(said.span(source)))?))
+                }
+                ("annotate", None) => {
+                    return Err(Diagnostic::error("expected a place and a comment").at(verb.span(source)));
+                }
+                _ => (rest, None),
+            };
+            let place = resolve(&schema, source, &DataPath::ROOT, rest)?;
+            for path in place.paths() {
+                let before = builder.tree.mark(&path);
+                let mark = match &comment {
+                    Some(comment) => Mark { comment: comment.clone(), ..before },
+                    None => Mark { is_inactive: word == "deactivate", ..before },
+                };
+                if let Err(fault) = builder.tree.set_mark(&path, &mark) {
+                    let span = Span::new(source, verb.start, end);
+                    builder.report_on(&path, Some(span), Diagnostic::error(fault.to_string()));
+                }
+            }
+            Ok(())
+        }
+        _ => {
+            Err(Diagnostic::error("expected `set`, `delete`, `annotate`, `deactivate` or `activate`")
+                .at(verb.span(source)))
+        }
     }
 }
 

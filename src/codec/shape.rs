@@ -1,9 +1,11 @@
 //! The shape that RFC 7951 gives instance data, told as a stream of maps, lists and atoms that a notation writes down.
 
 use super::document::{Kind, Limits, Node, Style};
+use super::marks;
 use crate::diagnostic::{Diagnostics, Source};
 use crate::tree::{DataPath, Key, NodeRef, Value};
 use crate::yang::{BaseType, NodeKind, SchemaId, SchemaTree, Type};
+use std::borrow::Cow;
 use std::fmt;
 
 /// What is neither map nor list.
@@ -104,6 +106,10 @@ fn emit(out: &mut impl Emitter, node: NodeRef<'_>, way: Way<'_>) -> fmt::Result 
 
 fn emit_map(out: &mut impl Emitter, node: NodeRef<'_>, way: Way<'_>) -> fmt::Result {
     out.open_map()?;
+    if let Some(mark) = node.mark() {
+        out.name("@")?;
+        marks::emit(out, mark)?;
+    }
     for leaf in node.key_leaves() {
         member(out, leaf, EVERYTHING)?;
     }
@@ -124,12 +130,25 @@ fn emit_map(out: &mut impl Emitter, node: NodeRef<'_>, way: Way<'_>) -> fmt::Res
 
 fn member(out: &mut impl Emitter, node: NodeRef<'_>, way: Way<'_>) -> fmt::Result {
     let schema = node.plan().schema();
-    if schema.needs_qualification(node.id()) {
-        out.name(&schema.qualified_name(node.id()))?;
+    let name = if schema.needs_qualification(node.id()) {
+        Cow::Owned(schema.qualified_name(node.id()))
     } else {
-        out.name(&node.schema_node().name)?;
+        Cow::Borrowed(&*node.schema_node().name)
+    };
+    out.name(&name)?;
+    emit(out, node, way)?;
+    let Some(mark) = node.mark() else { return Ok(()) };
+    match &node.schema_node().kind {
+        NodeKind::Leaf(_) | NodeKind::AnyData => {
+            out.name(&format!("@{name}"))?;
+            marks::emit(out, mark)
+        }
+        NodeKind::LeafList(_) => {
+            out.name(&format!("@{name}"))?;
+            marks::emit_each(out, mark, if way.keys.is_empty() { node.values().len() } else { 1 })
+        }
+        _ => Ok(()),
     }
-    emit(out, node, way)
 }
 
 /// Tells one value in the form that RFC 7951 §6 gives its type.

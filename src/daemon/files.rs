@@ -169,7 +169,7 @@ impl<'s> Loaded<'s> {
         for file in files {
             codec::read(&mut builder, file.format, &file.source);
         }
-        let found = validate(&builder.tree);
+        let found = validate(&builder.tree.in_force());
         builder.validated(found);
         if builder.diagnostics.has_errors() { Err(builder.diagnostics) } else { Ok(Self(builder)) }
     }

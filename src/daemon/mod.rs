@@ -36,7 +36,9 @@ pub use pages::Pages;
 pub use receive::receive;
 pub use reference::configuration_reference;
 pub use run::{RunOptions, run};
-pub use schema::{Gathered, SchemaOptions, ValidateOptions, gather, lint, plan_with, tree, validate_documents};
+pub use schema::{
+    DocumentContents, Gathered, SchemaOptions, ValidateOptions, gather, lint, plan_with, tree, validate_documents,
+};
 pub use signals::Signals;
 pub use start::{Running, StartOptions, start};
 pub use stopped::Stopped;

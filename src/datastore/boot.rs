@@ -92,8 +92,7 @@ pub fn boot(options: BootOptions, input: BootInput<'_>) -> Result<Booted, BootEr
     let loaded = load(&store, &plan).map_err(BootError::Stored)?;
     let is_first = loaded.is_none();
     let checkpoints = Checkpoints::new(scope, revisions_kept, loaded.as_ref());
-    let running = loaded
-        .map_or_else(|| Snapshot { revision: 0, tree: DataTree::new(Arc::clone(&plan)) }, |loaded| loaded.snapshot);
+    let running = loaded.map_or_else(|| Snapshot::new(0, DataTree::new(Arc::clone(&plan))), |loaded| loaded.snapshot);
     let starting = Starting {
         store: store.clone(),
         sealer: Arc::clone(&sealer),
@@ -152,7 +151,7 @@ impl Starting {
         for source in input.sources {
             (input.read)(&mut builder, source);
         }
-        let found = validate(&builder.tree);
+        let found = validate(&builder.tree.in_force());
         builder.validated(found);
         if builder.diagnostics.has_errors() {
             return Err(BootError::Input(builder.diagnostics));
@@ -211,7 +210,7 @@ impl Starting {
     }
 
     fn keep_stored(self) -> Result<Found, BootError> {
-        let tree = self.running.tree.clone();
+        let tree = self.running.written.clone();
         let changed_files = self.changed_files()?;
         let mut warnings = changed_files.clone();
         let (stored, found) = Rebased::new(Arc::clone(&self.running), tree, &*self.sealer, true).take_as_stored();

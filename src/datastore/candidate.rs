@@ -14,14 +14,24 @@ use std::time::Duration;
 pub struct Snapshot {
     /// The revision that it is; 0 before the first.
     pub revision: u64,
-    /// The configuration.
+    /// The configuration that is in force.
     pub tree: DataTree,
+    /// The configuration as it is written: with what is inactive, and with comments.
+    pub written: DataTree,
+}
+
+impl Snapshot {
+    /// Builds a state from the configuration as it is written.
+    #[must_use]
+    pub fn new(revision: u64, written: DataTree) -> Self {
+        Self { revision, tree: written.in_force(), written }
+    }
 }
 
 /// A private candidate: edited freely, seen by nobody, built on one state of running.
 #[derive(Debug, Clone)]
 pub struct Candidate {
-    /// The configuration being edited.
+    /// The configuration being edited, as it is written.
     pub tree: DataTree,
     base: Arc<Snapshot>,
 }
@@ -30,7 +40,7 @@ impl Candidate {
     /// Starts from a state of running.
     #[must_use]
     pub fn new(base: Arc<Snapshot>) -> Self {
-        Self { tree: base.tree.clone(), base }
+        Self { tree: base.written.clone(), base }
     }
 
     /// Returns the state of running that the candidate was built on.
@@ -42,13 +52,13 @@ impl Candidate {
     /// Returns what was edited.
     #[must_use]
     pub fn delta(&self) -> Delta {
-        diff(&self.base.tree, &self.tree)
+        diff(&self.base.written, &self.tree)
     }
 
     /// Returns whether anything differs from what the candidate was built on.
     #[must_use]
     pub fn is_changed(&self) -> bool {
-        !self.tree.is_same(&self.base.tree) && !self.delta().is_empty()
+        !self.tree.is_same(&self.base.written) && !self.delta().is_empty()
     }
 
     /// Puts a whole tree in the place of what was edited.

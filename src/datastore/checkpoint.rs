@@ -116,7 +116,7 @@ impl Checkpoints {
     /// Writes a checkpoint. Blocks the thread.
     pub(super) fn write(&self, store: &Store, snapshot: &Snapshot) -> Result<(), StoreError> {
         let before = self.sizes().delta_bytes;
-        let text = write_tree(&snapshot.tree);
+        let text = write_tree(&snapshot.written);
         store.write_checkpoint(snapshot.revision, &text)?;
         let mut sizes = self.sizes();
         // Commits that came meanwhile are not in the checkpoint, and still count.

@@ -265,7 +265,7 @@ impl Datastore {
             Some(0) | None => DataTree::new(Arc::clone(&self.0.plan)),
             Some(before) => self.tree_at(before)?,
         };
-        let mut undoing = Candidate::new(Arc::new(Snapshot { revision, tree: self.tree_at(revision)? }));
+        let mut undoing = Candidate::new(Arc::new(Snapshot::new(revision, self.tree_at(revision)?)));
         undoing.replace(before);
         match rebase(&undoing, &candidate.tree, &*self.0.sealer) {
             Ok(tree) => {
@@ -334,7 +334,7 @@ impl Datastore {
 
     fn rebased(&self, candidate: &Candidate) -> Result<Rebased, CommitError> {
         let running = self.running();
-        match rebase(candidate, &running.tree, &*self.0.sealer) {
+        match rebase(candidate, &running.written, &*self.0.sealer) {
             Ok(tree) => Ok(Rebased::new(running, tree, &*self.0.sealer, false)),
             Err(clashes) => {
                 let base = candidate.base().revision;

@@ -4,7 +4,7 @@ use super::Candidate;
 use super::conflict::{CONFLICTS_MAX, Clash, outcome, shown};
 use super::secrets::{is_same_cell, is_same_value};
 use crate::secret::Sealer;
-use crate::tree::{Cell, Change, DataPath, DataTree, Delta, Key, Position, Value, diff};
+use crate::tree::{Cell, Change, DataPath, DataTree, Delta, Key, Mark, MarkChange, Position, Value, diff};
 use crate::yang::NodeKind;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use std::sync::Arc;
 /// # Errors
 /// The nodes that both sides changed, each in its own way.
 pub(super) fn rebase(candidate: &Candidate, running: &DataTree, sealer: &dyn Sealer) -> Result<DataTree, Vec<Clash>> {
-    let base = &candidate.base().tree;
+    let base = &candidate.base().written;
     if base.is_same(running) {
         return Ok(candidate.tree.clone());
     }
@@ -34,6 +34,7 @@ pub(super) fn rebase(candidate: &Candidate, running: &DataTree, sealer: &dyn Sea
     for change in &theirs.changes {
         merge.their_change(change);
     }
+    merge.marks(&ours.marks, &theirs.marks);
     merge.finish()
 }
 
@@ -102,6 +103,19 @@ impl<'a> Merge<'a> {
             }
             // An order and a node are never at one path.
             (_, Some(theirs)) => self.clash(path, outcome(ours), outcome(theirs)),
+        }
+    }
+
+    /// Takes what we noted otherwise about nodes, unless they noted something else about them.
+    fn marks(&mut self, ours: &[MarkChange], theirs: &[MarkChange]) {
+        let theirs: HashMap<&DataPath, &MarkChange> = theirs.iter().map(|change| (&change.path, change)).collect();
+        for change in ours {
+            match theirs.get(&change.path) {
+                Some(other) if other.new != change.new => {
+                    self.clash(&change.path, noted(&change.new), noted(&other.new));
+                }
+                _ => self.merged.marks.push(change.clone()),
+            }
         }
     }
 
@@ -182,6 +196,13 @@ impl<'a> Merge<'a> {
             }
         }
     }
+}
+
+/// Returns what is noted about a node, as a conflict tells it.
+fn noted(mark: &Mark) -> String {
+    let comment = mark.comment.iter().map(|comment| format!("/* {comment} */"));
+    let words: Vec<String> = mark.is_inactive.then(|| "inactive".to_owned()).into_iter().chain(comment).collect();
+    if words.is_empty() { "nothing noted".to_owned() } else { words.join(" ") }
 }
 
 fn is_removal(change: &Change) -> bool {

@@ -70,24 +70,25 @@ pub(super) struct Loaded {
 /// Reads running: the newest checkpoint, and the changes since. `None` before the first revision.
 pub(super) fn load(store: &Store, plan: &Arc<Plan>) -> Result<Option<Loaded>, RollbackError> {
     let mut loaded = Loaded {
-        snapshot: Snapshot { revision: 0, tree: DataTree::new(Arc::clone(plan)) },
+        snapshot: Snapshot::new(0, DataTree::new(Arc::clone(plan))),
         checkpoint: 0,
         checkpoint_bytes: 0,
         delta_bytes: 0,
     };
+    let mut written = DataTree::new(Arc::clone(plan));
     if let Some(checkpoint) = store.newest_checkpoint()? {
-        loaded.snapshot.tree =
-            tree_from_json(plan, &checkpoint.tree).map_err(|reason| unreadable(checkpoint.revision, &reason))?;
+        written = tree_from_json(plan, &checkpoint.tree).map_err(|reason| unreadable(checkpoint.revision, &reason))?;
         loaded.snapshot.revision = checkpoint.revision;
         loaded.checkpoint = checkpoint.revision;
         loaded.checkpoint_bytes = checkpoint.tree.len();
         check_history(store, checkpoint.revision)?;
     }
     for stored in store.deltas_since(loaded.snapshot.revision)? {
-        read_delta(plan, &stored)?.apply(&mut loaded.snapshot.tree);
+        read_delta(plan, &stored)?.apply(&mut written);
         loaded.snapshot.revision = stored.number;
         loaded.delta_bytes = loaded.delta_bytes.saturating_add(stored.delta.len());
     }
+    loaded.snapshot = Snapshot::new(loaded.snapshot.revision, written);
     Ok((loaded.snapshot.revision > 0).then_some(loaded))
 }
 
@@ -106,7 +107,7 @@ fn check_history(store: &Store, checkpoint: u64) -> Result<(), RollbackError> {
 
 /// Returns the tree of a kept revision: from running back, by turning changes round.
 pub(super) fn tree_at(store: &Store, running: &Snapshot, revision: u64) -> Result<DataTree, RollbackError> {
-    let mut tree = running.tree.clone();
+    let mut tree = running.written.clone();
     if revision == running.revision {
         return Ok(tree);
     }

@@ -14,7 +14,7 @@ use std::sync::Arc;
 /// When the stored configuration cannot be read.
 pub fn stored_secrets(store: &Store, plan: &Arc<Plan>) -> Result<Vec<String>, BootError> {
     let Some(loaded) = load(store, plan).map_err(BootError::Stored)? else { return Ok(Vec::new()) };
-    let tree = loaded.snapshot.tree;
+    let tree = loaded.snapshot.written;
     let mut paths = Vec::new();
     secrets_below(tree.root(), &DataPath::ROOT, &mut paths);
     Ok(paths.iter().map(|path| path.display(tree.schema()).to_string()).collect())

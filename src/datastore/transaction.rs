@@ -7,40 +7,65 @@ use super::secrets;
 use crate::diagnostic::{Diagnostic, Diagnostics, Gravity};
 use crate::secret::Sealer;
 use crate::store::{NewRevision, RowWrite, Store, StoreError};
-use crate::tree::{DataTree, Delta, settle, validate, validate_change};
+use crate::tree::{DataTree, Delta, diff, settle, validate, validate_change};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 /// What is to become running, made on the running of now.
 pub(super) struct Rebased {
     before: Arc<Snapshot>,
+    /// What is to be in force, and how that differs.
     after: DataTree,
     delta: Delta,
+    /// It as it is to be written.
+    written: DataTree,
+    /// How that differs, where it does otherwise than what is in force.
+    written_delta: Option<Delta>,
     boot: bool,
     /// What went along with the edits.
     pruned: Diagnostics,
 }
 
 impl Rebased {
-    /// Takes the next tree and what follows from it by itself; secrets that only were sealed again keep their form.
-    pub(super) fn new(before: Arc<Snapshot>, mut after: DataTree, sealer: &dyn Sealer, boot: bool) -> Self {
+    /// Takes the next tree as it is written and what follows from it by itself; secrets that only were sealed again keep their form.
+    pub(super) fn new(before: Arc<Snapshot>, mut written: DataTree, sealer: &dyn Sealer, boot: bool) -> Self {
         let mut pruned = Diagnostics::new();
+        let mut after = written.in_force();
         for gone in settle(&before.tree, &mut after) {
             let path = gone.path.display(after.schema()).to_string();
             pruned.push(Diagnostic::warning(format!("deleted along with the edits: {}", gone.why)).on(path));
+            written.remove(&gone.path);
         }
-        let delta = secrets::settle(sealer, &before.tree, &mut after);
-        Self { before, after, delta, boot, pruned }
+        let written_delta = secrets::settle(sealer, &before.written, &mut written);
+        if before.written.is_plain() && written.is_plain() {
+            return Self {
+                before,
+                after: written.clone(),
+                delta: written_delta,
+                written,
+                written_delta: None,
+                boot,
+                pruned,
+            };
+        }
+        let after = written.in_force();
+        let delta = diff(&before.tree, &after);
+        Self { before, after, delta, written, written_delta: Some(written_delta), boot, pruned }
+    }
+
+    /// Returns how what is written differs.
+    fn written_delta(&self) -> &Delta {
+        self.written_delta.as_ref().unwrap_or(&self.delta)
     }
 
     /// Returns whether there is nothing to commit.
     pub(super) fn is_empty(&self) -> bool {
-        self.delta.is_empty()
+        self.written_delta().is_empty()
     }
 
-    /// Returns what is to become running.
+    /// Returns what is to become running, as it is written.
     pub(super) fn tree(&self) -> &DataTree {
-        &self.after
+        &self.written
     }
 
     /// Returns running, which it is made on.
@@ -116,7 +141,7 @@ impl Validated {
     }
 
     fn context(&self) -> CommitContext<'_> {
-        let Rebased { before, after, delta, boot, pruned: _ } = &self.change;
+        let Rebased { before, after, delta, boot, .. } = &self.change;
         CommitContext { before: &before.tree, after, delta, boot: *boot }
     }
 }
@@ -149,7 +174,7 @@ impl Ready {
         let Self { change, warnings, prepared } = self;
         let (their_rows, applies) = split(prepared);
         rows.extend(their_rows);
-        let delta = write_delta(change.after.plan(), &change.delta);
+        let delta = write_delta(change.after.plan(), change.written_delta());
         let delta_bytes = delta.len();
         let time = store.clock().now();
         let revision = NewRevision {
@@ -173,7 +198,7 @@ impl Ready {
             delta: Arc::new(change.delta),
         };
         Ok(Written {
-            snapshot: Arc::new(Snapshot { revision: number, tree: change.after }),
+            snapshot: Arc::new(Snapshot { revision: number, tree: change.after, written: change.written }),
             committed: Arc::new(committed),
             delta_bytes,
             applies,

@@ -133,7 +133,7 @@ impl Management {
     /// When there were not so many, or it is not kept.
     pub fn back(&self, steps: usize) -> Result<DataTree, BackError> {
         if steps == 0 {
-            return Ok(self.running().tree.clone());
+            return Ok(self.running().written.clone());
         }
         let commits = self.datastore.revisions(steps.saturating_add(1))?;
         match commits.get(steps) {

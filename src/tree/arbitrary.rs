@@ -1,6 +1,6 @@
 //! Random trees and edits over a schema that has one of everything, for the property tests of this layer and of codecs.
 
-use super::{Cell, DataPath, DataTree, Key, Plan, Position, Value};
+use super::{Cell, DataPath, DataTree, Key, Mark, Plan, Position, Value};
 use crate::diagnostic::Source;
 use crate::secret::{OpenError, SEALED_PREFIX, Sealer, Secret};
 use crate::yang::{
@@ -183,6 +183,9 @@ impl Sealer for HexSealer {
     }
 }
 
+/// Comments, with what the notations have to be careful with.
+const COMMENTS: [&str; 4] = ["why not", "# \"quoted\" ; { 'x' }", "ends with \\ & <b> /* !", "é \u{1f600}: - [x]"];
+
 /// One edit, as numbers that [`Edit::apply`] makes sense of for whatever schema: any numbers do, and fewer shrink well.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Edit {
@@ -219,6 +222,12 @@ impl Edit {
         let targets: Vec<&SchemaNode> = schema.nodes().iter().filter(|n| is_target(&schema, n)).collect();
         let node = targets[usize::from(self.node) % targets.len()];
         let Some(path) = self.path(&schema, node.id) else { return };
+        if self.action == 9 && self.value.is_multiple_of(2) {
+            let comment = COMMENTS.get(usize::from(self.value / 4) % (COMMENTS.len() + 1)).map(|text| Arc::from(*text));
+            // What is not there is nothing to note anything about.
+            tree.set_mark(&path, &Mark { comment, is_inactive: self.keys[0].is_multiple_of(2) }).ok();
+            return;
+        }
         match (self.action, &node.kind) {
             (7, NodeKind::List(_)) if self.value.is_multiple_of(4) => {
                 tree.remove(&DataPath::new(node.id, path.keys()[..path.keys().len() - 1].to_vec()));

@@ -1,6 +1,7 @@
 //! Reading a tree: a node, its content, and the ways to its children.
 
-use super::{Branch, Cell, DataPath, Key, List, Plan, Value};
+use super::marks::MarkNode;
+use super::{Branch, Cell, DataPath, Key, List, Mark, Plan, Value};
 use crate::yang::{SchemaId, SchemaNode};
 
 /// A node of a tree, for reading.
@@ -9,6 +10,8 @@ pub struct NodeRef<'t> {
     plan: &'t Plan,
     id: SchemaId,
     content: Content<'t>,
+    /// What is noted about it and below it.
+    marks: Option<&'t MarkNode>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -22,8 +25,30 @@ enum Content<'t> {
 }
 
 impl<'t> NodeRef<'t> {
-    pub(super) fn root(plan: &'t Plan, branch: &'t Branch) -> Self {
-        Self { plan, id: SchemaId::ROOT, content: Content::Branch(branch) }
+    pub(super) fn root(plan: &'t Plan, branch: &'t Branch, marks: Option<&'t MarkNode>) -> Self {
+        Self { plan, id: SchemaId::ROOT, content: Content::Branch(branch), marks }
+    }
+
+    /// Returns what is noted about it.
+    #[must_use]
+    pub fn mark(&self) -> Option<&'t Mark> {
+        self.marks.map(MarkNode::own).filter(|mark| !mark.is_empty())
+    }
+
+    /// Returns whether something is noted about it or about what is in it.
+    #[must_use]
+    pub fn has_marks(&self) -> bool {
+        self.marks.is_some()
+    }
+
+    /// Returns the same node as if nothing were noted.
+    #[must_use]
+    pub fn without_marks(self) -> Self {
+        Self { marks: None, ..self }
+    }
+
+    fn marks_of(&self, child: SchemaId) -> Option<&'t MarkNode> {
+        self.marks.and_then(|marks| marks.child(child))
     }
 
     /// Returns the node that a cell of a [`super::Change`] holds: an entry's content where the schema node is a list and a key is given.
@@ -39,7 +64,7 @@ impl<'t> NodeRef<'t> {
             (Cell::List(list), _) => Content::List(list),
             (Cell::AnyData(text), _) => Content::AnyData(text),
         };
-        Self { plan, id, content }
+        Self { plan, id, content, marks: None }
     }
 
     /// Returns the schema node's index.
@@ -116,11 +141,12 @@ impl<'t> NodeRef<'t> {
 
     /// Walks the children that exist, in schema order, key leaves left out.
     pub fn children(&self) -> impl Iterator<Item = NodeRef<'t>> + use<'t> {
-        let plan = self.plan;
+        let (plan, at) = (self.plan, *self);
         self.branch().into_iter().flat_map(Branch::iter).map(move |(id, cell)| Self {
             plan,
             id,
             content: Self::of_cell(plan, id, None, cell).content,
+            marks: at.marks_of(id),
         })
     }
 
@@ -129,16 +155,22 @@ impl<'t> NodeRef<'t> {
         let plan = self.plan;
         let keys = self.schema_node().as_list().map_or(&[][..], |list| &list.keys);
         let values = self.key().map_or(&[][..], Key::values);
-        keys.iter().zip(values).map(move |(id, value)| Self { plan, id: *id, content: Content::Leaf(value) })
+        keys.iter().zip(values).map(move |(id, value)| Self {
+            plan,
+            id: *id,
+            content: Content::Leaf(value),
+            marks: None,
+        })
     }
 
     /// Walks the entries in their order, of a list as a whole.
     pub fn entries(&self) -> impl Iterator<Item = NodeRef<'t>> + use<'t> {
-        let (plan, id) = (self.plan, self.id);
+        let (plan, id, marks) = (self.plan, self.id, self.marks);
         self.as_list().into_iter().flat_map(List::iter).map(move |(key, branch)| Self {
             plan,
             id,
             content: Content::Entry(key, branch),
+            marks: marks.and_then(|marks| marks.entry(key)),
         })
     }
 
@@ -146,7 +178,8 @@ impl<'t> NodeRef<'t> {
     #[must_use]
     pub fn entry(&self, key: &Key) -> Option<Self> {
         let (key, branch) = self.as_list()?.get(key)?;
-        Some(Self { content: Content::Entry(key, branch), ..*self })
+        let marks = self.marks.and_then(|marks| marks.entry(key));
+        Some(Self { content: Content::Entry(key, branch), marks, ..*self })
     }
 
     /// Returns a child by its schema node; key leaves too.
@@ -160,7 +193,7 @@ impl<'t> NodeRef<'t> {
             return self.key_leaves().find(|leaf| leaf.id == child);
         }
         let cell = self.branch()?.get(node.slot)?;
-        Some(Self::of_cell(self.plan, child, None, cell))
+        Some(Self { marks: self.marks_of(child), ..Self::of_cell(self.plan, child, None, cell) })
     }
 
     /// Returns a child by its name, `module:name` or not; key leaves too.
@@ -221,7 +254,7 @@ impl<'t> NodeRef<'t> {
             (Some(key), Content::LeafList(values)) => {
                 let wanted = key.values().first()?;
                 let value = values.iter().find(|v| *v == wanted)?;
-                Some(Self { content: Content::Leaf(value), ..at })
+                Some(Self { content: Content::Leaf(value), marks: None, ..at })
             }
             _ => None,
         }

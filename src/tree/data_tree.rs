@@ -1,6 +1,7 @@
 //! A snapshot of instance data, and the edits that make the next one.
 
 use super::index::{Indexes, tuples_of};
+use super::marks::{Mark, Marks};
 use super::node::Slot;
 use super::references::Tuple;
 use super::{Branch, Cell, DataPath, Key, List, NodeRef, Plan, References, Value};
@@ -14,17 +15,22 @@ pub struct DataTree {
     plan: Arc<Plan>,
     root: Branch,
     indexes: Indexes,
+    marks: Marks,
 }
 
 impl fmt::Debug for DataTree {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "DataTree({:?})", self.root)
+        write!(f, "DataTree({:?}", self.root)?;
+        if !self.marks.is_empty() {
+            write!(f, ", {:?}", self.marks.all())?;
+        }
+        f.write_str(")")
     }
 }
 
 impl PartialEq for DataTree {
     fn eq(&self, other: &Self) -> bool {
-        self.root == other.root
+        self.root == other.root && self.marks == other.marks
     }
 }
 
@@ -34,6 +40,9 @@ pub enum EditError {
     /// The path does not lead to a node of the needed kind.
     #[error("`{0}` cannot be set like this: expected {1}")]
     WrongKind(String, &'static str),
+    /// It is none of what something can be noted about.
+    #[error("nothing can be noted about `{0}`: expected a container, an entry, a leaf or a leaf-list as a whole")]
+    NotNoted(String),
     /// The node that the edit is relative to does not exist.
     #[error("element not found")]
     NotFound,
@@ -56,14 +65,14 @@ impl DataTree {
     /// Builds an empty tree.
     #[must_use]
     pub fn new(plan: Arc<Plan>) -> Self {
-        Self { plan, root: Branch::default(), indexes: Indexes::default() }
+        Self { plan, root: Branch::default(), indexes: Indexes::default(), marks: Marks::default() }
     }
 
     /// Builds a tree from its top-level nodes.
     #[must_use]
     pub fn assemble(plan: Arc<Plan>, children: Vec<(SchemaId, Cell)>) -> Self {
         let root = Branch::assemble(&plan, children);
-        let mut tree = Self { plan, root: root.clone(), indexes: Indexes::default() };
+        let mut tree = Self { plan, root: root.clone(), indexes: Indexes::default(), marks: Marks::default() };
         for (id, cell) in root.iter() {
             tree.index(&DataPath::ROOT.child(id), cell, true);
         }
@@ -96,7 +105,7 @@ impl DataTree {
     /// Returns the root.
     #[must_use]
     pub fn root(&self) -> NodeRef<'_> {
-        NodeRef::root(&self.plan, &self.root)
+        NodeRef::root(&self.plan, &self.root, self.marks.root())
     }
 
     pub(super) fn root_branch(&self) -> &Branch {
@@ -112,7 +121,79 @@ impl DataTree {
     /// Returns whether both share their content: nothing was edited since one was cloned from the other.
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
-        self.root.is_same(&other.root)
+        self.root.is_same(&other.root) && self.marks.is_same(&other.marks)
+    }
+
+    /// Returns what is noted about nodes.
+    pub(super) fn marks(&self) -> &Marks {
+        &self.marks
+    }
+
+    /// Returns what is noted about a node.
+    #[must_use]
+    pub fn mark(&self, path: &DataPath) -> Mark {
+        self.marks.get(self.schema(), path).cloned().unwrap_or_default()
+    }
+
+    /// Returns everything that is noted, in the order of the tree.
+    #[must_use]
+    pub fn all_marks(&self) -> Vec<(DataPath, Mark)> {
+        self.marks.all().into_iter().map(|change| (change.path, change.new)).collect()
+    }
+
+    /// Sets what is noted about a node and returns what was. It goes with the node.
+    ///
+    /// # Errors
+    /// When nothing is there, or it is what nothing can be noted about: the root, a list as a whole, a key, a single value
+    /// of a leaf-list.
+    pub fn set_mark(&mut self, path: &DataPath, mark: &Mark) -> Result<Mark, EditError> {
+        let node = self.schema().node(path.schema_id());
+        let is_whole = path.keys().len() == usize::from(node.list_depth);
+        if path.schema_id() == SchemaId::ROOT || node.is_key() || !is_whole {
+            return Err(EditError::NotNoted(path.display(self.schema()).to_string()));
+        }
+        if self.get(path).is_none() {
+            return Err(EditError::NotFound);
+        }
+        let plan = Arc::clone(&self.plan);
+        Ok(self.marks.set(plan.schema(), path, mark))
+    }
+
+    /// Returns whether something is inactive.
+    #[must_use]
+    pub fn has_inactive(&self) -> bool {
+        self.marks.has_inactive()
+    }
+
+    /// Returns whether nothing is noted about any node.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        self.marks.is_empty()
+    }
+
+    /// Returns whether a node or something that it is in is inactive.
+    #[must_use]
+    pub fn is_inactive(&self, path: &DataPath) -> bool {
+        let schema = self.schema();
+        let mut at = Some(path.clone());
+        while let Some(path) = at.filter(|_| self.has_inactive()) {
+            if self.mark(&path).is_inactive {
+                return true;
+            }
+            at = path.parent(schema);
+        }
+        false
+    }
+
+    /// Returns what is in force: the tree without what is inactive, and without notes.
+    #[must_use]
+    pub fn in_force(&self) -> Self {
+        let mut tree = self.clone();
+        tree.marks = Marks::default();
+        for path in self.marks.inactive() {
+            tree.remove(&path);
+        }
+        tree
     }
 
     /// Returns the node at a path; defaults are not found.
@@ -225,6 +306,7 @@ impl DataTree {
         if path.schema_id() == SchemaId::ROOT {
             let before = std::mem::take(&mut self.root);
             self.indexes = Indexes::default();
+            self.marks = Marks::default();
             return Some(Cell::Container(before));
         }
         if schema.node(path.schema_id()).is_key() {
@@ -235,7 +317,24 @@ impl DataTree {
         let taken = take(&schema, &mut self.root, &chain, path.keys())?;
         self.index(path, &taken, false);
         self.retuple(path, &before);
+        self.forget_gone(path);
         Some(taken)
+    }
+
+    /// Forgets what is noted about a node that went, and about the containers that went with it.
+    fn forget_gone(&mut self, path: &DataPath) {
+        if self.marks.is_empty() {
+            return;
+        }
+        let plan = Arc::clone(&self.plan);
+        let mut gone = path.clone();
+        while let Some(above) = gone.parent(plan.schema()).filter(|above| above.schema_id() != SchemaId::ROOT) {
+            if self.get(&above).is_some() {
+                break;
+            }
+            gone = above;
+        }
+        self.marks.forget(plan.schema(), &gone);
     }
 
     /// Moves an entry of an `ordered-by user` list.
@@ -301,6 +400,13 @@ impl DataTree {
         let before = put(&plan, &mut self.root, &DataPath::ROOT, &chain, path.keys(), cell, &mut effects);
         for (gone, cell) in &effects.excluded {
             self.index(gone, cell, false);
+            self.marks.forget(schema, gone);
+        }
+        if !self.marks.is_empty() && matches!(new, Cell::Container(_)) {
+            self.marks.forget_below(schema, path);
+            if self.get(path).is_none() {
+                self.forget_gone(path);
+            }
         }
         // An entry's key leaves may be references too.
         for entry in &effects.created {

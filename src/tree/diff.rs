@@ -1,7 +1,7 @@
 //! What differs between two snapshots, as a list of changes that can be applied and turned round.
 
 use super::map::MapChange;
-use super::{Branch, Cell, DataPath, DataTree, Key, List};
+use super::{Branch, Cell, DataPath, DataTree, Key, List, MarkChange};
 use crate::yang::{NodeKind, SchemaId, SchemaTree};
 use std::sync::Arc;
 
@@ -44,6 +44,8 @@ impl Change {
 pub struct Delta {
     /// The changes.
     pub changes: Vec<Change>,
+    /// What is noted otherwise about nodes.
+    pub marks: Vec<MarkChange>,
 }
 
 /// What happened to one entry of a list.
@@ -64,6 +66,7 @@ pub fn diff(old: &DataTree, new: &DataTree) -> Delta {
     if !old.is_same(new) {
         let mut differ = Differ { schema: new.schema(), delta: &mut delta };
         differ.branch(&DataPath::ROOT, old.root_branch(), new.root_branch());
+        delta.marks = old.marks().changes(new.marks());
     }
     delta
 }
@@ -155,7 +158,7 @@ impl Delta {
     /// Returns whether nothing differs.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.changes.is_empty()
+        self.changes.is_empty() && self.marks.is_empty()
     }
 
     /// Returns the delta that leads back.
@@ -169,7 +172,12 @@ impl Delta {
         let (orders, mut changes): (Vec<Change>, Vec<Change>) =
             turned.partition(|change| matches!(change, Change::Order { .. }));
         changes.extend(orders);
-        Self { changes }
+        let turned = |change: &MarkChange| MarkChange {
+            path: change.path.clone(),
+            old: change.new.clone(),
+            new: change.old.clone(),
+        };
+        Self { changes, marks: self.marks.iter().map(turned).collect() }
     }
 
     /// Makes the changes in a tree: what goes first, then what comes, then orders.
@@ -197,6 +205,10 @@ impl Delta {
                     }
                 }
             }
+        }
+        for change in &self.marks {
+            // What went took along what was noted about it.
+            tree.set_mark(&change.path, &change.new).ok();
         }
     }
 

@@ -10,7 +10,10 @@ use std::sync::Arc;
 fn rebuilt(tree: &DataTree) -> References {
     let root = tree.root();
     let children = root.branch().into_iter().flat_map(Branch::iter).map(|(id, cell)| (id, cell.clone())).collect();
-    let again = DataTree::assemble(Arc::clone(tree.plan()), children);
+    let mut again = DataTree::assemble(Arc::clone(tree.plan()), children);
+    for (path, mark) in tree.all_marks() {
+        again.set_mark(&path, &mark).unwrap();
+    }
     assert_eq!(&again, tree);
     again.references().clone()
 }
@@ -56,6 +59,26 @@ proptest! {
         let shown = format!("{start:?}");
         drop(grown(start.clone(), &more));
         prop_assert_eq!(format!("{start:?}"), shown);
+    }
+
+    #[test]
+    fn marks_stand_on_nodes_that_are_there_and_what_is_inactive_is_not_in_force(start in trees(), more in edits(0..40)) {
+        let tree = grown(start, &more);
+        for (path, mark) in tree.all_marks() {
+            prop_assert!(tree.get(&path).is_some(), "{:?}", path);
+            prop_assert!(!mark.is_empty());
+        }
+        let (inactive, in_force) = (tree.all_marks(), tree.in_force());
+        let inactive: Vec<_> = inactive.into_iter().filter(|(_, mark)| mark.is_inactive).map(|(path, _)| path).collect();
+        prop_assert_eq!(tree.has_inactive(), !inactive.is_empty());
+        prop_assert!(inactive.iter().all(|path| in_force.get(path).is_none() && tree.is_inactive(path)));
+        prop_assert!(*in_force.references() == rebuilt(&in_force));
+        // Nothing else is missing: what differs is inactive, or holds nothing else.
+        for change in &diff(&in_force, &tree).changes {
+            let path = change.path();
+            let below = |other: &DataPath| other.is_within(tree.schema(), path);
+            prop_assert!(tree.is_inactive(path) || inactive.iter().any(below), "{:?}", change);
+        }
     }
 
     #[test]

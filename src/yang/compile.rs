@@ -54,6 +54,20 @@ pub struct CompileOptions {
     pub looked_up: usize,
     /// Whether to tell what is a matter of good form only, such as a missing description.
     pub strict: bool,
+    /// The messages that documents may hold: the schema then has them as containers with presence, at their places and
+    /// with their parameters as children, as they are in the accessible tree (RFC 7950 §6.4.1).
+    pub message: Option<Message>,
+}
+
+/// What operations and notifications make documents of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Message {
+    /// What an `rpc` or `action` is invoked with: its input.
+    Request,
+    /// What an `rpc` or `action` answers: its output.
+    Reply,
+    /// A notification.
+    Notification,
 }
 
 /// Compiles modules into a schema; imports and includes are looked for among the texts given. Nodes of several

@@ -1,6 +1,6 @@
 //! Drafts into the schema tree: indices, inherited properties, names.
 
-use super::compile::Compiler;
+use super::compile::{Compiler, Message};
 use super::draft::{Draft, DraftId, DraftKind};
 use super::keyword::Keyword;
 use super::schema::{
@@ -215,7 +215,16 @@ impl Finish<'_, '_> {
         let Ok(id) = u32::try_from(self.nodes.len()).map(SchemaId) else { return };
         let config = self.config(draft_id, above);
         self.compiler.drafts.get_mut(draft_id).id = Some(id);
-        let node = self.node(id, draft_id, config, above);
+        let mut node = self.node(id, draft_id, config, above);
+        let parameters = self.parameters(draft_id);
+        if let Some(parameters) = parameters {
+            node.kind = NodeKind::Container { presence: Some(Arc::from("a message")) };
+            if parameters != draft_id {
+                self.compiler.drafts.get_mut(parameters).id = Some(id);
+                let musts = self.compiler.drafts.get(parameters).all(Keyword::Must);
+                node.musts = musts.map(|s| self.condition(s)).collect();
+            }
+        }
         let (kind, module, name) = (self.compiler.drafts.get(draft_id).kind, node.module, Arc::clone(&node.name));
         let (list_depth, status) = (node.list_depth, node.status);
         self.nodes.push(node);
@@ -225,13 +234,26 @@ impl Finish<'_, '_> {
             kind,
             DraftKind::Container | DraftKind::List | DraftKind::Leaf | DraftKind::LeafList | DraftKind::AnyData
         );
-        if is_data {
+        if is_data || parameters.is_some() {
             self.enter(id, module, name, above);
         }
         let is_transparent = matches!(kind, DraftKind::Choice | DraftKind::Case);
         let is_message = above.is_message || matches!(kind, DraftKind::Operation | DraftKind::Notification);
         let data_parent = if is_transparent { above.data_parent } else { id };
-        self.visit_children(draft_id, Above { parent: id, data_parent, list_depth, config, is_message, status });
+        let inside = parameters.unwrap_or(draft_id);
+        self.visit_children(inside, Above { parent: id, data_parent, list_depth, config, is_message, status });
+    }
+
+    /// Returns what holds the parameters of a message that documents may hold: half of an operation, or a notification itself.
+    fn parameters(&self, draft_id: DraftId) -> Option<DraftId> {
+        let draft = self.compiler.drafts.get(draft_id);
+        let half = |kind| draft.children.iter().copied().find(|id| self.compiler.drafts.get(*id).kind == kind);
+        match (self.compiler.options.message?, draft.kind) {
+            (Message::Request, DraftKind::Operation) => half(DraftKind::Input),
+            (Message::Reply, DraftKind::Operation) => half(DraftKind::Output),
+            (Message::Notification, DraftKind::Notification) => Some(draft_id),
+            _ => None,
+        }
     }
 
     /// Enters a data node among the data children of its data parent.

@@ -61,7 +61,7 @@ pub mod xpath;
 mod tests;
 
 pub use builtin::{builtin, builtin_schema, builtin_sources, is_builtin};
-pub use compile::{CompileOptions, Features, compile};
+pub use compile::{CompileOptions, Features, Message, compile};
 pub use outline::{Outline, Wanted};
 pub use schema::*;
 pub use statement::TEXT_BYTES_MAX;

@@ -6,6 +6,7 @@
 mod cases;
 mod collections;
 mod documents;
+mod messages;
 mod tools;
 mod validation;
 

@@ -9,8 +9,14 @@ use std::path::Path;
 
 type Body = fn(&[u8]);
 
-const TARGETS: &[(&str, Body)] =
-    &[("codecs", bodies::codecs), ("yang", bodies::yang), ("line", bodies::line), ("frames", bodies::frames)];
+const TARGETS: &[(&str, Body)] = &[
+    ("codecs", bodies::codecs),
+    ("yang", bodies::yang),
+    ("xpath", bodies::xpath),
+    ("edits", bodies::edits),
+    ("line", bodies::line),
+    ("frames", bodies::frames),
+];
 
 fn seeds(target: &str) -> Vec<Vec<u8>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds").join(target);
@@ -65,6 +71,16 @@ fn codecs_read_back_what_they_write_and_never_panic() {
 #[test]
 fn no_module_makes_the_compiler_panic() {
     smoke("yang", 2000);
+}
+
+#[test]
+fn no_expression_makes_its_compiler_or_its_evaluation_panic() {
+    smoke("xpath", 2000);
+}
+
+#[test]
+fn no_edits_make_a_change_and_the_whole_tell_different_things() {
+    smoke("edits", 100);
 }
 
 #[test]

@@ -6,6 +6,7 @@ use super::{JSON_NAMESPACE, any};
 use crate::codec::builder::not_a_value;
 use crate::codec::document::{Document, Kind, Limits, Meaning, Name, Node, Notation, Place, Style, too_large};
 use crate::codec::kind_name;
+use crate::codec::marks;
 use crate::codec::names::{find_child, not_among};
 use crate::diagnostic::{Diagnostic, Diagnostics, Source};
 use crate::tree::{Form, Value, ValueError};
@@ -21,7 +22,10 @@ const EDITING: [&str; 2] = ["urn:ietf:params:xml:ns:netconf:base:1.0", "urn:ietf
 const WITH_DEFAULTS: &str = "urn:ietf:params:xml:ns:netconf:default:1.0";
 
 /// Elements that stand around data in NETCONF, RESTCONF and in files of other products.
-const WRAPPERS: [&str; 3] = ["data", "config", "rpc-reply"];
+const WRAPPERS: [&str; 6] = ["data", "config", "rpc-reply", "rpc", "action", "notification"];
+
+/// The element that stands beside what a notification says (RFC 5277 §4).
+const EVENT_TIME: &str = "eventTime";
 
 /// Reads an XML text whose top-level elements are children of `start`. The first fault of XML itself ends the reading: what
 /// follows it cannot be told apart reliably.
@@ -74,6 +78,9 @@ impl<'s> Parser<'s, '_> {
                     wrappers += 1;
                     self.attributes(&tag, true);
                 }
+                Token::Open(tag) if wrappers > 0 && tag.local == EVENT_TIME && tag.namespace.module.is_none() => {
+                    self.tokens.skip()?;
+                }
                 Token::Open(tag) => self.element(start, &tag, members)?,
                 Token::Close => wrappers = wrappers.saturating_sub(1),
                 Token::Text(text, place) if !is_blank(&text) => {
@@ -86,7 +93,8 @@ impl<'s> Parser<'s, '_> {
         }
     }
 
-    /// Returns whether an element only stands around data: `data` of a reply, `config` of a request or a file.
+    /// Returns whether an element only stands around data: `data` of a reply, `config` of a request or a file, the envelope
+    /// of a message.
     fn is_wrapper(&self, tag: &Tag<'_>, outside: usize) -> bool {
         outside < WRAPPERS.len()
             && WRAPPERS.contains(&tag.local)
@@ -112,8 +120,19 @@ impl<'s> Parser<'s, '_> {
             return Ok(());
         };
         let schema = self.schema.node(child);
-        self.attributes(tag, matches!(schema.kind, NodeKind::AnyData));
-        let node = self.content(schema, tag)?;
+        let notes = self.attributes(tag, matches!(schema.kind, NodeKind::AnyData));
+        let mut node = self.content(schema, tag)?;
+        if !notes.is_empty() {
+            let note = Node { place: tag.place, kind: Kind::Map(notes) };
+            let name = |text: String| Name::new(Cow::Owned(text), name_place);
+            match (&schema.kind, &mut node.kind) {
+                (NodeKind::Leaf(_) | NodeKind::LeafList(_) | NodeKind::AnyData, _) => {
+                    members.push((name(format!("@{}", self.schema.qualified_name(child))), note));
+                }
+                (_, Kind::Map(inside)) => inside.push((name("@".to_owned()), note)),
+                _ => {}
+            }
+        }
         if !matches!(schema.kind, NodeKind::List(_) | NodeKind::LeafList(_)) {
             members.push((name, node));
             return Ok(());
@@ -161,10 +180,18 @@ impl<'s> Parser<'s, '_> {
         }
     }
 
-    /// Tells which attributes are not heeded (RFC 7952), and refuses those that ask for an edit.
-    fn attributes(&mut self, tag: &Tag<'s>, takes_any: bool) {
+    /// Takes what is noted about an element (RFC 7952 §5.1); tells which attributes are not heeded, and refuses those that
+    /// ask for an edit.
+    fn attributes(&mut self, tag: &Tag<'s>, takes_any: bool) -> Members<'s> {
+        let mut notes = Members::new();
         for attribute in &tag.attributes {
             let namespace = &*attribute.namespace.name;
+            if namespace == marks::NAMESPACE && matches!(attribute.local, marks::COMMENT | marks::INACTIVE) {
+                let name = Name::new(Cow::Owned(format!("{}:{}", marks::MODULE, attribute.local)), attribute.place);
+                let kind = Kind::Scalar { text: attribute.value.clone(), style: Style::Xml };
+                notes.push((name, Node { place: attribute.place, kind }));
+                continue;
+            }
             if namespace == WITH_DEFAULTS || (takes_any && (namespace.is_empty() || namespace == JSON_NAMESPACE)) {
                 continue;
             }
@@ -180,6 +207,7 @@ impl<'s> Parser<'s, '_> {
             };
             self.found.push(said.at(attribute.place.span(self.source)));
         }
+        notes
     }
 
     /// Reads what is in an element, up to its end tag.

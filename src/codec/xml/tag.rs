@@ -48,6 +48,7 @@ pub(super) struct Attribute<'s> {
     pub(super) local: &'s str,
     /// That of no prefix is none: the default does not hold for attributes.
     pub(super) namespace: Namespace,
+    pub(super) value: Cow<'s, str>,
 }
 
 struct Raw<'s> {
@@ -80,13 +81,13 @@ pub(super) fn read<'s>(
     }
     let namespace = find(scopes, prefix, name_place)?;
     let mut resolved: Vec<Attribute<'s>> = Vec::new();
-    for Raw { place, name, .. } in raw.into_iter().filter(|raw| declared(raw.name).is_none()) {
+    for Raw { place, name, value } in raw.into_iter().filter(|raw| declared(raw.name).is_none()) {
         let (prefix, local) = split(name, place)?;
         let namespace = if prefix.is_empty() { Namespace::new(schema, "") } else { find(scopes, prefix, place)? };
         if resolved.iter().any(|other| other.local == local && other.namespace == namespace) {
             return Err(fault(place, format!("the attribute `{name}` is given twice")));
         }
-        resolved.push(Attribute { place, local, namespace });
+        resolved.push(Attribute { place, local, namespace, value });
     }
     resolved.retain(|attribute| prefix_of_xml(scopes) != Some(&attribute.namespace));
     Ok(Tag { place, name, local, namespace, attributes: resolved, mark })

@@ -4,6 +4,7 @@ use super::any::AnyWriter;
 use super::characters::{write_attribute, write_text};
 use crate::codec::document::Limits;
 use crate::codec::json;
+use crate::codec::marks;
 use crate::codec::shape::{EVERYTHING, Way};
 use crate::diagnostic::{Diagnostics, Source};
 use crate::tree::{DataPath, DataTree, NodeRef, Value};
@@ -22,6 +23,9 @@ pub enum XmlFrame {
     /// `config` of NETCONF, so that the whole is one document.
     Config,
 }
+
+/// Prefix of annotations.
+const ANNOTATIONS: &str = "ann";
 
 /// Blanks for each level.
 const INDENT: u8 = 2;
@@ -76,11 +80,11 @@ impl XmlWriter<'_, '_> {
             };
         }
         match &node.schema_node().kind {
-            NodeKind::Leaf(_) => node.value().map_or(Ok(()), |value| self.value(node.id(), value)),
+            NodeKind::Leaf(_) => node.value().map_or(Ok(()), |value| self.value(node, value, true)),
             NodeKind::LeafList(_) => {
                 let wanted = way.keys.first().and_then(|key| key.values().first());
-                let mut values = node.values().iter().filter(|value| wanted.is_none_or(|w| w == *value));
-                values.try_for_each(|value| self.value(node.id(), value))
+                let values = node.values().iter().filter(|value| wanted.is_none_or(|w| w == *value));
+                values.enumerate().try_for_each(|(at, value)| self.value(node, value, at == 0))
             }
             NodeKind::AnyData => self.any(node),
             _ => self.branch(node, way),
@@ -89,7 +93,7 @@ impl XmlWriter<'_, '_> {
 
     /// Writes a container or a list entry.
     fn branch(&mut self, node: NodeRef<'_>, way: Way<'_>) -> fmt::Result {
-        self.open(node.id())?;
+        self.open(node, true)?;
         if node.branch().is_none_or(crate::tree::Branch::is_empty) && node.key().is_none() {
             return self.out.write_str("/>\n");
         }
@@ -101,8 +105,9 @@ impl XmlWriter<'_, '_> {
         self.close(node.id())
     }
 
-    fn value(&mut self, id: SchemaId, value: &Value) -> fmt::Result {
-        self.open(id)?;
+    fn value(&mut self, node: NodeRef<'_>, value: &Value, is_first: bool) -> fmt::Result {
+        let id = node.id();
+        self.open(node, is_first)?;
         match value {
             Value::Empty => return self.out.write_str("/>\n"),
             Value::Text(text) | Value::Enumeration(text) | Value::Bits(text) | Value::Secret(text) => {
@@ -113,7 +118,8 @@ impl XmlWriter<'_, '_> {
                 write_text(self.out, text)?;
             }
             Value::Identity(_) | Value::Instance(_) => {
-                let mut prefixes = Prefixes { schema: self.schema, given: RefCell::new(Vec::new()) };
+                let is_marked = node.mark().is_some();
+                let mut prefixes = Prefixes { schema: self.schema, given: RefCell::new(Vec::new()), is_marked };
                 let text = prefixes.text(value);
                 for (prefix, module) in prefixes.given.take() {
                     write!(self.out, " xmlns:{prefix}=\"")?;
@@ -131,7 +137,7 @@ impl XmlWriter<'_, '_> {
     }
 
     fn any(&mut self, node: NodeRef<'_>) -> fmt::Result {
-        self.open(node.id())?;
+        self.open(node, true)?;
         let schema = node.schema_node();
         let source = Source::new("anydata", node.any_data().unwrap_or("null"));
         // Only readers make such texts, from documents; another text has no shape to tell.
@@ -145,15 +151,27 @@ impl XmlWriter<'_, '_> {
         write!(self.out, "{:1$}", "", usize::from(INDENT) * self.depth)
     }
 
-    /// Writes a start tag up to where attributes may follow, with the namespace where it changes.
-    fn open(&mut self, id: SchemaId) -> fmt::Result {
+    /// Writes a start tag up to where attributes may follow, with the namespace where it changes, and with what is noted
+    /// about the node; of a comment on a leaf-list only the first value tells.
+    fn open(&mut self, at: NodeRef<'_>, is_first: bool) -> fmt::Result {
         self.indent()?;
+        let id = at.id();
         let node = self.schema.node(id);
         write!(self.out, "<{}", node.name)?;
         if self.schema.needs_qualification(id) {
             self.out.write_str(" xmlns=\"")?;
             write_attribute(self.out, &self.schema.module(node.module).namespace)?;
             self.out.write_char('"')?;
+        }
+        let Some(mark) = at.mark().filter(|mark| is_first || mark.is_inactive) else { return Ok(()) };
+        write!(self.out, " xmlns:{ANNOTATIONS}=\"{}\"", marks::NAMESPACE)?;
+        if let Some(comment) = mark.comment.as_ref().filter(|_| is_first) {
+            write!(self.out, " {ANNOTATIONS}:{}=\"", marks::COMMENT)?;
+            write_attribute(self.out, comment)?;
+            self.out.write_char('"')?;
+        }
+        if mark.is_inactive {
+            write!(self.out, " {ANNOTATIONS}:{}=\"true\"", marks::INACTIVE)?;
         }
         Ok(())
     }
@@ -167,6 +185,8 @@ impl XmlWriter<'_, '_> {
 struct Prefixes<'s> {
     schema: &'s SchemaTree,
     given: RefCell<Vec<(String, ModuleId)>>,
+    /// Whether the element has the prefix of annotations.
+    is_marked: bool,
 }
 
 impl Prefixes<'_> {
@@ -195,7 +215,9 @@ impl Prefixes<'_> {
         }
         let own = &*self.schema.module(id).prefix;
         let own = if own.to_ascii_lowercase().starts_with("xml") { "m" } else { own };
-        let is_free = |prefix: &String| !given.iter().any(|(other, _)| other == prefix);
+        let is_free = |prefix: &String| {
+            !(given.iter().any(|(other, _)| other == prefix) || self.is_marked && prefix == ANNOTATIONS)
+        };
         let numbered = std::iter::once(own.to_owned()).chain((2..).map(|n: u32| format!("{own}{n}")));
         let prefix = numbered.into_iter().find(is_free).unwrap_or_else(|| own.to_owned());
         given.push((prefix.clone(), id));

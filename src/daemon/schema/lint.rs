@@ -3,7 +3,7 @@
 use super::files::{file_parts, gather};
 use crate::daemon::Stopped;
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::yang::{CompileOptions, Features, Outline, SchemaTree, compile};
+use crate::yang::{CompileOptions, Features, Message, Outline, SchemaTree, compile};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -20,6 +20,8 @@ pub struct SchemaOptions {
     pub features: Vec<(String, String)>,
     /// Whether to tell what is a matter of good form only.
     pub strict: bool,
+    /// The messages that documents may hold, as for [`CompileOptions::message`].
+    pub message: Option<Message>,
 }
 
 impl SchemaOptions {
@@ -66,6 +68,7 @@ pub(super) fn compile_files(options: &SchemaOptions, with_owners: bool) -> Resul
         features: options.features(),
         looked_up: gathered.looked_up,
         strict: options.strict,
+        message: options.message,
         ..CompileOptions::default()
     };
     let (tree, mut warnings) = compile(&gathered.sources, &compile_options).map_err(Stopped::Refused)?;

@@ -2,6 +2,7 @@
 
 mod files;
 mod lint;
+mod message;
 mod site;
 mod tree;
 mod validate;
@@ -10,4 +11,4 @@ pub use files::{Gathered, gather};
 pub use lint::{SchemaOptions, lint};
 pub use site::plan_with;
 pub use tree::tree;
-pub use validate::{ValidateOptions, validate_documents};
+pub use validate::{DocumentContents, ValidateOptions, validate_documents};

@@ -2,11 +2,13 @@
 
 use super::files::named_file;
 use super::lint::{SchemaOptions, compile_files};
+use super::message;
 use crate::codec::{self, Builder, Format, JsonLayout, Rules, XmlFrame, write_json, write_xml, write_yaml};
 use crate::daemon::Stopped;
 use crate::diagnostic::{Diagnostic, Diagnostics, Source};
 use crate::secret::KeyRing;
 use crate::tree::{Contents, DataPath, DataTree, Plan, WithDefaults, validate_as};
+use crate::yang::Message;
 use std::fmt;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -29,12 +31,25 @@ pub struct ValidateOptions {
     pub folders: Vec<PathBuf>,
     /// Features that are on, as for [`SchemaOptions::features`].
     pub features: Vec<(String, String)>,
-    /// Whether state may, and must, stand beside configuration.
-    pub has_state: bool,
+    /// What the documents hold.
+    pub contents: DocumentContents,
+    /// The data that messages may refer to and look at.
+    pub operational: Option<PathBuf>,
     /// The notation to print valid documents in.
     pub format: Option<Format>,
     /// Which values that are defaults are printed.
     pub defaults: WithDefaults,
+}
+
+/// What a document holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DocumentContents {
+    /// Configuration, and state beside it, of which what is mandatory must be there.
+    Data,
+    /// Configuration only.
+    Configuration,
+    /// One message.
+    Message(Message),
 }
 
 /// Judges documents, each for itself; prints them on `out` where that is asked for, and what is odd about the modules and
@@ -46,21 +61,33 @@ pub fn validate_documents(options: &ValidateOptions, out: &mut dyn Write, told: 
     let plan = plan(options)?;
     let keys = KeyRing::ephemeral().map_err(|e| Stopped::failed("make a key", e))?;
     let mut faults = Diagnostics::new();
+    let operational = match &options.operational {
+        Some(path) => {
+            let refused = |fault: Diagnostic| Stopped::Refused(Diagnostics::from(fault));
+            let Builder { tree, diagnostics, .. } = loaded(path, &plan, &keys, true).map_err(refused)?;
+            if diagnostics.has_errors() {
+                return Err(Stopped::Refused(diagnostics));
+            }
+            Some(tree)
+        }
+        None => None,
+    };
     for document in &options.documents {
-        let (format, source) = match read(document) {
-            Ok(read) => read,
+        let mut builder = match loaded(document, &plan, &keys, options.contents != DocumentContents::Configuration) {
+            Ok(builder) => builder,
             Err(fault) => {
                 faults.push(fault);
                 continue;
             }
         };
-        let rules = Rules { has_state: options.has_state, is_exact: true };
-        let mut builder = Builder::new(DataTree::new(Arc::clone(&plan)), &keys).rules(rules);
-        codec::read(&mut builder, format, &source);
         // What is missing in a tree that could not be read whole says nothing.
         if !builder.diagnostics.has_errors() {
-            let contents = if options.has_state { Contents::Everything } else { Contents::Configuration };
-            let found = validate_as(&builder.tree, contents);
+            let in_force = builder.tree.in_force();
+            let found = match options.contents {
+                DocumentContents::Data => validate_as(&in_force, Contents::Everything),
+                DocumentContents::Configuration => validate_as(&in_force, Contents::Configuration),
+                DocumentContents::Message(message) => message::judge(&in_force, operational.as_ref(), message),
+            };
             builder.validated(found);
         }
         let Builder { tree, diagnostics, .. } = builder;
@@ -85,6 +112,15 @@ pub fn validate_documents(options: &ValidateOptions, out: &mut dyn Write, told: 
     Err(Stopped::Refused(tagged))
 }
 
+/// Reads a document into a tree, with the faults that reading found.
+fn loaded<'k>(path: &Path, plan: &Arc<Plan>, keys: &'k KeyRing, has_state: bool) -> Result<Builder<'k>, Diagnostic> {
+    let (format, source) = read(path)?;
+    let rules = Rules { has_state, is_exact: true };
+    let mut builder = Builder::new(DataTree::new(Arc::clone(plan)), keys).rules(rules);
+    codec::read(&mut builder, format, &source);
+    Ok(builder)
+}
+
 /// Returns a fault that says the schema's name for it: whoever judges documents may look for that.
 fn with_app_tag(fault: Diagnostic) -> Diagnostic {
     match fault.app_tag.clone() {
@@ -107,7 +143,12 @@ fn plan(options: &ValidateOptions) -> Result<Arc<Plan>, Stopped> {
     if faults.has_errors() {
         return Err(Stopped::Refused(faults));
     }
-    let schema = SchemaOptions { files, folders: folders.to_vec(), features: options.features.clone(), strict: false };
+    let message = match options.contents {
+        DocumentContents::Message(message) => Some(message),
+        DocumentContents::Data | DocumentContents::Configuration => None,
+    };
+    let features = options.features.clone();
+    let schema = SchemaOptions { files, folders: folders.to_vec(), features, strict: false, message };
     Ok(Plan::new(Arc::new(compile_files(&schema, true)?.tree)))
 }
 

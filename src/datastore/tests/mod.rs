@@ -3,6 +3,7 @@
 mod commit;
 mod confirm;
 mod history;
+mod marks;
 mod rebase;
 mod starting;
 

@@ -153,7 +153,7 @@ proptest! {
         let base = made(&DataTree::new(world.plan.clone()), &base);
         let (one, other) = (made(&base, &one), made(&base, &other));
         let onto = |ours: &DataTree, running: &DataTree| {
-            let mut candidate = Candidate::new(Arc::new(Snapshot { revision: 1, tree: base.clone() }));
+            let mut candidate = Candidate::new(Arc::new(Snapshot::new(1, base.clone())));
             candidate.replace(ours.clone());
             rebase(&candidate, running, &*world.sealer)
         };

@@ -70,6 +70,8 @@ pub(super) enum Argument {
     Counted { word: &'static str, value: &'static str, most: u64, help: &'static str },
     /// Words that lead to a place in the configuration.
     Path { purpose: Purpose, tree: Tree, help: &'static str },
+    /// Words that lead to something that is there, and what is said of it behind them.
+    PathAnd { then: &'static str, help: &'static str },
     /// Words that lead to a place and set values there.
     Statement { help: &'static str },
     /// A number.
@@ -103,7 +105,7 @@ impl Argument {
 
     /// Returns whether it takes as many words as come.
     pub(super) fn is_greedy(&self) -> bool {
-        matches!(self, Self::Path { .. } | Self::Statement { .. } | Self::CommandName { .. })
+        matches!(self, Self::Path { .. } | Self::PathAnd { .. } | Self::Statement { .. } | Self::CommandName { .. })
     }
 
     /// Returns how it is written in a usage line.
@@ -115,6 +117,7 @@ impl Argument {
             Self::Counted { word, value, .. } => format!("[{word} [{value}]]"),
             Self::AlarmId { .. } => "[ALARM_ID]".to_owned(),
             Self::Path { .. } => "[PATH]".to_owned(),
+            Self::PathAnd { then, .. } => format!("PATH {then}"),
             Self::Statement { .. } => "[PATH] [LEAF VALUE]…".to_owned(),
             Self::Number { name, required: false, .. } => format!("[{name}]"),
             Self::Number { name, .. } | Self::Text { name, .. } => (*name).to_owned(),
@@ -134,6 +137,7 @@ impl Argument {
             | Self::Option { help, .. }
             | Self::Counted { help, .. }
             | Self::Path { help, .. }
+            | Self::PathAnd { help, .. }
             | Self::Statement { help }
             | Self::Number { help, .. }
             | Self::Text { help, .. }

@@ -79,14 +79,14 @@ fn only_one_of(given: &Given, words: &[&str]) -> Result<(), Fault> {
 }
 
 fn preview(checked: &Checked, call: &mut Call<'_>) -> Result<Status, Fault> {
-    let delta = diff(&checked.before.tree, &checked.after);
+    let delta = diff(&checked.before.written, &checked.after);
     if delta.is_empty() {
         call.say("No modifications to commit.\n")?;
         return Ok(Status::Done);
     }
     let mut text = String::new();
     // Writing to memory does not fail.
-    write_compare(&checked.before.tree, &checked.after, &delta, &DataPath::ROOT, &mut text).ok();
+    write_compare(&checked.before.written, &checked.after, &delta, &DataPath::ROOT, &mut text).ok();
     call.print(&text)
 }
 

@@ -198,6 +198,19 @@ impl Engine {
                     };
                     may_end &= self.schema_words(*tree, offer, &given.words, typed, is_at_top, found)?;
                 }
+                Argument::PathAnd { then, .. } => {
+                    // What follows the place is no name in it, and nothing to be told here.
+                    let words = &given.words;
+                    self.schema_words(Tree::Candidate, Offer::Existing, words, typed, is_at_top, found).ok();
+                    if words.len() > 1 && line.command().is_some_and(|command| command.words == ["insert"]) {
+                        for (word, help) in POSITIONS {
+                            found.word(&typed.word, word, help);
+                        }
+                    } else if !words.is_empty() {
+                        found.remark(&format!("<{then}>"), "What is noted about it");
+                    }
+                    may_end &= words.len() > 1;
+                }
                 Argument::Statement { .. } => {
                     may_end &=
                         self.schema_words(Tree::Candidate, Offer::Values, &given.words, typed, is_at_top, found)?;
@@ -296,7 +309,7 @@ impl Engine {
                 let base = if is_at_top { DataPath::ROOT } else { editing.at.clone() };
                 (editing.candidate.tree.clone(), base)
             }
-            _ => (self.management.running().tree.clone(), DataPath::ROOT),
+            _ => (self.management.running().written.clone(), DataPath::ROOT),
         };
         let mut walker = Walker::new(tree.schema(), &typed.source, base, false);
         for token in words {
@@ -325,6 +338,14 @@ impl Engine {
         Ok(may_end(offer, &walker, &tree))
     }
 }
+
+/// Where an entry or a value may be moved to.
+const POSITIONS: [(&str, &str); 4] = [
+    ("first", "In front of all others"),
+    ("last", "Behind all others"),
+    ("before", "In front of another one"),
+    ("after", "Behind another one"),
+];
 
 /// Returns what a severity asks for (RFC 8632, `severity`).
 fn severity_help(severity: Severity) -> &'static str {

@@ -9,7 +9,7 @@ use crate::codec::{Builder, Next, Sink, Token, Walker, resolve};
 use crate::diagnostic::{Diagnostic, Span};
 use crate::secret::{Sealer, Secret};
 use crate::shell::{Status, discarded};
-use crate::tree::{DataPath, DataTree, Delta, Key, Value, diff};
+use crate::tree::{DataPath, DataTree, Key, Value, diff};
 use crate::yang::{NodeKind, SchemaTree};
 use std::ops::Range;
 use std::sync::Arc;
@@ -332,7 +332,8 @@ pub(super) fn revert(engine: &mut Engine, given: &Given, call: &mut Call<'_>) ->
     let place = resolve(&schema, &call.source, &editing.at, &given.words)?;
     let mut back = diff(&editing.candidate.tree, &fresh.tree);
     let concerns = |path: &DataPath| path.is_within(&schema, &place.path) || place.path.is_within(&schema, path);
-    back = Delta { changes: back.changes.into_iter().filter(|change| concerns(change.path())).collect() };
+    back.changes.retain(|change| concerns(change.path()));
+    back.marks.retain(|change| concerns(&change.path));
     back.apply(&mut editing.candidate.tree);
     Ok(Status::Done)
 }

@@ -183,7 +183,7 @@ fn check_option(arguments: &[Argument], option: &str, text: &str) -> Result<(), 
 fn check_word(argument: &Argument, token: &Token) -> Result<(), Diagnostic> {
     let Some(word) = token.word() else {
         return match argument {
-            Argument::Statement { .. } | Argument::Path { .. } => Ok(()),
+            Argument::Statement { .. } | Argument::Path { .. } | Argument::PathAnd { .. } => Ok(()),
             _ => Err(Diagnostic::error(format!("unexpected punctuation: expected {}", argument.usage()))),
         };
     };

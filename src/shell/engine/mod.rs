@@ -20,6 +20,7 @@ mod facilities;
 mod fault;
 mod file;
 mod line;
+mod notes;
 mod output;
 mod pipe;
 mod reference;

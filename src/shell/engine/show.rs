@@ -23,7 +23,7 @@ const COMMITS_MAX: usize = 1000;
 pub(super) fn running(engine: &mut Engine, given: &Given, call: &mut Call<'_>) -> Result<Status, Fault> {
     let running = engine.management.running();
     let before = compared(engine, call, None)?;
-    show(&running.tree, before.as_ref(), &DataPath::ROOT, given, call)
+    show(&running.written, before.as_ref(), &DataPath::ROOT, given, call)
 }
 
 /// `show` in configuration mode
@@ -45,14 +45,14 @@ fn as_committed(
     call: &mut Call<'_>,
 ) -> Result<(Option<DataTree>, DataTree), Fault> {
     match engine.management.datastore().preview(&candidate) {
-        Ok((running, tree)) => Ok((Some(running.tree.clone()), tree)),
+        Ok((running, tree)) => Ok((Some(running.written.clone()), tree)),
         Err(CommitError::Conflict(conflicts)) => {
             let text = format!(
                 "Warning: others have changed what is changed here ({}): `commit` would be refused, and tells what\n",
                 conflicts.len()
             );
             call.terminal.write_error(&text)?;
-            Ok((Some(candidate.base().tree.clone()), candidate.tree))
+            Ok((Some(candidate.base().written.clone()), candidate.tree))
         }
         Err(error) => Err(Fault::failed(error.to_string())),
     }

@@ -1,8 +1,10 @@
 //! The one table of commands: running, abbreviation, completion, `?`, `help` and the reference are read from it.
 
 use super::command::{Argument, Command, Mode, Piped, Purpose, Tree, Values};
-use super::{alarm_actions, alarm_follow, alarms, commit, deliveries, edit, facilities, file, session, show, status};
-use Argument::{AlarmId, Choice, CommandName, Counted, Keyword, Line, Number, Option, Path, Statement, Text};
+use super::{
+    alarm_actions, alarm_follow, alarms, commit, deliveries, edit, facilities, file, notes, session, show, status,
+};
+use Argument::{AlarmId, Choice, CommandName, Counted, Keyword, Line, Number, Option, Path, PathAnd, Statement, Text};
 use Mode::{Configuration, Operational};
 
 /// A text behind a word, that may be left out.
@@ -489,6 +491,27 @@ pub(super) static COMMANDS: &[Command] = &[
         run: session::who,
     },
     Command {
+        words: &["activate"],
+        mode: Configuration,
+        help: "Takes back into force what is inactive",
+        about: "Of a list without a key, all entries. It is in force with the next `commit`.",
+        arguments: &[EXISTING],
+        piped: Piped::No,
+        run: notes::activate,
+    },
+    Command {
+        words: &["annotate"],
+        mode: Configuration,
+        help: "Notes a comment about something in the candidate",
+        about: "`show` has it above the statement, `commit` keeps it. An empty one (\"\") takes it away.",
+        arguments: &[PathAnd {
+            then: "COMMENT",
+            help: "A container, an entry, a leaf or a leaf-list, and a comment in quotes",
+        }],
+        piped: Piped::No,
+        run: notes::annotate,
+    },
+    Command {
         words: &["commit"],
         mode: Configuration,
         help: "Puts the candidate into force",
@@ -510,6 +533,16 @@ pub(super) static COMMANDS: &[Command] = &[
         ],
         piped: Piped::No,
         run: commit::commit,
+    },
+    Command {
+        words: &["deactivate"],
+        mode: Configuration,
+        help: "Keeps something, and takes it out of force",
+        about: "It is shown with `inactive:` in front, can be edited, and is neither validated nor used until `activate`. \
+                Of a list without a key, all entries.",
+        arguments: &[EXISTING],
+        piped: Piped::No,
+        run: notes::deactivate,
     },
     Command {
         words: &["delete"],
@@ -554,6 +587,18 @@ pub(super) static COMMANDS: &[Command] = &[
         arguments: &[CommandName { help: "The command to explain" }],
         piped: Piped::Lines,
         run: session::help,
+    },
+    Command {
+        words: &["insert"],
+        mode: Configuration,
+        help: "Moves an entry or a value among those that the user orders",
+        about: "One that is not there comes into being. Only where the order counts: elsewhere entries are sorted.",
+        arguments: &[PathAnd {
+            then: "(first | last | before KEY | after KEY)",
+            help: "An entry, or a value of a leaf-list, and where it goes",
+        }],
+        piped: Piped::No,
+        run: notes::insert,
     },
     Command {
         words: &["load", "merge"],

@@ -47,6 +47,22 @@ pub fn validate_as(tree: &DataTree, contents: Contents) -> Diagnostics {
     validator.found
 }
 
+/// Validates what is at a path and inside it, and nothing around it: a message (RFC 7950 §8.3.3) among the data that it
+/// may look at and refer to.
+#[must_use]
+pub fn validate_inside(tree: &DataTree, path: &DataPath) -> Diagnostics {
+    let mut validator = Validator::new(tree, Contents::Everything);
+    if let Some(node) = validator.find(path) {
+        validator.visit(&node);
+        for constraint in tree.plan().dependencies().constraints() {
+            if tree.schema().ancestry(constraint.anchor()).contains(&path.schema_id()) {
+                validator.check_below(*constraint, &node);
+            }
+        }
+    }
+    validator.found
+}
+
 /// Validates what changed, given that `old` was valid; `delta` leads from `old` to `new`.
 #[must_use]
 pub fn validate_change(old: &DataTree, new: &DataTree, delta: &Delta) -> Diagnostics {
