@@ -5,6 +5,7 @@
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
+    clippy::print_stderr,
     clippy::disallowed_methods,
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
@@ -36,6 +37,10 @@ use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+
+/// What the element itself uses.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const ROUNDS: usize = 5;
 const MESSAGES: usize = 30_000;
@@ -81,7 +86,14 @@ impl Receiver {
             async { StatusCode::NO_CONTENT }
         };
         let router = Router::new().fallback(post(take));
-        let limits = ServerLimits::default();
+        // A hundred handlers on this one address, each with as many connections as it has deliveries in flight.
+        let limits = ServerLimits {
+            connections_max: 8192,
+            connections_per_address_max: 8192,
+            head_timeout: Duration::from_secs(600),
+            crowded_head_timeout: Duration::from_secs(600),
+            ..ServerLimits::default()
+        };
         let server = runtime.block_on(HttpServer::bind(SocketAddr::from(([127, 0, 0, 1], 0)), limits)).unwrap();
         let address = server.local_addr();
         runtime.spawn(server.serve(router, Scope::new()));
@@ -238,7 +250,13 @@ fn durable(receiver: &Receiver, handlers: usize) -> f64 {
         element.ledger.report_blocking((0..ALARMS).map(|alarm| report(alarm, round % 2 == 0)).collect()).unwrap();
     }
     let deliveries = rounds * ALARMS * handlers;
-    receiver.wait_for(&runtime, before + deliveries);
+    for share in 1..=10 {
+        receiver.wait_for(&runtime, before + deliveries / 10 * share);
+        let statuses = element.deliveries.statuses();
+        if let Some(failure) = statuses.iter().find_map(|status| status.last_failure.as_ref()) {
+            eprintln!("  {handlers} handlers, after {share}0 %: an attempt failed: {failure:?}");
+        }
+    }
     let rate = per_second(deliveries, started.elapsed());
     element.close();
     rate

@@ -6,6 +6,7 @@ use super::{
 };
 use jiff::{Timestamp, ToSpan};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// Status changes kept for one alarm unless configured otherwise (RFC 8632, `max-alarm-status-changes`).
 pub const STATUS_CHANGES_MAX: usize = 32;
@@ -85,6 +86,9 @@ pub struct AlarmRecord {
     /// What is held back of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hold: Option<Hold>,
+    /// Severities with which it was announced to stand since it was raised last, the newest left out.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub stood: BTreeSet<Severity>,
 }
 
 impl AlarmRecord {
@@ -146,6 +150,7 @@ impl AlarmRecord {
             reported: None,
             untold: None,
             hold: None,
+            stood: BTreeSet::new(),
         }
     }
 
@@ -167,6 +172,7 @@ impl AlarmRecord {
 
     /// Takes over what a transition says.
     fn take(&mut self, transition: &Transition) {
+        self.stood = if transition.after.standing.is_cleared { BTreeSet::new() } else { transition.stood_before() };
         self.state = transition.after.clone();
         self.position = transition.position;
         self.sequence = transition.sequence;

@@ -89,6 +89,7 @@ impl Alarm {
                 revision: 0,
                 base_url: None,
                 reminds: Vec::new(),
+                stood: std::collections::BTreeSet::new(),
             };
             record = record.announced_by(&transition);
             if record.is_replayed_from(self.record.as_ref()) {

@@ -1,8 +1,9 @@
 //! One state change of one alarm: what the journal holds and handlers deliver.
 
-use super::{AlarmId, AlarmKey, AlarmState, Standing};
+use super::{AlarmId, AlarmKey, AlarmState, Severity, Standing};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// Number of a transition in the journal: rises by at least one, is never used again.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -22,6 +23,10 @@ pub struct Transition {
     pub sequence: u64,
     /// How the alarm stood when it was announced last; `None` for the first announcement.
     pub before: Option<Standing>,
+    /// Severities with which it was announced to stand earlier since it was raised last, beside that of `before`: whoever
+    /// heard of one of them must hear of its end. Always empty in journals of a version that did not keep it.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub stood: BTreeSet<Severity>,
     /// The alarm after it.
     pub after: AlarmState,
     /// When it happened: strictly later than the alarm's transition before it, even when the clock stepped back.
@@ -38,6 +43,14 @@ pub struct Transition {
 }
 
 impl Transition {
+    /// Returns the severities with which it was announced to stand before, since it was raised last.
+    #[must_use]
+    pub fn stood_before(&self) -> BTreeSet<Severity> {
+        let mut all = self.stood.clone();
+        all.extend(self.before.filter(|before| !before.is_cleared).map(|before| before.severity));
+        all
+    }
+
     /// Returns whether nothing changed, and some handlers are told again of what still stands.
     #[must_use]
     pub fn is_reminder(&self) -> bool {

@@ -13,6 +13,7 @@ mod intake;
 mod listed;
 mod log;
 mod look_again;
+mod open_files;
 mod pages;
 mod receive;
 mod reference;

@@ -83,6 +83,7 @@ const DEFAULT_CONFIG: &str = "config";
 /// # Errors
 /// Faulty files (2), what the system refuses (1), or a signal that came early. The store is then as it was.
 pub async fn start(options: &StartOptions, signals: Option<&Signals>) -> Result<Running, Stopped> {
+    super::open_files::raise_limit();
     let (clock, scope) = (Clock::system(), Scope::new());
     let plan = plan_with(&options.schema_dirs, options.voice)?;
     let places =

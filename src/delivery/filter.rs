@@ -107,7 +107,8 @@ impl Filter {
     }
 
     /// Says whether a transition passes: its alarm is one that is wanted, and it stood with a wanted severity before or
-    /// stands with one after. Whoever heard of a standing alarm so hears of its end.
+    /// stands with one after. Its end passes when it stood with a wanted severity at any time since it was raised: whoever
+    /// heard of a standing alarm hears of its end, whatever was in between.
     ///
     /// # Errors
     /// What keeps it back.
@@ -115,7 +116,8 @@ impl Filter {
         self.admit_key(&transition.key)?;
         let is_wanted = |standing: &Standing| !standing.is_cleared && self.wants(standing.severity);
         let (before, after) = (transition.before.as_ref(), &transition.after.standing);
-        if !self.severities.is_empty() && !before.is_some_and(is_wanted) && !is_wanted(after) {
+        let ends_wanted = || after.is_cleared && transition.stood.iter().any(|severity| self.wants(*severity));
+        if !self.severities.is_empty() && !before.is_some_and(is_wanted) && !is_wanted(after) && !ends_wanted() {
             return Err(FilteredBy::Severities);
         }
         // Nothing changes by a reminder; whoever wants one gets it.
@@ -210,6 +212,12 @@ mod tests {
         assert!(admits(Some(minor), critical) && admits(Some(critical), standing(Severity::Critical, true)));
         assert!(!admits(None, minor) && !admits(Some(minor), standing(Severity::Minor, true)));
         assert!(!admits(Some(minor), standing(Severity::Warning, false)));
+        // In between it was of no interest, and its end is told all the same; not so where it never was.
+        let mut end = change(Some(minor), standing(Severity::Minor, true));
+        end.stood = [Severity::Critical, Severity::Major].into();
+        assert_eq!(filter.admit(&end), Ok(()));
+        end.stood = [Severity::Warning, Severity::Major].into();
+        assert_eq!(filter.admit(&end), Err(FilteredBy::Severities));
         // It was told that the alarm ended; another one of no interest follows.
         assert!(!admits(Some(standing(Severity::Critical, true)), minor));
     }
@@ -235,7 +243,7 @@ mod tests {
 
     proptest! {
         /// Follows what somebody who is told by the filter believes: an alarm of a wanted severity stands in the belief
-        /// exactly when it stands.
+        /// exactly when it stands, and whatever is believed to stand does.
         #[test]
         fn what_is_believed_of_wanted_severities_is_so(
             wanted in prop::collection::btree_set(prop::sample::select(Severity::ALL.to_vec()), 1..5),
@@ -243,10 +251,17 @@ mod tests {
         ) {
             let filter = Filter { severities: wanted.clone(), ..Filter::default() };
             let (mut before, mut belief): (Option<Standing>, Option<Standing>) = (None, None);
+            let mut stood = BTreeSet::new();
             for (severity, is_cleared) in states {
                 let after = standing(severity, is_cleared);
-                if filter.admit(&change(before, after)).is_ok() {
+                let mut change = change(before, after);
+                change.stood = std::mem::take(&mut stood);
+                if filter.admit(&change).is_ok() {
                     belief = Some(after);
+                }
+                prop_assert!(!after.is_cleared || belief.is_none_or(|belief| belief.is_cleared));
+                if !is_cleared {
+                    stood = change.stood_before();
                 }
                 let wanted = |s: &Standing| !s.is_cleared && wanted.contains(&s.severity);
                 prop_assert_eq!(Some(after).filter(wanted), belief.filter(wanted));

@@ -11,9 +11,22 @@ use std::time::Duration;
 /// one that comes back is not met by all at once.
 pub(super) const FAILING_AFTER: u32 = 8;
 
+/// Attempts that a lane begins with at once. Many lanes that all begin with all that they may have in flight would open
+/// thousands of connections in one moment, more than a receiver's listener has room for.
+pub(super) const REACH_AT_FIRST: usize = 8;
+
+/// Deliveries after which a lane may have one more in flight: a quarter more in each round of a full lane.
+const DELIVERIES_PER_STEP: usize = 4;
+
+/// Deliveries in a row that are given up because their bodies are refused, after which it is the handler that is wrong, not
+/// some message: its format, or the address that it posts to.
+pub(super) const REFUSED_AFTER: u32 = 3;
+
 /// How a lane fares.
 #[derive(Debug, Default)]
 pub(super) struct Health {
+    /// Deliveries since the last failure.
+    delivered_in_row: usize,
     pub(super) failures_in_row: u32,
     /// When the first of them was; that of an earlier process counts as now.
     failing_since: Option<Duration>,
@@ -23,6 +36,8 @@ pub(super) struct Health {
     held_until: Duration,
     suspension: Option<Suspension>,
     paused: Option<Pause>,
+    /// Deliveries given up since one arrived, because their bodies are refused.
+    refused_in_row: u32,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -47,6 +62,8 @@ pub(super) struct Condition {
     #[serde(skip_serializing_if = "Option::is_none")]
     paused_until: Option<Timestamp>,
     is_unwell: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    is_refused: bool,
 }
 
 impl Condition {
@@ -68,12 +85,14 @@ impl Health {
             (!wait.is_zero()).then(|| Pause { until: now.elapsed.saturating_add(wait), wall: until })
         };
         Self {
+            delivered_in_row: 0,
             failures_in_row: u32::from(condition.is_unwell),
             failing_since: condition.is_unwell.then_some(now.elapsed),
             tries: 0,
             held_until: Duration::ZERO,
             suspension: condition.suspended_since.map(|since| Suspension { since, probe_at: now.elapsed }),
             paused: condition.paused_until.and_then(pause),
+            refused_in_row: if condition.is_refused { REFUSED_AFTER } else { 0 },
         }
     }
 
@@ -83,12 +102,23 @@ impl Health {
             suspended_since: self.suspension.map(|suspension| suspension.since),
             paused_until: self.paused.map(|pause| pause.wall),
             is_unwell: self.is_unwell(),
+            is_refused: self.is_refused(),
         }
     }
 
     /// Returns whether the last attempt failed.
     pub(super) fn is_unwell(&self) -> bool {
         self.failures_in_row > 0
+    }
+
+    /// Returns whether the receiver answers and takes nothing.
+    pub(super) fn is_refused(&self) -> bool {
+        self.refused_in_row >= REFUSED_AFTER
+    }
+
+    /// Takes note of a delivery that is given up because its body is refused, or of one that arrived.
+    pub(super) fn note_taken(&mut self, is_taken: bool) {
+        self.refused_in_row = if is_taken { 0 } else { self.refused_in_row.saturating_add(1) };
     }
 
     pub(super) fn is_failing(&self) -> bool {
@@ -117,7 +147,9 @@ impl Health {
         match self.suspension {
             Some(suspension) => usize::from(suspension.probe_at <= now),
             None if self.is_failing() => 1,
-            None => spec.max_in_flight.max(1),
+            None => {
+                spec.max_in_flight.clamp(1, REACH_AT_FIRST.saturating_add(self.delivered_in_row / DELIVERIES_PER_STEP))
+            }
         }
     }
 
@@ -130,6 +162,7 @@ impl Health {
     /// Takes note of a failed attempt, while so many are still under way. Returns whether it is one too many.
     pub(super) fn fail(&mut self, spec: &DeliverySpec, in_flight: usize, now: Now) -> bool {
         self.failures_in_row = self.failures_in_row.saturating_add(1);
+        self.delivered_in_row = 0;
         if self.is_failing() && in_flight == 0 {
             self.tries = self.tries.saturating_add(1);
             self.held_until = now.elapsed.saturating_add(spec.retries.wait(self.tries, 0.5));
@@ -157,6 +190,7 @@ impl Health {
 
     /// Takes note that the receiver works. Returns whether the lane was suspended.
     pub(super) fn recover(&mut self) -> bool {
+        self.delivered_in_row = self.delivered_in_row.saturating_add(1);
         self.failures_in_row = 0;
         self.failing_since = None;
         self.tries = 0;
@@ -165,6 +199,7 @@ impl Health {
 
     /// Begins anew at somebody's word: that the last attempt failed stays so. Returns whether the lane was suspended.
     pub(super) fn resume(&mut self) -> bool {
+        self.refused_in_row = 0;
         self.failures_in_row = self.failures_in_row.min(1);
         self.failing_since = None;
         self.tries = 0;

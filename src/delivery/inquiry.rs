@@ -77,11 +77,24 @@ impl DeliveryQuery {
     }
 }
 
+/// What came of sending deliveries again.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Resent {
+    /// So many are on their way again.
+    pub sent: usize,
+    /// What so many told is no longer kept.
+    pub not_kept: usize,
+    /// So many were for lanes that are no more.
+    pub of_removed: usize,
+}
+
 /// What was decided of one transition for one handler.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
     /// It is a delivery.
     Delivery(Box<DeliveryEntry>),
+    /// It was a delivery of a lane that is no more: its handler was removed, or disabled and enabled again.
+    Former(Box<DeliveryEntry>),
     /// A filter kept it back.
     Filtered {
         /// By what.
@@ -206,11 +219,11 @@ impl Deliveries {
     }
 
     /// Sends settled deliveries again that reached their handler's receiver, or were to, each under the identifier that it
-    /// had. Returns how many, and how many are no longer kept. Blocks for the disk.
+    /// had. Blocks for the disk.
     ///
     /// # Errors
     /// Why none is.
-    pub fn resend_all(&self, query: &DeliveryQuery) -> Result<(usize, usize), InquiryError> {
+    pub fn resend_all(&self, query: &DeliveryQuery) -> Result<Resent, InquiryError> {
         if let Some(handler) = &query.handler
             && self.lane_of(handler).is_none()
         {
@@ -218,13 +231,22 @@ impl Deliveries {
         }
         let mut chosen: BTreeMap<Uuid, BTreeMap<JournalPosition, DeliveryEntry>> = BTreeMap::new();
         let mut seen = BTreeSet::new();
-        self.log(query, |entry| {
-            let is_told =
-                matches!(entry.state, DeliveryState::Settled(fate) if fate == Fate::Delivered || fate.is_failure());
-            let is_there = self.lane_of(&entry.handler) == Some(entry.incarnation);
-            // What was sent again and arrived has not failed any more: the newest word counts.
-            if seen.insert((entry.incarnation, entry.position)) && is_told && is_there {
+        let mut resent = Resent::default();
+        // What was sent again and arrived has not failed any more: the newest word counts, so all must be seen.
+        let all = DeliveryQuery { only_failed: false, ..query.clone() };
+        self.log(&all, |entry| {
+            let DeliveryState::Settled(fate) = entry.state else {
+                seen.insert((entry.incarnation, entry.position));
+                return ControlFlow::Continue(());
+            };
+            let is_told = fate.is_failure() || fate == Fate::Delivered && !query.only_failed;
+            if !seen.insert((entry.incarnation, entry.position)) || !is_told {
+                return ControlFlow::Continue(());
+            }
+            if self.lane_of(&entry.handler) == Some(entry.incarnation) {
                 chosen.entry(entry.incarnation).or_default().insert(entry.position, entry);
+            } else {
+                resent.of_removed += 1;
             }
             ControlFlow::Continue(())
         })?;
@@ -232,18 +254,17 @@ impl Deliveries {
         if count > RESEND_MAX {
             return Err(InquiryError::TooMany(count));
         }
-        let (mut sent, mut missing) = (0, 0);
         for (incarnation, entries) in chosen {
             let mut transitions = Vec::with_capacity(entries.len());
             for entry in entries.values() {
                 match self.transition(entry)? {
                     Some(transition) => transitions.push(transition),
-                    None => missing += 1,
+                    None => resent.not_kept += 1,
                 }
             }
-            sent += self.insert(incarnation, transitions)?;
+            resent.sent += self.insert(incarnation, transitions)?;
         }
-        Ok((sent, missing))
+        Ok(resent)
     }
 
     /// Explains what each handler made of the newest transitions of an alarm, the newest first. Blocks for the disk.
@@ -267,17 +288,38 @@ impl Deliveries {
         for lane in &lanes {
             filters.insert(lane.number, self.shared().store.lane_filters(lane.number)?);
         }
-        let explain = |transition: Transition| {
+        // The newest word on each transition by lanes that are no more.
+        let mut former: BTreeMap<JournalPosition, BTreeMap<String, DeliveryEntry>> = BTreeMap::new();
+        for ((incarnation, position), entry) in &logged {
+            if lanes.iter().all(|lane| lane.incarnation != *incarnation) {
+                let of_handlers = former.entry(*position).or_default();
+                let known = of_handlers.entry(entry.handler.clone()).or_insert_with(|| entry.clone());
+                if known.time < entry.time {
+                    *known = entry.clone();
+                }
+            }
+        }
+        let mut explain = |transition: Transition| {
             let transition = Arc::new(transition);
             let decide = |lane: &LaneView| {
                 let known = logged.get(&(lane.incarnation, transition.position)).cloned();
                 let filters = filters.get(&lane.number).map(Vec::as_slice).unwrap_or_default();
                 (lane.handler.clone(), decision(lane, &transition, known, filters))
             };
-            let decisions = lanes.iter().map(decide).collect();
+            let mut decisions: Vec<(String, Decision)> = lanes.iter().map(decide).collect();
+            for (handler, entry) in former.remove(&transition.position).unwrap_or_default() {
+                let former = Decision::Former(Box::new(entry));
+                match decisions.iter_mut().find(|(name, _)| *name == handler) {
+                    None => decisions.push((handler, former)),
+                    Some((_, decision)) if *decision == Decision::BeforeHandler => *decision = former,
+                    // What its present lane made of it counts.
+                    Some(_) => {}
+                }
+            }
+            decisions.sort_by(|(a, _), (b, _)| a.cmp(b));
             Explanation { transition, decisions }
         };
-        Ok(transitions.into_iter().map(explain).collect())
+        Ok(transitions.into_iter().map(&mut explain).collect())
     }
 
     fn insert(&self, incarnation: Uuid, transitions: Vec<Arc<Transition>>) -> Result<usize, InquiryError> {

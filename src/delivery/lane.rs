@@ -181,6 +181,7 @@ impl Lane {
             let (id, position) = (parcel.transition.id, parcel.position());
             lane.unsettled.insert(position, parcel);
             lane.enlist(position);
+            lane.hurry(id, position);
             lane.supersede_before(id, position, now);
         }
         lane
@@ -293,7 +294,29 @@ impl Lane {
             self.except(position);
         }
         self.enlist(position);
+        self.hurry(id, position);
         self.supersede_before(id, position, now);
+    }
+
+    /// Lets what must arrive before a transition be as urgent as that: a critical alarm must not wait because it began as a
+    /// warning. Along a chain, what comes earlier is never less urgent than what comes later.
+    fn hurry(&mut self, id: AlarmId, position: JournalPosition) {
+        let Some(chain) = self.chains.get(&id).filter(|chain| chain.len() > 1) else { return };
+        let at = chain.partition_point(|other| *other < position);
+        let behind = chain.get(at + 1).and_then(|next| self.unsettled.get(next)).map(|parcel| parcel.urgency);
+        let Some(mut urgency) = self.unsettled.get(&position).map(|parcel| parcel.urgency) else { return };
+        urgency = behind.map_or(urgency, |behind| behind.min(urgency));
+        for other in chain.iter().take(at + 1).rev() {
+            let Some(parcel) = self.unsettled.get_mut(other) else { continue };
+            if parcel.urgency > urgency {
+                if self.ready.remove(&(parcel.urgency, *other)) {
+                    self.ready.insert((urgency, *other));
+                }
+                parcel.urgency = urgency;
+            } else if *other != position {
+                break;
+            }
+        }
     }
 
     /// Takes up transitions that were read before: again, because a person wants that, or because this handler stands in
@@ -314,6 +337,7 @@ impl Lane {
             self.unsettled.insert(position, parcel);
             self.except(position);
             self.enlist(position);
+            self.hurry(id, position);
             count += 1;
         }
         count
@@ -341,7 +365,8 @@ impl Lane {
                 self.settle(position, Fate::Filtered(by), None, now);
                 continue;
             }
-            if self.is_about_itself(position) && self.health.is_unwell() {
+            let takes_nothing = self.health.is_unwell() || self.health.is_refused();
+            if takes_nothing && self.is_about_itself(position) {
                 self.withheld.insert(position);
                 if let Some(parcel) = self.unsettled.get_mut(&position) {
                     parcel.stage = Stage::Withheld;
@@ -394,6 +419,7 @@ impl Lane {
         let consequence = match landing.outcome {
             Outcome::Delivered => {
                 self.settle(position, Fate::Delivered, Some(landing), now);
+                self.health.note_taken(true);
                 Consequence::Delivered { resumed: self.take_heart(now) }
             }
             Outcome::GiveUp { reason } => {
@@ -401,8 +427,9 @@ impl Lane {
                 if parcel.refusals < REFUSALS_MAX {
                     self.fail_again(position, None, landing, now)
                 } else {
-                    // The receiver works; it is this message that it does not take.
+                    // The receiver works; it is this message that it does not take, as far as one message tells.
                     self.settle(position, Fate::Dead(reason), Some(landing), now);
+                    self.health.note_taken(false);
                     self.take_heart(now);
                     Consequence::Settled(Fate::Dead(reason))
                 }
@@ -500,6 +527,7 @@ impl Lane {
         if self.health.resume() {
             self.unsettled.values_mut().for_each(|parcel| parcel.forget_tries(now));
         }
+        self.release_withheld();
         for (_, position) in std::mem::take(&mut self.timers) {
             if let Some(parcel) = self.unsettled.get_mut(&position) {
                 parcel.stage = Stage::Ready;
@@ -683,15 +711,23 @@ impl Lane {
         self.except_chain(position);
     }
 
-    /// Takes note that the receiver works. Returns whether the lane was suspended: what waited then gets all its time again.
-    fn take_heart(&mut self, now: Now) -> bool {
+    /// Lets what is about the handler go, unless it takes nothing.
+    fn release_withheld(&mut self) {
+        if self.health.is_unwell() || self.health.is_refused() {
+            return;
+        }
         for position in std::mem::take(&mut self.withheld) {
             if let Some(parcel) = self.unsettled.get_mut(&position) {
                 parcel.stage = Stage::Ready;
             }
             self.enlist(position);
         }
+    }
+
+    /// Takes note that the receiver works. Returns whether the lane was suspended: what waited then gets all its time again.
+    fn take_heart(&mut self, now: Now) -> bool {
         let was_suspended = self.health.recover();
+        self.release_withheld();
         if was_suspended {
             self.unsettled.values_mut().for_each(|parcel| parcel.forget_tries(now));
         }

@@ -46,7 +46,7 @@ mod tests;
 pub use fate::Fate;
 pub use filter::{ALARM_HANDLER, Filter, FilteredBy, HTTP_CLIENT, SELF_TEST, is_self_test};
 pub use handle::{Deliveries, Handler, LaneChange, StartError};
-pub use inquiry::{Decision, DeliveryQuery, EXPLAINED_MAX, Explanation, InquiryError, RESEND_MAX};
+pub use inquiry::{Decision, DeliveryQuery, EXPLAINED_MAX, Explanation, InquiryError, RESEND_MAX, Resent};
 pub use pace::RateLimit;
 pub use spec::{DeliverySpec, HandlerSpec, Order, SuspendAfter, UnknownOrder};
 pub use status::{HandlerState, HandlerStatus};

@@ -181,6 +181,8 @@ impl Running {
             HandlerState::Suspended
         } else if self.lane.is_failing() {
             HandlerState::Failing
+        } else if self.lane.health().is_refused() {
+            HandlerState::Refused
         } else if self.lane.is_retrying() {
             HandlerState::Retrying
         } else if self.lane.unsettled() > 0 {

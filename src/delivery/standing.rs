@@ -2,7 +2,7 @@
 
 use crate::alarm::{self, AlarmId, AlarmRecord, AlarmState, JournalPosition, Transition};
 use crate::ledger::Ledger;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 /// Alarms to take up, the oldest first. Empty but for a new lane.
@@ -66,6 +66,7 @@ pub(super) fn transition(record: &AlarmRecord, announced: alarm::Standing, base_
         key: record.key.clone(),
         sequence: record.sequence,
         before: None,
+        stood: BTreeSet::new(),
         after: AlarmState { standing: announced, ..record.state.clone() },
         last_updated: record.last_updated,
         revision: record.revision,

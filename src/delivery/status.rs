@@ -20,6 +20,8 @@ pub enum HandlerState {
     Retrying,
     /// Several attempts in a row failed: one attempt is made at a time.
     Failing,
+    /// It answers and takes nothing: the last several deliveries were refused for their bodies, and given up.
+    Refused,
     /// It refuses everything: it is probed now and then, and what is for it waits.
     Suspended,
     /// It is configured and told of nothing.
@@ -35,6 +37,7 @@ impl HandlerState {
             Self::Delivering => "delivering",
             Self::Retrying => "retrying",
             Self::Failing => "failing",
+            Self::Refused => "refused",
             Self::Suspended => "suspended",
             Self::Disabled => "disabled",
         }

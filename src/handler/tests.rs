@@ -56,6 +56,7 @@ pub(crate) fn transition(sequence: u64, severity: Severity, is_cleared: bool) ->
         last_updated: Timestamp::new(1_777_636_800 + seconds, 250_000_000).unwrap(),
         revision: 3,
         reminds: Vec::new(),
+        stood: std::collections::BTreeSet::new(),
         base_url: None,
     }
 }

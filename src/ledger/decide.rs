@@ -9,6 +9,7 @@ use crate::alarm::{
 use crate::clock::format_utc;
 use crate::store::{ContributionRow, StoreError, WriteTransaction};
 use jiff::Timestamp;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -299,12 +300,15 @@ fn is_path_wanted(control: &Control) -> bool {
 /// Returns the transition of a change; where it stands in the journal, and its impact, are not in it yet.
 fn transition_of(change: &Change) -> Transition {
     let record = &change.record;
+    let before = change.announced.and_then(|announced| announced.before);
+    let is_standing = before.is_some_and(|before| !before.is_cleared);
     Transition {
         position: record.position,
         id: record.id,
         key: record.key.clone(),
         sequence: record.sequence.saturating_add(1),
-        before: change.announced.and_then(|announced| announced.before),
+        before,
+        stood: if is_standing { record.stood.clone() } else { BTreeSet::new() },
         after: record.state.clone(),
         last_updated: change.time,
         revision: 0,

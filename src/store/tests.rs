@@ -59,6 +59,7 @@ fn transition(position: JournalPosition, resource: &str) -> Transition {
         last_updated: Timestamp::from_second(1_800_000_000).unwrap(),
         revision: 7,
         reminds: Vec::new(),
+        stood: std::collections::BTreeSet::new(),
         base_url: None,
     }
 }

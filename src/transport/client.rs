@@ -28,9 +28,10 @@ use std::time::Duration;
 /// What this element calls itself.
 pub const USER_AGENT: &str = concat!("annunciator/", env!("CARGO_PKG_VERSION"));
 
-/// Idle connections kept to one host without a limit of the configuration: as many as handlers that share a client have
-/// in flight at a busy time.
-const POOL_IDLE_PER_HOST_MAX: usize = 256;
+/// Connections to one host without a limit of the configuration, all of them kept when idle: as many as the handlers that
+/// share a client have in flight at a busy time. More would only be opened and closed again, and a thousand that come at
+/// once are more than a listener has room for.
+pub(super) const PER_ROUTE_MAX: usize = 256;
 
 /// How long an idle connection is kept without a limit of the configuration: below the five seconds after which the most
 /// impatient common servers close theirs, because a request that meets the close is a failed attempt.
@@ -57,7 +58,7 @@ pub struct HttpClient {
     client: reqwest::Client,
     tls: ClientConfig,
     identity: Identity,
-    limits: Option<Limits>,
+    limits: Limits,
     observer: Observer,
     supplied: Supplied,
 }
@@ -130,7 +131,7 @@ impl HttpClient {
                 client,
                 tls,
                 identity,
-                limits: spec.pool.as_ref().map(Limits::new),
+                limits: Limits::new(spec.pool.as_ref()),
                 observer,
                 supplied: Supplied::of(spec, supplies),
             }),
@@ -224,6 +225,9 @@ impl HttpClient {
     }
 
     pub(super) async fn perform(&self, method: Method, request: Request) -> Attempt {
+        // Held until the body is read: the connection is in use as long. That others are before it is no fault of the peer's,
+        // so the deadline is from here on; each of those has one.
+        let _place = self.limits.place(&origin(&request.url)).await;
         let started = self.clock.elapsed();
         let deadline = request.deadline;
         let mut progress =
@@ -343,11 +347,6 @@ impl HttpClient {
         let host = request.url.host_str().unwrap_or_default();
         let refused = self.spec.egress.check_literal(host);
         refused.map_err(|error| Fault::new(FailureReason::EgressRefused, error.to_string()))?;
-        // Held until the body is read: the connection is in use as long.
-        let _place = match &self.limits {
-            Some(limits) => Some(limits.place(&origin(&request.url)).await),
-            None => None,
-        };
         progress.since = self.clock.elapsed();
         let tunnels = request.url.scheme() == "https" && self.proxy_for(&request.url).is_some();
         let mut headers = request.headers.clone();
@@ -430,7 +429,7 @@ fn build_inner(spec: &HttpClientSpec, tls: ClientConfig) -> Result<reqwest::Clie
         .connector_layer(TellConnecting)
         .tls_backend_preconfigured(tls);
     builder = match &spec.pool {
-        None => builder.pool_max_idle_per_host(POOL_IDLE_PER_HOST_MAX).pool_idle_timeout(POOL_IDLE),
+        None => builder.pool_max_idle_per_host(PER_ROUTE_MAX).pool_idle_timeout(POOL_IDLE),
         Some(pool) if pool.idle.is_zero() => builder.pool_max_idle_per_host(0),
         Some(pool) => {
             let kept = pool.per_route_max.min(pool.connections_max);

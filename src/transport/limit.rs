@@ -1,6 +1,7 @@
 //! How many requests of a client are under way at once: in all, and to one host and port.
 
 use super::PoolSpec;
+use super::client::PER_ROUTE_MAX;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -22,12 +23,11 @@ pub(super) struct Place {
 }
 
 impl Limits {
-    pub(super) fn new(spec: &PoolSpec) -> Self {
-        Self {
-            all: Arc::new(Semaphore::new(usize::from(spec.connections_max).max(1))),
-            per_route: usize::from(spec.per_route_max).max(1),
-            routes: Mutex::new(HashMap::new()),
-        }
+    /// Returns the limits of a configuration, or those without one: none in all, and one for each route.
+    pub(super) fn new(spec: Option<&PoolSpec>) -> Self {
+        let all = spec.map_or(Semaphore::MAX_PERMITS, |spec| usize::from(spec.connections_max).max(1));
+        let per_route = spec.map_or(PER_ROUTE_MAX, |spec| usize::from(spec.per_route_max).max(1));
+        Self { all: Arc::new(Semaphore::new(all)), per_route, routes: Mutex::new(HashMap::new()) }
     }
 
     /// Waits for a place: first of the route, so that who waits for a busy host keeps no place from others.

@@ -1,6 +1,6 @@
 //! The real program under load with real receivers that fail: killed, stopped, on a full disk; and its handlers changed.
 //!
-//! `ANNUNCIATOR_CRASHES` says how often it is killed; 20 times where it says nothing.
+//! `ANNUNCIATOR_CRASHES` says how often it is killed; 100 times where it says nothing.
 
 mod changes;
 mod disk;

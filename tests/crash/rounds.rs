@@ -6,8 +6,8 @@ use crate::harness::http::HttpReceiver;
 use nix::sys::signal::Signal;
 use std::io::Write;
 
-/// Kills unless told otherwise: enough for each phase of a delivery to be hit in most runs.
-const CRASHES: usize = 20;
+/// Kills unless told otherwise: a quarter of a minute, and enough for each phase of a delivery to be hit.
+const CRASHES: usize = 100;
 
 #[allow(clippy::disallowed_methods, reason = "how often it is killed is said from outside")]
 fn crashes() -> usize {

@@ -3,7 +3,9 @@
 use crate::harness::http::{Answer, Gate, HttpReceiver, Recorded};
 use annunciator::alarm::{AlarmKey, AlarmText, ContributionKey, Notify, Severity, Transition};
 use annunciator::clock::Clock;
-use annunciator::delivery::{Deliveries, DeliverySpec, Filter, Handler, HandlerSpec, HandlerState, LaneChange};
+use annunciator::delivery::{
+    Decision, Deliveries, DeliveryQuery, DeliverySpec, Filter, Handler, HandlerSpec, HandlerState, LaneChange, Resent,
+};
 use annunciator::handler::webhook::{MessageFormat, WebhookSpec};
 use annunciator::handler::{Clients, DeliveryId, NotifierSpec, WEBHOOK_ID, WebService};
 use annunciator::ledger::{Ledger, LedgerOptions, Outcome, Report};
@@ -14,6 +16,7 @@ use annunciator::transport::{HttpClient, HttpClientSpec, NoSupplies, Scheme, Tra
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{SocketAddr, TcpListener};
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -288,4 +291,112 @@ fn a_changed_handler_keeps_its_lane_and_another_gets_what_comes_next() {
     assert_eq!((after.requests().len(), before.requests().len()), (6, 2));
     let names: Vec<String> = world.store.lanes().unwrap().into_iter().map(|lane| lane.handler).collect();
     assert_eq!(names, ["h2"]);
+}
+
+#[test]
+fn whoever_heard_of_a_standing_alarm_hears_of_its_end_over_a_restart_too() {
+    let (folder, receiver, clock) = (tempfile::tempdir().unwrap(), HttpReceiver::start(), manual());
+    let raise = |severity| match report(1, true) {
+        Report::Raise { key, text, contribution, ends_at, note, .. } => {
+            Report::Raise { key, severity, text, contribution, ends_at, note }
+        }
+        other => other,
+    };
+    let world = World::start(folder.path(), &clock);
+    let mut handler = world.handler("h1", receiver.address(), &[HOUR]);
+    handler.spec.filter.severities = [Severity::Critical].into();
+    world.commit(|lanes| lanes.put(handler));
+    let severities = [Severity::Critical, Severity::Major, Severity::Minor, Severity::Warning];
+    world.ledger.report_blocking(severities.map(raise).to_vec()).unwrap();
+    receiver.wait_for(2);
+    world.close();
+    let world = World::start(folder.path(), &clock);
+    let mut handler = world.handler("h1", receiver.address(), &[HOUR]);
+    handler.spec.filter.severities = [Severity::Critical].into();
+    world.commit(|lanes| lanes.put(handler));
+    // The second time it stands it is of no interest from its beginning to its end.
+    world.ledger.report_blocking(vec![report(1, false), raise(Severity::Minor), report(1, false)]).unwrap();
+    world.ledger.report_blocking(vec![raise(Severity::Critical)]).unwrap();
+    let told: Vec<serde_json::Value> =
+        receiver.wait_for(4).iter().map(|request| serde_json::from_slice(&request.body).unwrap()).collect();
+    let told: Vec<(&str, &str)> =
+        told.iter().map(|body| (body["severity"].as_str().unwrap(), body["cleared"].as_str().unwrap())).collect();
+    assert_eq!(told, [("critical", "false"), ("major", "false"), ("warning", "true"), ("critical", "false")]);
+}
+
+/// Says what became of each change of an alarm for a handler, the newest first.
+fn explained(world: &World, transition: &Transition, handler: &str) -> Vec<String> {
+    let record = world.ledger.alarm(&transition.id).unwrap();
+    let explanations = world.deliveries.explain(&record).unwrap();
+    let decisions = explanations.into_iter().flat_map(|one| one.decisions);
+    let of_handler = decisions.filter(|(name, _)| name == handler);
+    of_handler
+        .map(|(_, decision)| match decision {
+            Decision::Delivery(entry) => entry.state.as_str().to_owned(),
+            Decision::Former(entry) => format!("{} then", entry.state.as_str()),
+            other => format!("{other:?}"),
+        })
+        .collect()
+}
+
+#[test]
+fn what_a_handler_was_told_is_explained_when_it_is_no_more_and_when_it_is_there_again() {
+    let (folder, receiver, clock) = (tempfile::tempdir().unwrap(), HttpReceiver::start(), manual());
+    let world = World::start(folder.path(), &clock);
+    world.put("h1", &receiver, &[HOUR]);
+    world.put("h2", &receiver, &[HOUR]);
+    let first = world.report(&[1], 1).remove(0);
+    receiver.wait_for(2);
+    let is_settled = || world.deliveries.statuses().iter().all(|status| status.delivered == 1);
+    while !is_settled() {
+        receiver.wait_for_count(0);
+    }
+    world.commit(|lanes| lanes.remove("h1"));
+    while explained(&world, &first, "h1") != ["delivered then"] {
+        receiver.wait_for_count(0);
+    }
+    let mut handler = world.handler("h1", receiver.address(), &[HOUR]);
+    handler.spec.delivery.sends_standing = false;
+    world.commit(|lanes| lanes.put(handler));
+    assert_eq!(explained(&world, &first, "h1"), ["delivered then"]);
+    assert_eq!(explained(&world, &first, "h2"), ["delivered"]);
+}
+
+#[test]
+fn what_failed_is_sent_again_until_it_arrived_and_no_longer() {
+    let (folder, receiver, clock) = (tempfile::tempdir().unwrap(), HttpReceiver::start(), manual());
+    receiver.always(Answer::status(400));
+    let world = World::start(folder.path(), &clock);
+    world.put("h1", &receiver, &[Duration::ZERO]);
+    world.put("h2", &receiver, &[Duration::ZERO]);
+    world.report(&[1, 2, 3], 1);
+    receiver.wait_for(18);
+    let failed = DeliveryQuery { only_failed: true, ..DeliveryQuery::default() };
+    let states = |handler: &str| {
+        let mut states = Vec::new();
+        let query = DeliveryQuery { handler: Some(handler.to_owned()), ..DeliveryQuery::default() };
+        world
+            .deliveries
+            .log(&query, |entry| {
+                states.push(entry.state.as_str());
+                ControlFlow::Continue(())
+            })
+            .unwrap();
+        states
+    };
+    while states("h1").len() + states("h2").len() != 6 || world.deliveries.statuses().iter().any(|s| s.waiting > 0) {
+        receiver.wait_for_count(0);
+    }
+    // Each body was refused: that is not a fault of three messages.
+    assert!(world.deliveries.statuses().iter().all(|status| status.state == HandlerState::Refused));
+    world.commit(|lanes| lanes.remove("h2"));
+    receiver.always(Answer::status(204));
+    let Resent { sent, not_kept, of_removed } = world.deliveries.resend_all(&failed).unwrap();
+    assert_eq!((sent, not_kept, of_removed), (3, 0, 3));
+    receiver.wait_for(21);
+    while states("h1").iter().filter(|state| **state == "delivered").count() != 3 {
+        receiver.wait_for_count(0);
+    }
+    assert_eq!(world.deliveries.resend_all(&failed).unwrap().sent, 0);
+    assert_eq!(world.deliveries.statuses()[0].state, HandlerState::Idle);
 }

@@ -36,6 +36,7 @@ fn transition() -> Transition {
         last_updated: Timestamp::UNIX_EPOCH,
         revision: 1,
         reminds: Vec::new(),
+        stood: std::collections::BTreeSet::new(),
         base_url: None,
     }
 }

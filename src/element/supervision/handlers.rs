@@ -44,7 +44,7 @@ pub fn look_at_handlers(supervisor: &Supervisor, statuses: &[HandlerStatus]) {
                 }
                 supervisor.clear(&failing);
             }
-            HandlerState::Failing => {
+            HandlerState::Failing | HandlerState::Refused => {
                 if !supervisor.stands(&failing) {
                     supervisor.raise(&failing, Severity::Minor, why(status));
                 }
@@ -62,6 +62,13 @@ pub fn look_at_handlers(supervisor: &Supervisor, statuses: &[HandlerStatus]) {
 
 fn why(status: &HandlerStatus) -> Words {
     let mut words = Words { brief: None, detail: vec![format!("It delivers to {}.", status.destination)] };
+    if status.state == HandlerState::Refused {
+        words.detail.push(
+            "It answers, and refuses every message for its body: notifications are given up. Compare `message-format` and \
+             `context` with what it expects, then `request deliveries resend failed`."
+                .to_owned(),
+        );
+    }
     if let Some((_, reason)) = &status.last_failure {
         words.detail.push(format!("Its last failure: {reason}"));
     }
@@ -98,6 +105,8 @@ mod tests {
             (HandlerState::Retrying, true, false),
             (HandlerState::Suspended, false, true),
             (HandlerState::Delivering, false, false),
+            (HandlerState::Refused, true, false),
+            (HandlerState::Idle, false, false),
         ] {
             look_at_handlers(&supervisor, &[status(state)]);
             assert_eq!(stands(OwnType::HandlerFailing), failing, "{state}");

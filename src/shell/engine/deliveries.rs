@@ -8,7 +8,8 @@ use super::line::{Call, Given};
 use crate::alarm::{AlarmId, JournalPosition, Standing, UntoldBy};
 use crate::clock::format_utc;
 use crate::delivery::{
-    Decision, DeliveryEntry, DeliveryQuery, DeliveryState, DeliveryStep, Explanation, HandlerState, LaneView, WaitsFor,
+    Decision, DeliveryEntry, DeliveryQuery, DeliveryState, DeliveryStep, Explanation, HandlerState, LaneView, Resent,
+    WaitsFor,
 };
 use crate::diagnostic::Diagnostic;
 use crate::management::{DeliveryError, TestStep};
@@ -182,10 +183,13 @@ pub(super) fn resend(engine: &mut Engine, given: &Given, call: &mut Call<'_>) ->
         let said = Diagnostic::error("expected which deliveries: a number, `failed`, or `handler` with `since`");
         return Err(said.hint("request deliveries resend failed").into());
     }
-    let (sent, missing) = deliveries.resend_all(&query).map_err(|error| told(&error.into()))?;
+    let Resent { sent, not_kept, of_removed } = deliveries.resend_all(&query).map_err(|error| told(&error.into()))?;
     let mut said = format!("{sent} deliveries are sent again.\n");
-    if missing > 0 {
-        said.push_str(&format!("{missing} are not: what they told is no longer kept.\n"));
+    if not_kept > 0 {
+        said.push_str(&format!("{not_kept} are not: what they told is no longer kept.\n"));
+    }
+    if of_removed > 0 {
+        said.push_str(&format!("{of_removed} are not: they were for handlers that are no longer configured.\n"));
     }
     call.say(&said)?;
     Ok(Status::Done)
@@ -236,6 +240,14 @@ pub(super) fn explain(engine: &Engine, given: &Given, call: &mut Call<'_>) -> Re
 /// Says in a sentence what a handler made of a transition.
 fn decided(engine: &Engine, decision: &Decision, lane: Option<&LaneView>) -> String {
     match decision {
+        Decision::Former(entry) => {
+            let entry = Decision::Delivery(entry.clone());
+            let since = match lane {
+                Some(_) => "before the handler was taken into use anew",
+                None => "the handler is no longer in use",
+            };
+            format!("{}; {since}", decided(engine, &entry, None))
+        }
         Decision::Delivery(entry) => {
             let mut said = outcome(engine, entry);
             if let Some(number) = entry.number {
@@ -475,7 +487,7 @@ fn attempt_json(attempt: &AttemptRow) -> Value {
 fn explanation_json(explanation: &Explanation) -> Value {
     let decision = |(handler, decision): &(String, Decision)| {
         let (outcome, rest) = match decision {
-            Decision::Delivery(entry) => (entry.state.as_str(), entry_json(entry)),
+            Decision::Delivery(entry) | Decision::Former(entry) => (entry.state.as_str(), entry_json(entry)),
             Decision::Filtered { by, why, revision } => {
                 ("filtered", json!({"by": by.as_str(), "why": why, "revision": revision}))
             }
