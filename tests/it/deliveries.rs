@@ -300,7 +300,7 @@ fn whoever_heard_of_a_standing_alarm_hears_of_its_end_over_a_restart_too() {
         Report::Raise { key, text, contribution, ends_at, note, .. } => {
             Report::Raise { key, severity, text, contribution, ends_at, note }
         }
-        other => other,
+        other @ Report::Clear { .. } => other,
     };
     let world = World::start(folder.path(), &clock);
     let mut handler = world.handler("h1", receiver.address(), &[HOUR]);
