@@ -45,6 +45,8 @@ pub struct Contribution {
     pub note: Option<Arc<str>>,
     /// Rises with each contribution that comes or changes its severity: of two of one severity the later gives the text.
     pub turn: u64,
+    /// The row in which it is stored; 0 until it is.
+    pub row: i64,
 }
 
 /// An alarm has as many contributions as [`CONTRIBUTIONS_MAX`] allows.
@@ -114,7 +116,7 @@ impl Contributions {
                 let Some(old) = self.0.get(at) else { return Ok(false) };
                 let turn = if old.severity == severity { old.turn } else { turn };
                 let text = if *old.text == text { Arc::clone(&old.text) } else { Arc::new(text) };
-                let new = Contribution { key, severity, text, ends_at, note, turn };
+                let new = Contribution { key, severity, text, ends_at, note, turn, row: old.row };
                 if *old == new {
                     return Ok(false);
                 }
@@ -125,10 +127,17 @@ impl Contributions {
             None if self.0.len() >= CONTRIBUTIONS_MAX => return Err(TooManyContributions),
             None => {
                 let text = Arc::new(text);
-                Arc::make_mut(&mut self.0).push(Contribution { key, severity, text, ends_at, note, turn });
+                Arc::make_mut(&mut self.0).push(Contribution { key, severity, text, ends_at, note, turn, row: 0 });
             }
         }
         Ok(true)
+    }
+
+    /// Notes in which row a contribution is stored.
+    pub fn stored(&mut self, key: &ContributionKey, row: i64) {
+        if let Some(contribution) = Arc::make_mut(&mut self.0).iter_mut().find(|c| c.key == *key) {
+            contribution.row = row;
+        }
     }
 
     /// Puts back a contribution that was stored.

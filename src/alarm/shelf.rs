@@ -364,6 +364,7 @@ mod tests {
             ends_at: None,
             note: None,
             turn: 1,
+            row: 0,
         };
         let (ops, dev) = (said("team=\"ops\""), said("team=\"dev\""));
         let key = key();

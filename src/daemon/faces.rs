@@ -89,17 +89,27 @@ impl Interpreter for Refusal {
     }
 }
 
-/// Tells people at the shell when there is another alarm type: one came that nobody configured.
+/// Tells people at the shell when there is another alarm type, or one less: one came that nobody configured, or a commit
+/// changed those that are.
 pub(super) fn announce_inventory(scope: &Scope, management: &Management, notices: &Notices) {
     let Some(mut changes) = management.inventory_changes() else { return };
-    let (notices, stopping) = (notices.clone(), scope.clone());
+    let mut commits = management.datastore().announcements();
+    let (management, notices, stopping) = (management.clone(), notices.clone(), scope.clone());
     scope.spawn("inventory notices", async move {
         loop {
-            tokio::select! {
+            let why = tokio::select! {
                 () = stopping.stopped() => return,
-                changed = changes.changed() => if changed.is_err() { return; },
-            }
-            notices.send("*** alarm inventory changed: an alarm came of a type that is not configured");
+                changed = changes.changed() => match changed {
+                    Ok(()) => "an alarm came of a type that is not configured",
+                    Err(_) => return,
+                },
+                committed = commits.recv() => match committed {
+                    Ok(committed) if management.is_of_alarm_types(&committed) => "a commit changed the configured types",
+                    Err(tokio::sync::broadcast::error::RecvError::Closed) => return,
+                    _ => continue,
+                },
+            };
+            notices.send(&format!("*** alarm inventory changed: {why}"));
         }
     });
 }

@@ -242,6 +242,10 @@ impl Item<'_> {
             self.faults.push(format!("`{name}` is {} bytes long; at most {LABEL_BYTES_MAX} are taken", text.len()));
             return String::new();
         }
+        if text.contains(char::is_control) {
+            self.faults.push(format!("`{name}` has a control character in it; names are one line of text"));
+            return String::new();
+        }
         if is_required && text.trim().is_empty() {
             self.faults.push(format!("`{name}` is missing or empty"));
         }
@@ -428,6 +432,7 @@ mod tests {
         let item = json!({
             "resource_type": long, "resource_id": "", "sevrity": "major", "severity": "worst", "action": "raise",
             "cleared": true, "detailed_description": 7, "ends_at": "soon", "related_alarms": ["x"],
+            "qualifier": "a\u{0}b",
         });
         let faults = read(&item, now()).unwrap_err();
         let text = faults.join("\n");
@@ -441,6 +446,7 @@ mod tests {
             "`detailed_description` is a number",
             "`ends_at` is `soon`",
             "`related_alarms` has something",
+            "`qualifier` has a control character",
         ] {
             assert!(text.contains(expected), "{expected}: {text}");
         }

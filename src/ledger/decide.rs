@@ -3,8 +3,8 @@
 use super::alarm_list::{AlarmList, Entry};
 use super::report::{ImpactSource, Outcome, Report, ReportError, Verdict, check};
 use crate::alarm::{
-    AlarmId, AlarmKey, AlarmRecord, Announced, Change, Circumstances, Contribution, ContributionKey, Contributions,
-    Control, Reading, Transition, announce_held, decide,
+    AlarmId, AlarmKey, AlarmRecord, AlarmText, Announced, Change, Circumstances, Contribution, ContributionKey,
+    Contributions, Control, Reading, Transition, announce_held, decide,
 };
 use crate::clock::format_utc;
 use crate::store::{ContributionRow, StoreError, WriteTransaction};
@@ -160,7 +160,7 @@ impl Staged {
         let Some(entry) = self.list.remove(id) else { return Ok(false) };
         self.is_changed = true;
         for contribution in entry.contributions.iter().flatten() {
-            tx.remove_contribution(id, &contribution.key.0)?;
+            tx.remove_contribution(contribution.row)?;
         }
         if let Some(time) = self.list.removed_until() {
             tx.set_meta(REMOVED_UNTIL, &format_utc(time))?;
@@ -216,12 +216,12 @@ impl Staged {
         tx: &mut WriteTransaction<'_>,
         old: Option<&Entry>,
         change: Change,
-        contributions: Option<Contributions>,
+        mut contributions: Option<Contributions>,
         context: Context<'_>,
     ) -> Result<Outcome, StoreError> {
         let current = old.map(|entry| &*entry.record);
         let id = change.record.id;
-        write_contributions(tx, id, old.and_then(|entry| entry.contributions.as_ref()), contributions.as_ref())?;
+        write_contributions(tx, id, old.and_then(|entry| entry.contributions.as_ref()), contributions.as_mut())?;
         let outcome = if change.announced.is_some() {
             let transition = transition_of(&change);
             Outcome::Announced(self.announce(tx, current, transition, change.record, context)?)
@@ -241,12 +241,12 @@ impl Staged {
         &mut self,
         tx: &mut WriteTransaction<'_>,
         entry: &Entry,
-        contributions: Option<Contributions>,
+        mut contributions: Option<Contributions>,
     ) -> Result<(), StoreError> {
         if entry.contributions == contributions {
             return Ok(());
         }
-        write_contributions(tx, entry.record.id, entry.contributions.as_ref(), contributions.as_ref())?;
+        write_contributions(tx, entry.record.id, entry.contributions.as_ref(), contributions.as_mut())?;
         self.list.put(Entry { record: Arc::clone(&entry.record), contributions });
         self.is_changed = true;
         Ok(())
@@ -369,6 +369,7 @@ fn said_of(entry: Option<&Entry>) -> Contributions {
             ends_at: None,
             note: None,
             turn: 1,
+            row: 0,
         });
     }
     all
@@ -390,26 +391,26 @@ fn some_unless_empty(all: Contributions) -> Option<Contributions> {
     if all.is_empty() { None } else { Some(all) }
 }
 
-/// Makes the stored rows those of `new`.
+/// Makes the stored rows those of `new`, and notes in it which they are.
 fn write_contributions(
     tx: &mut WriteTransaction<'_>,
     alarm: AlarmId,
     old: Option<&Contributions>,
-    new: Option<&Contributions>,
+    mut new: Option<&mut Contributions>,
 ) -> Result<(), StoreError> {
-    for gone in old.into_iter().flatten().filter(|c| new.is_none_or(|new| new.get(&c.key).is_none())) {
-        tx.remove_contribution(alarm, &gone.key.0)?;
+    let kept = new.as_deref();
+    for gone in old.into_iter().flatten().filter(|c| kept.is_none_or(|new| new.get(&c.key).is_none())) {
+        tx.remove_contribution(gone.row)?;
     }
-    for changed in new.into_iter().flatten().filter(|c| old.and_then(|old| old.get(&c.key)) != Some(*c)) {
-        tx.put_contribution(&ContributionRow {
-            alarm,
-            key: changed.key.0.clone(),
-            severity: changed.severity,
-            ends_at: changed.ends_at,
-            turn: changed.turn,
-            text: (*changed.text).clone(),
-            note: changed.note.as_deref().map(str::to_owned),
-        })?;
+    let is_changed = |c: &&Contribution| old.and_then(|old| old.get(&c.key)) != Some(*c);
+    let changed: Vec<Contribution> = kept.into_iter().flatten().filter(is_changed).cloned().collect();
+    for Contribution { key, severity, text, ends_at, note, turn, row } in changed {
+        let (text, note) = (AlarmText::clone(&text), note.as_deref().map(str::to_owned));
+        let written = ContributionRow { row, alarm, key: key.0.clone(), severity, ends_at, turn, text, note };
+        let row = tx.put_contribution(&written)?;
+        if let Some(new) = new.as_deref_mut() {
+            new.stored(&key, row);
+        }
     }
     Ok(())
 }

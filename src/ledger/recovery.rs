@@ -76,6 +76,7 @@ fn restore_contributions(list: &mut AlarmList, rows: Vec<ContributionRow>) {
             ends_at: row.ends_at,
             note: row.note.map(Into::into),
             turn: row.turn,
+            row: row.row,
         });
     }
     for (alarm, contributions) in by_alarm {

@@ -1,7 +1,8 @@
 //! The alarms as RFC 8632 shapes them, in the JSON of RFC 7951: what programs are shown.
 
 use crate::alarm::{
-    AlarmRecord, OperatorChange, OwnType, ResourceName, Severity, Standing, StatusChange, Summary, TypeClass, TypeSpec,
+    AlarmKey, AlarmRecord, OperatorChange, OwnType, ResourceName, Severity, Standing, StatusChange, Summary, TypeClass,
+    TypeSpec,
 };
 use crate::clock::format_utc;
 use crate::ledger::Ledger;
@@ -25,18 +26,48 @@ pub fn type_id(alarm_type: &str) -> String {
 /// Returns the alarming resource: where it is configured, or `TYPE/NAME@NODE`.
 #[must_use]
 pub fn resource(record: &AlarmRecord, ledger: &Ledger) -> String {
-    let key = &record.key;
+    resource_of(&record.key, ledger)
+}
+
+fn resource_of(key: &AlarmKey, ledger: &Ledger) -> String {
     ledger.path(key).unwrap_or_else(|| format!("{}/{}@{}", key.resource_type, key.resource, key.node))
+}
+
+/// Returns a resource that an alarm names beside its own, written as that is.
+fn other_resource(record: &AlarmRecord, resource_type: &str, resource: &str, ledger: &Ledger) -> String {
+    let (resource_type, resource) = (resource_type.to_owned(), resource.to_owned());
+    resource_of(&AlarmKey { resource_type, resource, ..record.key.clone() }, ledger)
+}
+
+/// Returns the alarms that belong together with one, by their keys; those that are not in the list have none.
+fn related_alarms(record: &AlarmRecord, ledger: &Ledger) -> Vec<Value> {
+    let related = &record.state.text.correlation.related;
+    if related.is_empty() {
+        return Vec::new();
+    }
+    let list = ledger.alarms();
+    let of = |other: &Arc<AlarmRecord>| {
+        json!({
+            "resource": resource(other, ledger),
+            "alarm-type-id": type_id(&other.key.alarm_type),
+            "alarm-type-qualifier": other.key.qualifier,
+            "alarm-id": other.id.to_string(),
+        })
+    };
+    related.iter().filter_map(|id| list.get(id)).map(of).collect()
 }
 
 /// Returns one alarm of the alarm list, or of the shelved ones.
 #[must_use]
 pub fn alarm(record: &AlarmRecord, ledger: &Ledger) -> Value {
     let AlarmRecord { key, state, .. } = record;
-    let names = |names: &[ResourceName]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
-    let impacted = state.impact.iter().flat_map(|group| {
-        group.resources.iter().map(|resource| format!("{}/{resource}", group.resource_type)).collect::<Vec<_>>()
-    });
+    let other = |resource_type: &str, resource: &str| other_resource(record, resource_type, resource, ledger);
+    let impacted = state
+        .impact
+        .iter()
+        .flat_map(|group| group.resources.iter().map(|resource| other(&group.resource_type, resource)));
+    let causes = state.text.correlation.root_causes.iter();
+    let causes = causes.map(|ResourceName { resource_type, resource }| other(resource_type, resource));
     let mut members = Map::new();
     let mut put = |name: &str, value: Value| drop(members.insert(name.to_owned(), value));
     put("resource", resource(record, ledger).into());
@@ -57,8 +88,11 @@ pub fn alarm(record: &AlarmRecord, ledger: &Ledger) -> Value {
         put("held-back", hold.held_back.into());
     }
     put_list(&mut put, "impacted-resource", impacted.collect());
-    put_list(&mut put, "root-cause-resource", names(&state.text.correlation.root_causes));
-    put_list(&mut put, "related-alarm", state.text.correlation.related.iter().map(ToString::to_string).collect());
+    put_list(&mut put, "root-cause-resource", causes.collect());
+    let related = related_alarms(record, ledger);
+    if !related.is_empty() {
+        put("related-alarm", related.into());
+    }
     put("is-cleared", record.is_cleared().into());
     put("last-raised", format_utc(record.last_raised).into());
     put("last-changed", format_utc(record.last_changed).into());

@@ -6,6 +6,7 @@ use crate::alarm::{
     AlarmFilter, AlarmId, AlarmKey, AlarmRecord, CompressFilter, ImpactGroup, JournalPosition, OperatorState,
     REMARK_CHARS_MAX, ResourceName, Summary, Transition, TypeSpec,
 };
+use crate::datastore::Committed;
 use crate::ledger::Ledger;
 use crate::settings::Places;
 use crate::tree::DataPath;
@@ -146,6 +147,18 @@ impl Management {
     #[must_use]
     pub fn inventory_changes(&self) -> Option<watch::Receiver<u64>> {
         self.alarm_side.as_ref().map(|side| side.seen_types.changed.subscribe())
+    }
+
+    /// Returns whether a commit changed the configured alarm types.
+    #[must_use]
+    pub fn is_of_alarm_types(&self, committed: &Committed) -> bool {
+        let schema = self.datastore().plan().schema();
+        let Some(types) = Places::of(schema).map(|places| places.alarm_types) else { return false };
+        let way = schema.ancestry(types);
+        committed.delta.changes.iter().any(|change| {
+            let at = change.path().schema_id();
+            way.contains(&at) || schema.ancestry(at).contains(&types)
+        })
     }
 
     /// Returns what depends on a resource, directly or not.

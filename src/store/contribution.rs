@@ -11,6 +11,9 @@ use uuid::Uuid;
 /// One contribution as stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ContributionRow {
+    /// Its number; 0 for one that is not stored yet. Rows are in the order in which they came, so that those of one group
+    /// are on few pages: by alarm, each would be on a page of its own, which the write-ahead log takes as a whole.
+    pub row: i64,
     /// The alarm.
     pub alarm: AlarmId,
     /// Which of the alarm's contributions; the store does not look into it.
@@ -28,21 +31,21 @@ pub struct ContributionRow {
 }
 
 impl WriteTransaction<'_> {
-    /// Writes a contribution; replaces the one of the same alarm and key.
+    /// Writes a contribution: in place of the row whose number it has, or in a row of its own. Returns the row's number.
     ///
     /// # Errors
     /// Those of the database.
-    pub fn put_contribution(&mut self, row: &ContributionRow) -> Result<(), StoreError> {
+    pub fn put_contribution(&mut self, row: &ContributionRow) -> Result<i64, StoreError> {
         let text = serde_json::to_string(&row.text).map_err(StoreError::encode("a contribution"))?;
         self.bytes = self.bytes.saturating_add(text.len()).saturating_add(row.note.as_ref().map_or(0, String::len));
+        let (alarm, number) = (row.alarm.as_uuid(), (row.row != 0).then_some(row.row));
         self.execute(
             "write a contribution",
-            "INSERT INTO contribution (alarm, key, severity, ends_at, turn, text, note)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
-             ON CONFLICT (alarm, key) DO UPDATE SET severity = excluded.severity, ends_at = excluded.ends_at,
-             turn = excluded.turn, text = excluded.text, note = excluded.note",
+            "INSERT OR REPLACE INTO contribution (number, alarm, key, severity, ends_at, turn, text, note)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
             (
-                row.alarm.as_uuid().as_bytes(),
+                number,
+                alarm.as_bytes(),
                 &row.key,
                 row.severity.as_str(),
                 row.ends_at.map(format_utc),
@@ -51,24 +54,23 @@ impl WriteTransaction<'_> {
                 &row.note,
             ),
         )?;
-        Ok(())
+        Ok(number.unwrap_or_else(|| self.connection.last_insert_rowid()))
     }
 
     /// Removes a contribution; one that does not exist is fine.
     ///
     /// # Errors
     /// Those of the database.
-    pub fn remove_contribution(&mut self, alarm: AlarmId, key: &str) -> Result<(), StoreError> {
-        let sql = "DELETE FROM contribution WHERE alarm = ?1 AND key = ?2";
-        self.execute("remove a contribution", sql, (alarm.as_uuid().as_bytes(), key))?;
+    pub fn remove_contribution(&mut self, row: i64) -> Result<(), StoreError> {
+        self.execute("remove a contribution", "DELETE FROM contribution WHERE number = ?1", [row])?;
         Ok(())
     }
 }
 
-type Columns = ([u8; 16], String, String, Option<String>, i64, String, Option<String>);
+type Columns = (i64, [u8; 16], String, String, Option<String>, i64, String, Option<String>);
 
 impl Store {
-    /// Returns all contributions, those of one alarm together.
+    /// Returns all contributions, in the order in which they came.
     ///
     /// # Errors
     /// Those of the database.
@@ -76,10 +78,19 @@ impl Store {
         let doing = "read the contributions";
         self.read(|connection| {
             let mut statement = connection
-                .prepare_cached("SELECT alarm, key, severity, ends_at, turn, text, note FROM contribution")
+                .prepare_cached("SELECT number, alarm, key, severity, ends_at, turn, text, note FROM contribution")
                 .map_err(StoreError::sql(doing))?;
             let columns = |row: &Row<'_>| -> rusqlite::Result<Columns> {
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?, row.get(6)?))
+                Ok((
+                    row.get(0)?,
+                    row.get(1)?,
+                    row.get(2)?,
+                    row.get(3)?,
+                    row.get(4)?,
+                    row.get(5)?,
+                    row.get(6)?,
+                    row.get(7)?,
+                ))
             };
             let rows = statement.query_map([], columns).map_err(StoreError::sql(doing))?;
             rows.map(|row| parse(row.map_err(StoreError::sql(doing))?)).collect()
@@ -87,10 +98,11 @@ impl Store {
     }
 }
 
-fn parse((alarm, key, severity, ends_at, turn, text, note): Columns) -> Result<ContributionRow, StoreError> {
+fn parse((row, alarm, key, severity, ends_at, turn, text, note): Columns) -> Result<ContributionRow, StoreError> {
     let alarm = AlarmId::from_uuid(Uuid::from_bytes(alarm));
     let corrupt = |reason: String| StoreError::corrupt("contribution", alarm, reason);
     Ok(ContributionRow {
+        row,
         alarm,
         severity: severity.parse().map_err(|e: crate::alarm::UnknownSeverity| corrupt(e.to_string()))?,
         ends_at: ends_at.map(|t| t.parse()).transpose().map_err(|e: jiff::Error| corrupt(e.to_string()))?,

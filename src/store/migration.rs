@@ -41,6 +41,14 @@ ALTER TABLE lane ADD COLUMN condition TEXT;
 CREATE TABLE lane_filter (
   lane INTEGER NOT NULL, from_seq INTEGER NOT NULL, revision INTEGER NOT NULL, filter TEXT NOT NULL,
   PRIMARY KEY (lane, from_seq)) STRICT, WITHOUT ROWID;
+", "
+ALTER TABLE contribution RENAME TO contribution_by_alarm;
+CREATE TABLE contribution (
+  number INTEGER PRIMARY KEY, alarm BLOB NOT NULL, key TEXT NOT NULL, severity TEXT NOT NULL, ends_at TEXT,
+  turn INTEGER NOT NULL, text TEXT NOT NULL, note TEXT) STRICT;
+INSERT INTO contribution (alarm, key, severity, ends_at, turn, text, note)
+  SELECT alarm, key, severity, ends_at, turn, text, note FROM contribution_by_alarm;
+DROP TABLE contribution_by_alarm;
 "];
 
 /// Steps of `records.db`.

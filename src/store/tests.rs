@@ -1,7 +1,7 @@
 //! Tests of the store on a real file system, each in a folder of its own.
 
 use super::*;
-use crate::alarm::{AlarmKey, AlarmState, AlarmText, JournalPosition, Severity, Standing, Transition};
+use crate::alarm::{AlarmId, AlarmKey, AlarmState, AlarmText, JournalPosition, Severity, Standing, Transition};
 use crate::clock::Clock;
 use jiff::Timestamp;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -155,6 +155,29 @@ fn a_file_of_an_older_program_keeps_its_contributions() {
     let written = row.clone();
     store.write(move |tx| tx.put_contribution(&written)).unwrap();
     assert_eq!(store.contributions().unwrap(), [row]);
+}
+
+#[test]
+fn a_contribution_keeps_its_row_until_it_is_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder);
+    let said = |row, key: &str, turn| super::ContributionRow {
+        row,
+        alarm: AlarmId::from_uuid(Uuid::from_u128(7)),
+        key: key.to_owned(),
+        severity: Severity::Minor,
+        ends_at: None,
+        turn,
+        text: AlarmText::default(),
+        note: None,
+    };
+    let put = |row: super::ContributionRow| store.write(move |tx| tx.put_contribution(&row)).unwrap();
+    let (a, b) = (put(said(0, "a", 1)), put(said(0, "b", 2)));
+    assert_ne!(a, b);
+    assert_eq!(put(said(a, "a", 3)), a);
+    assert_eq!(store.contributions().unwrap(), [said(a, "a", 3), said(b, "b", 2)]);
+    store.write(move |tx| tx.remove_contribution(a)).unwrap();
+    assert_eq!(store.contributions().unwrap(), [said(b, "b", 2)]);
 }
 
 #[test]
