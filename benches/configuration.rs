@@ -207,6 +207,8 @@ fn commits(plan: &Arc<Plan>, leaf: &dyn Fn(usize) -> DataPath) -> Result<(), Box
     let mut file = tempfile::tempfile_in("target")?;
     let mut bare = Vec::new();
     for _ in 0..COMMITS {
+        // Whatever goes first after the bare write finds the disk otherwise.
+        stored.reverse();
         for one in &mut stored {
             one.as_mut().map_err(|e| e.to_string())?.commit()?;
         }
