@@ -3,6 +3,7 @@
 //! It runs on threads of its own, so that tests with and without a runtime use it alike. A request takes the next answer of
 //! the script, or the standing one when the script is at its end.
 
+use super::WITHIN;
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -11,7 +12,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 /// How long a test waits for what must come.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = WITHIN;
 
 /// Time between two bytes of a dripping body.
 const DRIP: Duration = Duration::from_millis(20);
