@@ -362,7 +362,9 @@ fn beside_alertmanager(receiver: &Receiver) {
 
 /// Raises alarms at an even rate beside so many dead handlers; returns the delays from the raise to the message, rising.
 fn delays(rate: usize, dead: usize) -> Vec<Duration> {
-    const TIME: Duration = Duration::from_secs(3);
+    // The first seconds are not counted: connections are opened in them, and the dead are found to be dead.
+    const TIME: Duration = Duration::from_secs(8);
+    const WARMING: Duration = Duration::from_secs(3);
     let (receiver, folder) = (Receiver::start(true), tempfile::tempdir().unwrap());
     let element = Element::open(folder.path());
     element.put(element.handlers("dead", dead, DEAD));
@@ -382,8 +384,8 @@ fn delays(rate: usize, dead: usize) -> Vec<Duration> {
     receiver.wait_for(&current_thread(), per_tick * ticks);
     element.close();
     let arrivals = receiver.arrivals.lock().unwrap();
-    let mut delays: Vec<Duration> =
-        arrivals.iter().map(|(number, at)| at.saturating_duration_since(raised[*number])).collect();
+    let counted = arrivals.iter().filter(|(number, _)| raised[*number].saturating_duration_since(started) >= WARMING);
+    let mut delays: Vec<Duration> = counted.map(|(number, at)| at.saturating_duration_since(raised[*number])).collect();
     delays.sort_unstable();
     delays
 }
