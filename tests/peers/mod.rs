@@ -2,7 +2,6 @@
 //! that it skipped.
 
 pub(crate) mod amtool;
-mod amtool_webhook;
 mod nginx;
 mod openssl;
 mod prometheus;
