@@ -102,8 +102,8 @@ fn resident() -> Option<usize> {
     line.split_whitespace().nth(1)?.parse::<usize>().ok().map(|kilobytes| kilobytes * 1024)
 }
 
-/// Loading and printing in each notation, and what a loaded tree takes.
-fn notations(plan: &Arc<Plan>, keys: &KeyRing, handlers: usize) {
+/// What a loaded tree takes. In a process of its own: what others gave back would hide it.
+fn memory(plan: &Arc<Plan>, keys: &KeyRing, handlers: usize) {
     let source = Source::new("bench.json", document(handlers));
     let before = resident();
     let tree = load(plan, Format::Json, &source, keys);
@@ -113,6 +113,19 @@ fn notations(plan: &Arc<Plan>, keys: &KeyRing, handlers: usize) {
             "{handlers:>7} handlers: memory            {each:>12}   bytes each, what reading left behind included"
         );
     }
+    drop(black_box(tree));
+}
+
+/// Measures memory in another process, with `memory N`.
+fn memory_apart(handlers: usize) -> std::io::Result<()> {
+    let own = std::env::current_exe()?;
+    std::process::Command::new(own).args(["memory", &handlers.to_string()]).status().map(drop)
+}
+
+/// Loading and printing in each notation.
+fn notations(plan: &Arc<Plan>, keys: &KeyRing, handlers: usize) {
+    let source = Source::new("bench.json", document(handlers));
+    let tree = load(plan, Format::Json, &source, keys);
     for format in [Format::Json, Format::Xml, Format::Yaml] {
         let source = Source::new(format!("bench.{format}"), written(&tree, format));
         let name = format.name();
@@ -235,6 +248,11 @@ fn commits(plan: &Arc<Plan>, leaf: &dyn Fn(usize) -> DataPath) -> Result<(), Box
 }
 
 fn main() {
+    let mut arguments = std::env::args().skip(1).skip_while(|argument| argument != "memory").skip(1);
+    if let Some(handlers) = arguments.next().and_then(|number| number.parse().ok()) {
+        let (Ok(schema), Ok(keys)) = (builtin_schema(), KeyRing::ephemeral()) else { return };
+        return memory(&Plan::new(schema), &keys, handlers);
+    }
     let schema = median(|| timed(builtin_schema));
     println!("compile the built-in modules          {schema:>12.1?}");
     let (Ok(schema), Ok(keys)) = (builtin_schema(), KeyRing::ephemeral()) else { return };
@@ -256,6 +274,9 @@ fn main() {
     }
     let mut edits = Vec::new();
     for handlers in [1_000, 10_000, 100_000] {
+        if let Err(error) = memory_apart(handlers) {
+            println!("memory cannot be measured: {error}");
+        }
         notations(&plan, &keys, handlers);
         let source = Source::new("bench.json", document(handlers));
         let tree = load(&plan, Format::Json, &source, &keys);
