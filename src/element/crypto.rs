@@ -33,6 +33,35 @@ pub struct Trusted {
     pub is_file: bool,
 }
 
+/// What is loaded from an entry of `crypto`.
+trait Material: PartialEq {
+    /// Returns whether it is in files, which may change without a commit.
+    fn is_file(&self) -> bool;
+
+    /// Returns the certificates whose dates count.
+    fn certificates(&self) -> &[Certificate];
+}
+
+impl Material for LoadedKeyStore {
+    fn is_file(&self) -> bool {
+        self.is_file
+    }
+
+    fn certificates(&self) -> &[Certificate] {
+        &self.keystore.chain
+    }
+}
+
+impl Material for Trusted {
+    fn is_file(&self) -> bool {
+        self.is_file
+    }
+
+    fn certificates(&self) -> &[Certificate] {
+        &self.certificates
+    }
+}
+
 /// The material in use; clones share it.
 #[derive(Clone)]
 pub struct Crypto {
@@ -105,6 +134,38 @@ impl<'a> Building<'a> {
         placed(found, self.change.after, path)
     }
 
+    /// Loads the entries of a list that change, beside those in use. Pushes what cannot be loaded.
+    fn load<T: Material>(
+        &self,
+        list: SchemaId,
+        in_use: &Registry<T>,
+        told: &mut Diagnostics,
+        load: impl Fn(NodeRef<'a>, &DataPath) -> Result<T, Diagnostics>,
+    ) -> Changed<T> {
+        let mut changed = Changed::default();
+        for (path, what) in self.entries(list, || in_use.unsettled(T::is_file)) {
+            let Some(id) = entry_name(&path) else { continue };
+            if what == EntryChange::Removed {
+                changed.remove(id);
+                continue;
+            }
+            match self.node(&path).and_then(|node| load(node, &path)) {
+                Ok(loaded) => {
+                    self.tell_dates(loaded.certificates(), &path, told);
+                    if in_use.get(&id).is_none_or(|known| *known != loaded) {
+                        changed.put(id, Arc::new(loaded));
+                    }
+                }
+                Err(found) => {
+                    let found = self.placed(found, &path);
+                    told.extend(found.clone());
+                    changed.fail(id, found, self.occasion, in_use);
+                }
+            }
+        }
+        changed
+    }
+
     /// Says what is worth telling about the dates of certificates; a restart leaves that to the alarms.
     fn tell_dates(&self, certificates: &[Certificate], path: &DataPath, told: &mut Diagnostics) {
         if self.occasion == Occasion::Commit {
@@ -125,8 +186,16 @@ pub(super) struct CryptoChange {
 impl CryptoChange {
     /// Loads what changes beside what is in use. Pushes what cannot be loaded.
     pub(super) fn prepare(building: &Building<'_>, in_use: &Crypto, told: &mut Diagnostics) -> Self {
-        let keystores = Self::keystores(building, in_use, told);
-        let trusted = Self::trusted(building, in_use, told);
+        let keystores = building.load(building.places.client_keystore, &in_use.keystores, told, |node, path| {
+            let spec = settings::client_keystore(node, path, building.sealer)?;
+            let keystore = Arc::new(building.transport.keystore(&spec)?);
+            Ok(LoadedKeyStore { keystore, is_file: spec.is_file() })
+        });
+        let trusted = building.load(building.places.server_certificate, &in_use.trusted, told, |node, path| {
+            let spec = settings::server_certificate(node, path)?;
+            let certificates = spec.load()?;
+            Ok(Trusted { certificates, is_file: spec.certificates.is_file() })
+        });
         let truststore = (!trusted.is_empty()).then(|| {
             let mut entries: BTreeMap<String, Vec<Certificate>> =
                 in_use.trusted.all().into_iter().map(|(id, entry)| (id, entry.certificates.clone())).collect();
@@ -140,72 +209,6 @@ impl CryptoChange {
         });
         let truststore = truststore.filter(|new| **new != *in_use.truststore());
         Self { keystores, trusted, truststore }
-    }
-
-    fn keystores(building: &Building<'_>, in_use: &Crypto, told: &mut Diagnostics) -> Changed<LoadedKeyStore> {
-        let registry = &in_use.keystores;
-        let mut changed = Changed::default();
-        let again = || registry.unsettled(|entry| entry.is_file);
-        for (path, what) in building.entries(building.places.client_keystore, again) {
-            let Some(id) = entry_name(&path) else { continue };
-            if what == EntryChange::Removed {
-                changed.remove(id);
-                continue;
-            }
-            let loaded = building
-                .node(&path)
-                .and_then(|node| settings::client_keystore(node, &path, building.sealer))
-                .and_then(|spec| {
-                    let keystore = Arc::new(building.transport.keystore(&spec)?);
-                    Ok(LoadedKeyStore { keystore, is_file: spec.is_file() })
-                });
-            match loaded {
-                Ok(loaded) => {
-                    building.tell_dates(&loaded.keystore.chain, &path, told);
-                    if registry.get(&id).is_none_or(|known| *known != loaded) {
-                        changed.put(id, Arc::new(loaded));
-                    }
-                }
-                Err(found) => {
-                    let found = building.placed(found, &path);
-                    told.extend(found.clone());
-                    changed.fail(id, found, building.occasion, registry);
-                }
-            }
-        }
-        changed
-    }
-
-    fn trusted(building: &Building<'_>, in_use: &Crypto, told: &mut Diagnostics) -> Changed<Trusted> {
-        let registry = &in_use.trusted;
-        let mut changed = Changed::default();
-        let again = || registry.unsettled(|entry| entry.is_file);
-        for (path, what) in building.entries(building.places.server_certificate, again) {
-            let Some(id) = entry_name(&path) else { continue };
-            if what == EntryChange::Removed {
-                changed.remove(id);
-                continue;
-            }
-            let loaded =
-                building.node(&path).and_then(|node| settings::server_certificate(node, &path)).and_then(|spec| {
-                    let certificates = spec.load()?;
-                    Ok(Trusted { certificates, is_file: spec.certificates.is_file() })
-                });
-            match loaded {
-                Ok(loaded) => {
-                    building.tell_dates(&loaded.certificates, &path, told);
-                    if registry.get(&id).is_none_or(|known| *known != loaded) {
-                        changed.put(id, Arc::new(loaded));
-                    }
-                }
-                Err(found) => {
-                    let found = building.placed(found, &path);
-                    told.extend(found.clone());
-                    changed.fail(id, found, building.occasion, registry);
-                }
-            }
-        }
-        changed
     }
 
     /// Returns whether other certificates are trusted than before.
