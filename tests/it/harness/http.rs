@@ -352,8 +352,8 @@ fn forget(stream: &TcpStream, shared: &Shared) {
     shared.state.lock().unwrap().streams.retain(|kept| kept.peer_addr().ok() != peer);
 }
 
-/// Reads byte by byte, so that the body stays in the socket.
-fn read_head(stream: &mut TcpStream) -> io::Result<String> {
+/// Reads a head, without the empty line that ends it, byte by byte, so that the body stays in the socket.
+pub(super) fn read_head(stream: &mut TcpStream) -> io::Result<String> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         let mut byte = [0];

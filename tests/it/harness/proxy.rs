@@ -1,5 +1,6 @@
 //! An HTTP proxy that wants user and password: CONNECT, and requests with the whole address in their first line.
 
+use super::http::read_head;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
@@ -99,14 +100,4 @@ fn tunnel(mut client: TcpStream, target: &str) -> io::Result<()> {
 fn here(target: &str) -> SocketAddr {
     let port = target.rsplit_once(':').map_or(80, |(_, port)| port.parse().unwrap());
     SocketAddr::from(([127, 0, 0, 1], port))
-}
-
-fn read_head(stream: &mut TcpStream) -> io::Result<String> {
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        let mut byte = [0];
-        stream.read_exact(&mut byte)?;
-        head.extend(byte);
-    }
-    String::from_utf8(head).map_err(io::Error::other)
 }
