@@ -8,6 +8,15 @@ use uuid::Uuid;
 /// Namespace of alarm identifiers (RFC 9562 §5.5). Part of what this element promises: it never changes.
 pub const ALARM_NAMESPACE: Uuid = Uuid::from_u128(0x6f0d_4ae2_52b1_4c5e_9a3b_7d1e_88c4_20f7);
 
+/// The alarm type of the test alarm that goes to one handler only.
+pub const SELF_TEST: &str = "self-test";
+
+/// The resource type of alarms about alarm handlers.
+pub const ALARM_HANDLER: &str = "alarm-handler";
+
+/// The resource type of alarms about HTTP clients.
+pub const HTTP_CLIENT: &str = "http-client";
+
 /// Identity of an alarm: RFC 8632's resource, type and qualifier, and the node it was raised on.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct AlarmKey {
@@ -35,7 +44,7 @@ impl AlarmKey {
     /// Returns whether it is of the test that a person asks of one handler: it is told whatever configuration makes of alarms.
     #[must_use]
     pub fn is_self_test(&self) -> bool {
-        self.alarm_type == "self-test" && self.resource_type == "alarm-handler"
+        self.alarm_type == SELF_TEST && self.resource_type == ALARM_HANDLER
     }
 
     /// Returns the identifier: `UUIDv5` of [`AlarmKey::unique_name`] in [`ALARM_NAMESPACE`]. The same after every restart.

@@ -28,7 +28,7 @@ pub use control::{ALARMS_MAX, Control, Profile, TypeSpec, Types};
 pub use decide::{Announced, Change, Circumstances, Reading, announce_held, decide, set_operator_state};
 pub use filter::{AlarmFilter, Clearance, CompressFilter, SeverityBound};
 pub use hold::Hold;
-pub use key::{ALARM_NAMESPACE, AlarmId, AlarmKey};
+pub use key::{ALARM_HANDLER, ALARM_NAMESPACE, AlarmId, AlarmKey, HTTP_CLIENT, SELF_TEST};
 pub use notify::Notify;
 pub use operator::{OPERATOR_CHANGES_MAX, OperatorChange, OperatorState, REMARK_CHARS_MAX, UnknownOperatorState};
 pub use own::{OwnType, OwnTypeTexts, TypeClass, UnknownOwnType};

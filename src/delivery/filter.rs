@@ -5,15 +5,6 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fmt;
 
-/// The alarm type of the test alarm that goes to one handler only.
-pub const SELF_TEST: &str = "self-test";
-
-/// The resource type of alarms about handlers.
-pub const ALARM_HANDLER: &str = "alarm-handler";
-
-/// The resource type of alarms about HTTP clients.
-pub const HTTP_CLIENT: &str = "http-client";
-
 /// What lets alarms through; an empty set lets all through.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
@@ -179,12 +170,6 @@ impl Filter {
         let wanted: Vec<&str> = self.severities.iter().map(|severity| severity.as_str()).collect();
         format!("neither `{before}` before nor `{after}` after is among `severities` [ {} ]", wanted.join(" "))
     }
-}
-
-/// Returns whether an alarm is a handler's test, which goes to that handler only.
-#[must_use]
-pub fn is_self_test(key: &AlarmKey) -> bool {
-    key.is_self_test()
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::Deliveries;
 use super::fate::{Fate, standing_of};
-use super::filter::{Filter, FilteredBy, is_self_test};
+use super::filter::{Filter, FilteredBy};
 use super::runner::Command;
 use super::running::Watcher;
 use super::standing;
@@ -375,7 +375,7 @@ fn decision(
         return Decision::Delivery(Box::new(entry));
     }
     let position = transition.position;
-    if is_self_test(&transition.key) && transition.key.resource != lane.handler {
+    if transition.key.is_self_test() && transition.key.resource != lane.handler {
         let why = Filter::default().explain(FilteredBy::SelfTest, transition);
         return Decision::Filtered { by: FilteredBy::SelfTest, why, revision: transition.revision };
     }

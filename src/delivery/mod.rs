@@ -44,7 +44,7 @@ mod view;
 mod tests;
 
 pub use fate::Fate;
-pub use filter::{ALARM_HANDLER, Filter, FilteredBy, HTTP_CLIENT, SELF_TEST, is_self_test};
+pub use filter::{Filter, FilteredBy};
 pub use handle::{Deliveries, Handler, LaneChange, StartError};
 pub use inquiry::{Decision, DeliveryQuery, EXPLAINED_MAX, Explanation, InquiryError, RESEND_MAX, Resent};
 pub use pace::RateLimit;

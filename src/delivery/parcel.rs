@@ -1,6 +1,5 @@
 //! One transition on its way to one handler.
 
-use super::filter::is_self_test;
 use crate::alarm::{JournalPosition, Severity, Standing, Transition};
 use crate::store::{LaneException, LaneExceptionState};
 use crate::transport::FailureReason;
@@ -48,7 +47,7 @@ impl Urgency {
 
     /// Ranks by the worse of the severities before and after: that a critical alarm ended is as urgent as that it began.
     fn of(transition: &Transition) -> Self {
-        if is_self_test(&transition.key) {
+        if transition.key.is_self_test() {
             return Self::SELF_TEST;
         }
         let severity = |standing: &Standing| if standing.is_cleared { None } else { Some(standing.severity) };

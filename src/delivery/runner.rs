@@ -1,6 +1,6 @@
 //! The loop that delivers: reads for lanes that have room, starts attempts, takes their ends, gathers progress.
 
-use super::filter::{Filter, is_self_test};
+use super::filter::Filter;
 use super::flight::{Flight, Landed};
 use super::handle::Handler;
 use super::lane::{Identity, Lane, WINDOW};
@@ -499,7 +499,7 @@ impl Runner {
             let is_news = |transition: &Arc<Transition>| {
                 let record = self.ledger.alarm(&transition.id);
                 let is_newest = record.is_some_and(|record| record.position == transition.position);
-                is_newest && !is_self_test(&transition.key) && running.handler.spec.filter.admit(transition).is_err()
+                is_newest && !transition.key.is_self_test() && running.handler.spec.filter.admit(transition).is_err()
             };
             let news = waiting.into_iter().filter(is_news).collect();
             running.lane.insert(news, false);

@@ -2,8 +2,8 @@
 
 use super::clients::HttpClients;
 use super::handlers::Handlers;
-use super::supervision::{HTTP_CLIENT, SlidingWindow, Subject, Supervisor, Words};
-use crate::alarm::{OwnType, Severity};
+use super::supervision::{SlidingWindow, Subject, Supervisor, Words};
+use crate::alarm::{HTTP_CLIENT, OwnType, Severity};
 use crate::transport::{ClientAlarmSpec, End, FailureReason, Observation, Observer, SlowThresholds};
 use std::collections::BTreeSet;
 use std::sync::Arc;

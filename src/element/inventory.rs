@@ -5,7 +5,7 @@ use super::clients::HttpClients;
 use super::crypto::Crypto;
 use super::handlers::Handlers;
 use super::impact::entry_named;
-use super::supervision::HTTP_CLIENT;
+use crate::alarm::HTTP_CLIENT;
 use crate::diagnostic::Diagnostics;
 use crate::settings::Places;
 use crate::transport::Url;

@@ -1,10 +1,8 @@
 //! Deliveries as faces see them: the log, what each handler was told, a handler's test.
 
 use super::{AlarmError, Management};
-use crate::alarm::{AlarmKey, AlarmText, ContributionKey, JournalPosition, Severity};
-use crate::delivery::{
-    ALARM_HANDLER, Deliveries, DeliveryEntry, DeliveryStep, Fate, HandlerState, InquiryError, LaneView, SELF_TEST,
-};
+use crate::alarm::{ALARM_HANDLER, AlarmKey, AlarmText, ContributionKey, JournalPosition, SELF_TEST, Severity};
+use crate::delivery::{Deliveries, DeliveryEntry, DeliveryStep, Fate, HandlerState, InquiryError, LaneView};
 use crate::handler::DeliveryId;
 use crate::ledger::{Outcome, Report};
 use std::sync::mpsc::RecvTimeoutError;

@@ -2,13 +2,13 @@
 //! about the handler.
 
 use crate::harness::http::{Answer, HttpReceiver};
-use annunciator::alarm::{AlarmKey, AlarmText, ContributionKey, Notify, OwnType, Severity};
+use annunciator::alarm::{ALARM_HANDLER, AlarmKey, AlarmText, ContributionKey, Notify, OwnType, Severity};
 use annunciator::clock::Clock;
 use annunciator::delivery::{
     Deliveries, DeliveryEntry, DeliveryQuery, DeliverySpec, DeliveryState, Fate, Filter, Handler, HandlerSpec,
     HandlerState, WaitsFor,
 };
-use annunciator::element::supervision::{ALARM_HANDLER, Subject, Supervisor, look_at_handlers};
+use annunciator::element::supervision::{Subject, Supervisor, look_at_handlers};
 use annunciator::handler::webhook::{MessageFormat, WebhookSpec};
 use annunciator::handler::{Clients, NotifierSpec, WebService};
 use annunciator::ledger::{Ledger, LedgerOptions, Report};

@@ -1,17 +1,11 @@
 //! How alarm handlers fare, as alarms about them.
 
 use super::{Subject, Supervisor, Words};
-use crate::alarm::{OwnType, Severity};
+use crate::alarm::{ALARM_HANDLER, OwnType, Severity};
 use crate::clock::Clock;
 use crate::delivery::{HandlerState, HandlerStatus};
 use crate::task::Scope;
 use std::time::Duration;
-
-/// The resource type of alarm handlers.
-pub const ALARM_HANDLER: &str = "alarm-handler";
-
-/// The resource type of HTTP clients.
-pub const HTTP_CLIENT: &str = "http-client";
 
 /// How often handlers are looked at: an alarm a second late is early enough, and looking costs microseconds.
 const LOOK_EVERY: Duration = Duration::from_secs(1);

@@ -26,7 +26,7 @@ mod supervisor;
 mod watch;
 
 pub use configuration::{StartFindings, tell_commit, tell_start, tell_whole, watch_commits};
-pub use handlers::{ALARM_HANDLER, HTTP_CLIENT, look_at_handlers, watch_handlers};
+pub use handlers::{look_at_handlers, watch_handlers};
 pub use storage::{ELEMENT, Room, RoomWatch, watch_room};
 pub use supervisor::{NodeName, Subject, Supervisor, Words};
 pub use watch::SlidingWindow;

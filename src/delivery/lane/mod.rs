@@ -1,20 +1,23 @@
 //! One handler's ordered way through the journal, as a state machine without tasks, clock or disk.
 
-use super::fate::{Fate, standing_code};
-use super::filter::{ALARM_HANDLER, Filter, FilteredBy, HTTP_CLIENT, is_self_test};
-use super::health::{Condition, Health};
-use super::pace::Pace;
-use super::parcel::{Now, Parcel, Stage, Urgency};
-use super::reading::Restored;
-use super::spec::{Order, Terms};
-use crate::alarm::{AlarmId, JournalPosition, Transition};
-use crate::handler::{DeliveryId, Outcome};
-use crate::store::{LaneException, LaneFilter, LaneProgress, Settlement};
+mod landing;
+mod record;
+mod supersession;
+
+use crate::alarm::{ALARM_HANDLER, AlarmId, HTTP_CLIENT, JournalPosition, Transition};
+use crate::delivery::fate::Fate;
+use crate::delivery::filter::{Filter, FilteredBy};
+use crate::delivery::health::{Condition, Health};
+use crate::delivery::pace::Pace;
+use crate::delivery::parcel::{Now, Parcel, Stage, Urgency};
+use crate::delivery::reading::Restored;
+use crate::delivery::spec::Terms;
+use crate::handler::Outcome;
+use crate::store::{LaneFilter, Settlement};
 use crate::transport::FailureReason;
-use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -252,7 +255,7 @@ impl Lane {
 
     /// Says why a transition is not for this handler.
     pub(super) fn admit(&self, transition: &Transition) -> Result<(), FilteredBy> {
-        if is_self_test(&transition.key) {
+        if transition.key.is_self_test() {
             let is_own = transition.key.resource == self.terms.handler;
             return if is_own { Ok(()) } else { Err(FilteredBy::SelfTest) };
         }
@@ -404,103 +407,7 @@ impl Lane {
         let key = &parcel.transition.key;
         let is_handler = key.resource_type == ALARM_HANDLER && key.resource == self.terms.handler;
         let is_client = key.resource_type == HTTP_CLIENT && Some(&key.resource) == self.terms.http_client.as_ref();
-        (is_handler || is_client) && !is_self_test(key)
-    }
-
-    /// Takes the end of an attempt.
-    pub(super) fn finish(&mut self, position: JournalPosition, landing: Landing, now: Now) -> Finished {
-        let nothing = Finished { consequence: Consequence::Unknown, number: 0, attempt: 0 };
-        let Some(parcel) = self.unsettled.get_mut(&position).filter(|parcel| parcel.stage == Stage::InFlight) else {
-            return nothing;
-        };
-        parcel.attempts = parcel.attempts.saturating_add(1);
-        let attempt = parcel.attempts;
-        let number = *parcel.number.get_or_insert_with(|| self.numbers.fetch_add(1, Ordering::Relaxed));
-        parcel.last_failure = landing.outcome.reason().map(|reason| (reason, landing.status));
-        self.in_flight = self.in_flight.saturating_sub(1);
-        let consequence = match landing.outcome {
-            Outcome::Delivered => {
-                self.settle(position, Fate::Delivered, Some(landing), now);
-                self.health.note_taken(true);
-                Consequence::Delivered { resumed: self.take_heart(now) }
-            }
-            Outcome::GiveUp { reason } => {
-                parcel.refusals = parcel.refusals.saturating_add(1);
-                if parcel.refusals < REFUSALS_MAX {
-                    self.fail_again(position, None, landing, now)
-                } else {
-                    // The receiver works; it is this message that it does not take, as far as one message tells.
-                    self.settle(position, Fate::Dead(reason), Some(landing), now);
-                    self.health.note_taken(false);
-                    self.take_heart(now);
-                    Consequence::Settled(Fate::Dead(reason))
-                }
-            }
-            Outcome::Suspend { .. } => {
-                parcel.refusals = parcel.refusals.saturating_add(1);
-                if parcel.refusals >= REFUSALS_MAX && !self.health.is_suspended() {
-                    self.health.fail(&self.terms.delivery, self.in_flight, now);
-                    self.suspend(position, landing, now)
-                } else {
-                    self.fail_again(position, None, landing, now)
-                }
-            }
-            Outcome::Retry { reason, after, pauses_lane } => {
-                let is_too_long = parcel.tried_for(now) >= self.terms.delivery.retry_for;
-                if let Some(after) = after.filter(|_| pauses_lane) {
-                    self.health.pause(after, now);
-                }
-                if is_too_long && !self.health.is_suspended() {
-                    self.health.fail(&self.terms.delivery, self.in_flight, now);
-                    self.settle(position, Fate::Expired(reason), Some(landing), now);
-                    Consequence::Settled(Fate::Expired(reason))
-                } else {
-                    self.fail_again(position, after, landing, now)
-                }
-            }
-        };
-        Finished { consequence, number, attempt }
-    }
-
-    /// Takes note of a failure after which there is another attempt; the lane may be suspended by it.
-    fn fail_again(
-        &mut self,
-        position: JournalPosition,
-        after: Option<Duration>,
-        landing: Landing,
-        now: Now,
-    ) -> Consequence {
-        if self.health.fail(&self.terms.delivery, self.in_flight, now) {
-            return self.suspend(position, landing, now);
-        }
-        if self.give_way(position, landing, now) {
-            return Consequence::Settled(Fate::Superseded);
-        }
-        self.again(position, after, now);
-        Consequence::Again
-    }
-
-    fn suspend(&mut self, position: JournalPosition, landing: Landing, now: Now) -> Consequence {
-        self.health.suspend(Duration::ZERO, now);
-        if !self.give_way(position, landing, now) {
-            self.again(position, None, now);
-        } else if let Some(parcel) = self.unsettled.values().next() {
-            // The pace of probes is that of the retries, whichever delivery is next.
-            let wait = self.terms.delivery.retries.wait(u32::MAX, chance(self.incarnation(), parcel.position(), 0));
-            self.health.suspend(wait, now);
-        }
-        Consequence::Suspended
-    }
-
-    /// Settles a transition under way that cannot be written as a message.
-    pub(super) fn bury(&mut self, position: JournalPosition, now: Now) -> Finished {
-        let is_under_way = self.unsettled.get(&position).is_some_and(|parcel| parcel.stage == Stage::InFlight);
-        if !is_under_way {
-            return Finished { consequence: Consequence::Unknown, number: 0, attempt: 0 };
-        }
-        self.in_flight = self.in_flight.saturating_sub(1);
-        let number = self.settle(position, Fate::Unwritable, None, now);
-        Finished { consequence: Consequence::Settled(Fate::Unwritable), number, attempt: 1 }
+        (is_handler || is_client) && !key.is_self_test()
     }
 
     /// Puts other terms into force: for all attempts from now on, and those that wait do so no longer.
@@ -618,74 +525,6 @@ impl Lane {
         all
     }
 
-    /// Returns what changed since it was asked last.
-    pub(super) fn progress(&mut self, now: Now) -> Option<LaneProgress> {
-        while let Some(first) = self.plain.first().copied() {
-            if first.0.saturating_add(REPEATS_MAX) >= self.top.0 {
-                break;
-            }
-            self.except_chain(first);
-        }
-        let low = self.plain.first().map_or(self.read, |first| JournalPosition(first.0.saturating_sub(1)));
-        let put = self.changed_exceptions(low, now);
-        let condition = self.health.condition();
-        let condition = (condition != self.written_condition).then_some(condition);
-        let is_same = low == self.written_low && put.is_empty() && self.gone.is_empty();
-        let says_nothing = self.settlements.is_empty() && condition.is_none() && self.unwritten_filters.is_empty();
-        if is_same && says_nothing {
-            return None;
-        }
-        self.written_low = low;
-        if let Some(condition) = &condition {
-            self.written_condition = *condition;
-        }
-        let lane = self.identity.number;
-        Some(LaneProgress {
-            incarnation: self.incarnation(),
-            low,
-            put,
-            settled: std::mem::take(&mut self.gone),
-            settlements: std::mem::take(&mut self.settlements),
-            condition: condition.map(Condition::text),
-            filters: std::mem::take(&mut self.unwritten_filters).into_iter().map(|filter| (lane, filter)).collect(),
-        })
-    }
-
-    /// Returns what was settled since progress was asked for.
-    #[cfg(test)]
-    pub(super) fn noted(&self) -> &[Settlement] {
-        &self.settlements
-    }
-
-    /// Returns the rows of exceptions at or below the low-water mark; those above are read again after a restart, in order.
-    fn changed_exceptions(&mut self, low: JournalPosition, now: Now) -> Vec<LaneException> {
-        if self.unwritten.first().is_none_or(|first| *first > low) {
-            return Vec::new();
-        }
-        let above = self.unwritten.split_off(&JournalPosition(low.0.saturating_add(1)));
-        let changed = std::mem::replace(&mut self.unwritten, above);
-        let is_suspended = self.is_suspended();
-        let mut put = Vec::with_capacity(changed.len());
-        for position in changed {
-            let start = self.identity.start;
-            if let Some(parcel) = self.unsettled.get_mut(&position) {
-                parcel.is_written = true;
-                // The journal may have been trimmed behind what is old.
-                let keeps_transition = position <= start || parcel.is_resend;
-                put.push(parcel.exception(is_suspended, keeps_transition, now));
-            }
-        }
-        put
-    }
-
-    /// Takes note of a filter that the lane reads with from here on.
-    fn note_filter(&mut self) {
-        let from = JournalPosition(self.read.0.saturating_add(1));
-        // Names and severities only.
-        let filter = serde_json::to_string(&self.terms.filter).unwrap_or_default();
-        self.unwritten_filters.push(LaneFilter { from, revision: self.revision, filter });
-    }
-
     /// Makes those ready whose time has come.
     fn ripen(&mut self, now: Now) {
         while let Some((at, position)) = self.timers.first().copied().filter(|(at, _)| *at <= now.elapsed) {
@@ -694,82 +533,6 @@ impl Lane {
                 parcel.stage = Stage::Ready;
             }
             self.enlist(position);
-        }
-    }
-
-    /// Lets a delivery be attempted again, when the schedule and the receiver say so.
-    fn again(&mut self, position: JournalPosition, after: Option<Duration>, now: Now) {
-        if let Some(parcel) = self.unsettled.get_mut(&position) {
-            let chance = chance(self.identity.incarnation, position, parcel.attempts);
-            if self.health.is_suspended() {
-                parcel.stage = Stage::Ready;
-                self.health.suspend(self.terms.delivery.retries.wait(u32::MAX, chance), now);
-            } else {
-                let wait = self.terms.delivery.retries.wait(parcel.attempts, chance);
-                parcel.stage = Stage::retrying(wait.max(after.unwrap_or_default()), now);
-            }
-        }
-        self.enlist(position);
-        self.except_chain(position);
-    }
-
-    /// Lets what is about the handler go, unless it takes nothing.
-    fn release_withheld(&mut self) {
-        if self.health.is_unwell() || self.health.is_refused() {
-            return;
-        }
-        for position in std::mem::take(&mut self.withheld) {
-            if let Some(parcel) = self.unsettled.get_mut(&position) {
-                parcel.stage = Stage::Ready;
-            }
-            self.enlist(position);
-        }
-    }
-
-    /// Takes note that the receiver works. Returns whether the lane was suspended: what waited then gets all its time again.
-    fn take_heart(&mut self, now: Now) -> bool {
-        let was_suspended = self.health.recover();
-        self.release_withheld();
-        if was_suspended {
-            self.unsettled.values_mut().for_each(|parcel| parcel.forget_tries(now));
-        }
-        was_suspended
-    }
-
-    /// Lets a newer transition take the place of one that just failed. Returns whether it did.
-    fn give_way(&mut self, position: JournalPosition, landing: Landing, now: Now) -> bool {
-        let Some(parcel) = self.unsettled.get(&position) else { return false };
-        let newest = self.chains.get(&parcel.transition.id).and_then(|chain| chain.back().copied());
-        let gives_way = self.terms.delivery.order == Order::LatestState && !parcel.is_resend && newest > Some(position);
-        if gives_way {
-            self.settle(position, Fate::Superseded, Some(landing), now);
-        }
-        gives_way
-    }
-
-    /// Lets a transition take the place of the earlier ones of its alarm, where the handler wants the newest only.
-    fn supersede_before(&mut self, id: AlarmId, position: JournalPosition, now: Now) {
-        // The end of a test is of no interest to who was not told that it began.
-        let is_test = self.unsettled.get(&position).is_some_and(|parcel| is_self_test(&parcel.transition.key));
-        if self.terms.delivery.order != Order::LatestState && !is_test {
-            return;
-        }
-        let chain = self.chains.get(&id).into_iter().flatten();
-        let is_superseded = |at: &JournalPosition| {
-            let parcel = self.unsettled.get(at);
-            *at < position && parcel.is_some_and(|parcel| parcel.stage != Stage::InFlight && !parcel.is_resend)
-        };
-        let superseded: Vec<JournalPosition> = chain.copied().filter(is_superseded).collect();
-        for position in superseded {
-            self.settle(position, Fate::Superseded, None, now);
-        }
-    }
-
-    fn supersede_all(&mut self, now: Now) {
-        let newest = self.chains.iter().filter_map(|(id, chain)| Some((*id, *chain.back()?)));
-        let newest: Vec<(AlarmId, JournalPosition)> = newest.collect();
-        for (id, position) in newest {
-            self.supersede_before(id, position, now);
         }
     }
 
@@ -804,48 +567,6 @@ impl Lane {
             parcel.stage = Stage::Ready;
             self.enlist(next);
         }
-        number
-    }
-
-    /// Writes down that there is nothing left to deliver.
-    fn note_lost(&mut self, position: JournalPosition, time: Timestamp) {
-        let (fate, reason) = Fate::Lost.codes();
-        self.settlements.push(Settlement {
-            number: self.numbers.fetch_add(1, Ordering::Relaxed),
-            position,
-            alarm: AlarmId::from_uuid(Uuid::nil()),
-            sequence: 0,
-            lane: self.identity.number,
-            time,
-            attempts: 0,
-            revision: 0,
-            duration: Duration::ZERO,
-            status: 0,
-            reason,
-            fate,
-            standing: 0,
-        });
-    }
-
-    fn note(&mut self, parcel: &Parcel, fate: Fate, landing: Option<Landing>, time: Timestamp) -> u64 {
-        let number = parcel.number.unwrap_or_else(|| self.numbers.fetch_add(1, Ordering::Relaxed));
-        let narrow = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
-        let (code, reason) = fate.codes();
-        self.settlements.push(Settlement {
-            number,
-            position: parcel.position(),
-            alarm: parcel.transition.id,
-            sequence: narrow(parcel.transition.sequence),
-            lane: self.identity.number,
-            time,
-            attempts: parcel.attempts,
-            revision: narrow(if parcel.attempts > 0 { parcel.revision } else { self.revision }),
-            duration: landing.map_or(Duration::ZERO, |landing| landing.duration),
-            status: landing.map_or(parcel.last_failure.map_or(0, |(_, status)| status), |landing| landing.status),
-            reason,
-            fate: code,
-            standing: standing_code(parcel.transition.after.standing),
-        });
         number
     }
 
@@ -885,12 +606,4 @@ impl Lane {
         self.plain.remove(&position);
         self.unwritten.insert(position);
     }
-}
-
-/// Returns a number in 0..1 that spreads the retries of many deliveries, and is the same whenever it is asked for.
-fn chance(incarnation: Uuid, position: JournalPosition, attempts: u32) -> f64 {
-    let id = DeliveryId::new(incarnation, JournalPosition(position.0 ^ (u64::from(attempts) << 32)));
-    let (high, _) = id.as_uuid().as_u64_pair();
-    // The upper 32 bits are hash throughout; UUIDs keep their version further down.
-    f64::from(u32::try_from(high >> 32).unwrap_or(0)) / f64::from(u32::MAX)
 }
