@@ -230,7 +230,7 @@ fn report(alarm: usize, is_raise: bool) -> Report {
         return Report::Clear { key, contribution, text: None };
     }
     let text = AlarmText {
-        brief: "The HTTP client cannot connect to a remote host".to_owned(),
+        brief: "The HTTP client cannot connect to a remote host".into(),
         detailed: vec!["Nobody listens on the port.".to_owned(); 4],
         suggested_actions: vec!["Check that the remote host is running.".to_owned(); 4],
         ..AlarmText::default()
