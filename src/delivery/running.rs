@@ -26,8 +26,8 @@ pub(super) struct Running {
     pub(super) standing: Standing,
     pub(super) is_reading: bool,
     pub(super) wake_at: Option<Duration>,
-    /// Unsettled transitions that were counted of it.
-    pub(super) counted: usize,
+    /// Whether it was counted among those that do not come on.
+    pub(super) is_counted_unwell: bool,
     /// Whether its fallback has what waited for it.
     pub(super) has_handed_over: bool,
     pub(super) watchers: Vec<Watcher>,
@@ -50,7 +50,7 @@ impl Running {
             standing,
             is_reading: false,
             wake_at: None,
-            counted: 0,
+            is_counted_unwell: false,
             has_handed_over,
             watchers: Vec::new(),
         }
