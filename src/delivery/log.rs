@@ -19,6 +19,13 @@ const FAILURES_WAITING_MAX: usize = 1024;
 /// How long attempts are gathered.
 const GATHER: Duration = Duration::from_millis(200);
 
+/// Share of the time that writing may take under load: after a write that took a moment, twenty as long are gathered. Of
+/// what succeeds in that time the newest are kept.
+const GATHER_TIMES: u32 = 20;
+
+/// Longest time that attempts are gathered: people look for what was sent a moment ago.
+const GATHER_MAX: Duration = Duration::from_secs(2);
+
 /// How often what is beyond what is kept is looked for: that looks at all of it.
 const TRIM_EVERY: Duration = Duration::from_secs(30);
 
@@ -95,8 +102,10 @@ impl AttemptLog {
         let clock = store.clock().clone();
         // Looked for at the first write: a stopped element had no retention.
         let mut trimmed: Option<Duration> = None;
+        let mut gather = GATHER;
         loop {
-            let (ended, keep, is_closing) = self.take();
+            let (ended, keep, is_closing) = self.take(gather);
+            let begun = clock.elapsed();
             let rows: Vec<AttemptRow> = ended.iter().map(Ended::row).collect();
             let now = clock.elapsed();
             let is_due = trimmed.is_none_or(|at| now.saturating_sub(at) >= TRIM_EVERY);
@@ -112,6 +121,7 @@ impl AttemptLog {
                     trim(store, keep);
                 }
             }
+            gather = clock.elapsed().saturating_sub(begun).saturating_mul(GATHER_TIMES).clamp(GATHER, GATHER_MAX);
             if is_closing {
                 return;
             }
@@ -119,13 +129,13 @@ impl AttemptLog {
     }
 
     /// Waits for attempts, then a moment for more.
-    fn take(&self) -> (Vec<Ended>, LogRetention, bool) {
+    fn take(&self, gather: Duration) -> (Vec<Ended>, LogRetention, bool) {
         let (_, filled) = &*self.0;
         let desk = self.lock();
         let idle = |desk: &mut Desk| desk.is_empty() && !desk.is_closing;
         let (desk, _) = filled.wait_timeout_while(desk, TRIM_EVERY, idle).unwrap_or_else(PoisonError::into_inner);
         let (mut desk, _) =
-            filled.wait_timeout_while(desk, GATHER, |desk| !desk.is_closing).unwrap_or_else(PoisonError::into_inner);
+            filled.wait_timeout_while(desk, gather, |desk| !desk.is_closing).unwrap_or_else(PoisonError::into_inner);
         let mut ended: Vec<Ended> = desk.failures.drain(..).collect();
         ended.extend(desk.successes.drain().flat_map(|(_, newest)| newest));
         (ended, desk.keep, desk.is_closing)

@@ -1,6 +1,7 @@
 //! What every kind of message says of an alarm in the same way.
 
 use crate::alarm::{AlarmId, Transition, qualifier};
+use std::borrow::Cow;
 
 /// Returns the link to the alarm's page; empty where no base URL is configured.
 pub(super) fn dashboard_link(base_url: Option<&str>, alarm: AlarmId) -> String {
@@ -11,10 +12,9 @@ pub(super) fn dashboard_link(base_url: Option<&str>, alarm: AlarmId) -> String {
 }
 
 /// Returns the lines of the detailed description: those of the alarm, then what the qualifier says.
-pub(super) fn detailed_lines(transition: &Transition) -> Vec<String> {
-    let mut lines = transition.after.text.detailed.clone();
-    lines.extend(qualifier::lines(&transition.key.qualifier));
-    lines
+pub(super) fn detailed_lines(transition: &Transition) -> Vec<Cow<'_, str>> {
+    let said = transition.after.text.detailed.iter().map(|line| Cow::Borrowed(line.as_str()));
+    said.chain(qualifier::lines(&transition.key.qualifier).into_iter().map(Cow::Owned)).collect()
 }
 
 #[cfg(test)]

@@ -227,7 +227,8 @@ impl HttpClient {
     pub(super) async fn perform(&self, method: Method, request: Request) -> Attempt {
         // Held until the body is read: the connection is in use as long. That others are before it is no fault of the peer's,
         // so the deadline is from here on; each of those has one.
-        let _place = self.limits.place(&origin(&request.url)).await;
+        let origin = origin(&request.url);
+        let _place = self.limits.place(&origin).await;
         let started = self.clock.elapsed();
         let deadline = request.deadline;
         let mut progress =
@@ -259,12 +260,12 @@ impl HttpClient {
             (Ok(()), None) => Err(Fault::new(FailureReason::ProtocolError, "the response has no head")),
             (Err(fault), partial) => Err(Fault { partial, ..fault }),
         };
-        self.observe(&request.url, &result, took);
+        self.observe(&origin, &result, took);
         Attempt { duration, remote, result }
     }
 
     /// Tells how an attempt ended. What a token endpoint did was told when it did it.
-    fn observe(&self, url: &Url, result: &Result<Answer, Fault>, took: Duration) {
+    fn observe(&self, origin: &str, result: &Result<Answer, Fault>, took: Duration) {
         let end = match result {
             Ok(answer) => End::Answered { status: answer.status, failure: answer.failure() },
             Err(fault) if matches!(fault.reason, FailureReason::TokenRefused | FailureReason::TokenUnavailable) => {
@@ -274,9 +275,8 @@ impl HttpClient {
                 End::Failed { reason: fault.reason, detail: &fault.detail, has_begun: fault.partial.is_some() }
             }
         };
-        let origin = origin(url);
         let alarms = &self.spec.alarms;
-        (self.observer)(&Observation { client: &self.spec.id, origin: &origin, alarms, end, took: Some(took) });
+        (self.observer)(&Observation { client: &self.spec.id, origin, alarms, end, took: Some(took) });
     }
 
     /// Repeats what failed for the moment.
@@ -351,13 +351,13 @@ impl HttpClient {
         refused.map_err(|error| Fault::new(FailureReason::EgressRefused, error.to_string()))?;
         progress.since = self.clock.elapsed();
         let tunnels = request.url.scheme() == "https" && self.proxy_for(&request.url).is_some();
-        let mut headers = request.headers.clone();
+        let mut outgoing = reqwest::Request::new(method.clone(), request.url.clone());
+        outgoing.headers_mut().clone_from(&request.headers);
         if let Some(authorization) = authorization {
-            headers.insert(AUTHORIZATION, authorization.clone());
+            outgoing.headers_mut().insert(AUTHORIZATION, authorization.clone());
         }
-        let sending =
-            self.client.request(method.clone(), request.url.clone()).headers(headers).body(request.body.clone()).send();
-        let response = self.unless_silent(sending, tunnels).await?;
+        *outgoing.body_mut() = Some(request.body.clone().into());
+        let response = self.unless_silent(self.client.execute(outgoing), tunnels).await?;
         let answer = Answer {
             status: response.status().as_u16(),
             headers: bounded_headers(response.headers()),

@@ -80,6 +80,9 @@ const OWN_HEADERS: [&str; 11] = [
     "user-agent",
 ];
 
+/// Bytes that a body is given room for at first: most have less, and need not be moved while they grow.
+const BODY_BYTES_USUAL: usize = 1024;
+
 /// Posts transitions to a web service.
 #[derive(Debug)]
 pub struct WebhookNotifier {
@@ -180,10 +183,12 @@ impl Notifier for WebhookNotifier {
 /// # Errors
 /// None that is known of: the writer of JSON can fail by type.
 pub fn body(format: MessageFormat, transition: &Transition, base_url: Option<&str>) -> serde_json::Result<Vec<u8>> {
+    let mut body = Vec::with_capacity(BODY_BYTES_USUAL);
     match format {
-        MessageFormat::Flat => serde_json::to_vec(&flat::Flat::of(transition, base_url)),
-        MessageFormat::Nested => serde_json::to_vec(&nested::Nested::of(transition, base_url)),
+        MessageFormat::Flat => serde_json::to_writer(&mut body, &flat::Flat::of(transition, base_url))?,
+        MessageFormat::Nested => serde_json::to_writer(&mut body, &nested::Nested::of(transition, base_url))?,
     }
+    Ok(body)
 }
 
 #[cfg(test)]

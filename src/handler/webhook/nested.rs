@@ -4,6 +4,7 @@ use crate::alarm::{ImpactGroup, Transition};
 use crate::clock::format_utc;
 use crate::handler::description::{dashboard_link, detailed_lines};
 use serde::{Serialize, Serializer};
+use std::borrow::Cow;
 
 /// Body in the nested format; the fields are written in this order.
 #[derive(Debug, Serialize)]
@@ -28,7 +29,7 @@ struct Identifier<'a> {
 struct Texts<'a> {
     dashboard_link: String,
     brief_description: &'a str,
-    detailed_description: Vec<String>,
+    detailed_description: Vec<Cow<'a, str>>,
     suggested_actions: &'a [String],
     #[serde(serialize_with = "impact")]
     impact_descriptions: &'a [ImpactGroup],
