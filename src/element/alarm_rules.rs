@@ -73,7 +73,7 @@ impl Participant for AlarmRules {
         };
         let topology = TopologyChange::of(change, &self.places);
         let has_references =
-            !change.boot && (!topology.is_empty() || change.delta.changes.iter().any(|c| may_refer(change, c)));
+            !change.boot && (!topology.changes_no_impact() || change.delta.changes.iter().any(|c| may_refer(change, c)));
         if control.is_none() && !has_references && topology.is_empty() {
             return Ok(Prepared { warnings, ..Prepared::nothing() });
         }

@@ -266,6 +266,10 @@ impl Staged {
         transition.after.impact = impact.groups;
         transition.revision = impact.revision;
         transition.base_url = impact.base_url;
+        if transition.before.is_some_and(|before| !before.is_cleared) {
+            transition.moves = record.moves(impact.project.as_deref());
+        }
+        transition.project = impact.project;
         transition.position = tx.next_position()?;
         tx.append_transition(&transition)?;
         self.list.set_position(transition.position);
@@ -309,6 +313,9 @@ fn transition_of(change: &Change) -> Transition {
         sequence: record.sequence.saturating_add(1),
         before,
         stood: if is_standing { record.stood.clone() } else { BTreeSet::new() },
+        raised: record.raised.filter(|_| is_standing).unwrap_or_default(),
+        project: None,
+        moves: None,
         after: record.state.clone(),
         last_updated: change.time,
         revision: 0,
