@@ -76,7 +76,8 @@ impl Transition {
     #[must_use]
     pub fn stood_in(&self) -> BTreeSet<(Severity, Option<String>)> {
         let Some(moves) = &self.moves else { return BTreeSet::new() };
-        let before = self.before.filter(|before| !before.is_cleared).map(|before| (before.severity, moves.before.clone()));
+        let before =
+            self.before.filter(|before| !before.is_cleared).map(|before| (before.severity, moves.before.clone()));
         let mut all = moves.stood.clone();
         // A resource that is moved more often while an alarm stands is told of by its first moves, and the one before.
         if all.len() < MOVES_MAX {

@@ -145,7 +145,10 @@ impl Filter {
     /// Says whether the first raise of an alarm with this standing would pass.
     #[must_use]
     pub fn admits(&self, key: &AlarmKey, project: Option<&str>, standing: Standing) -> bool {
-        self.admit_key(key).is_ok() && self.wants_project(project) && self.wants(standing.severity) && self.notify.tells(None, standing)
+        self.admit_key(key).is_ok()
+            && self.wants_project(project)
+            && self.wants(standing.severity)
+            && self.notify.tells(None, standing)
     }
 
     fn admit_key(&self, key: &AlarmKey) -> Result<(), FilteredBy> {
@@ -204,7 +207,9 @@ impl Filter {
             None => format!("its project {now} is not among `projects` [ {wanted} ]"),
             Some(moves) => {
                 let before = name(moves.before.as_deref());
-                format!("neither its project before, {before}, nor the one now, {now}, is among `projects` [ {wanted} ]")
+                format!(
+                    "neither its project before, {before}, nor the one now, {now}, is among `projects` [ {wanted} ]"
+                )
             }
         }
     }

@@ -144,8 +144,9 @@ impl Deliveries {
         query: &DeliveryQuery,
         mut see: impl FnMut(DeliveryEntry) -> ControlFlow<()>,
     ) -> Result<(), InquiryError> {
-        let mut waiting: Vec<DeliveryEntry> = self
-            .look(query.alarm)?
+        let lanes = self.look(query.alarm)?;
+        self.settle();
+        let mut waiting: Vec<DeliveryEntry> = lanes
             .into_iter()
             .flat_map(|lane| lane.waiting.into_iter().map(|(_, entry)| entry))
             .filter(|entry| query.wants(entry))
@@ -338,6 +339,13 @@ impl Deliveries {
         let (told, answer) = sync_channel(1);
         self.send(Command::Insert { incarnation, transitions, told });
         answer.recv_timeout(ANSWER_WITHIN).map_err(|_| InquiryError::Ended)
+    }
+
+    /// Lets what was settled a moment ago be written, so that it is seen. Where that cannot be, it is not, as after a crash.
+    fn settle(&self) {
+        if let Err(error) = self.shared().store.write(|_| Ok(())) {
+            tracing::debug!(error = &error as &dyn std::error::Error, "the newest outcomes are not in the log yet");
+        }
     }
 
     /// Finds the lane in whose handler's place a delivery was.

@@ -423,7 +423,9 @@ impl Runner {
         let (terms, numbers) = (Terms::of(&handler.spec), Arc::clone(&self.numbers));
         let lane = Lane::new(identity, row.low, terms, self.revision, numbers, restored, self.now());
         let standing = Standing::after(&self.ledger, row.low, row.start);
-        self.is_rearranged |= lane.is_suspended() || lane.admission().is_stand_in() || self.lanes.values().any(|running| running.lane.is_suspended());
+        self.is_rearranged |= lane.is_suspended()
+            || lane.admission().is_stand_in()
+            || self.lanes.values().any(|running| running.lane.is_suspended());
         self.lanes.insert(row.incarnation, Running::new(lane, handler, sheet, standing));
         self.awake.insert(row.incarnation);
     }

@@ -39,16 +39,7 @@ pub(super) struct Watcher {
 
 impl Running {
     pub(super) fn new(lane: Lane, handler: Arc<Handler>, sheet: Sheet, standing: Standing) -> Self {
-        Self {
-            lane,
-            handler,
-            sheet,
-            standing,
-            is_reading: false,
-            wake_at: None,
-            counted: 0,
-            watchers: Vec::new(),
-        }
+        Self { lane, handler, sheet, standing, is_reading: false, wake_at: None, counted: 0, watchers: Vec::new() }
     }
 
     /// Puts a changed handler in the place of the old.

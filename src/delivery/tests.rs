@@ -728,7 +728,8 @@ impl World {
                         // What does not stand does not end.
                         continue;
                     }
-                    let mut change = Transition::clone(&change(position, alarm, before, Standing { severity, is_cleared }));
+                    let mut change =
+                        Transition::clone(&change(position, alarm, before, Standing { severity, is_cleared }));
                     if let Some(previous) = previous.filter(|previous| !previous.after.standing.is_cleared) {
                         change.raised = previous.raised_at().unwrap();
                         change.stood = previous.stood_before();

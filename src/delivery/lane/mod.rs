@@ -6,8 +6,8 @@ mod supersession;
 mod withholding;
 
 use crate::alarm::{AlarmId, JournalPosition, Transition};
-use crate::delivery::fate::Fate;
 use crate::delivery::admission::{Admission, Principal, StandIn};
+use crate::delivery::fate::Fate;
 use crate::delivery::filter::FilteredBy;
 use crate::delivery::health::{Condition, Health};
 use crate::delivery::pace::Pace;
