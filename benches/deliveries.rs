@@ -2,6 +2,7 @@
 //! receiver and beside Alertmanager, in turns within one run.
 //!
 //! `cargo bench --bench deliveries [-- rates|alertmanager|latency|backlog]`; without a word all of them. Figures are medians.
+//! `load N` delivers to so many handlers and does nothing else, for a profiler.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -229,7 +230,7 @@ fn report(alarm: usize, is_raise: bool) -> Report {
         return Report::Clear { key, contribution, text: None };
     }
     let text = AlarmText {
-        brief: "The HTTP client cannot connect to a remote host".to_owned(),
+        brief: "The HTTP client cannot connect to a remote host".into(),
         detailed: vec!["Nobody listens on the port.".to_owned(); 4],
         suggested_actions: vec!["Check that the remote host is running.".to_owned(); 4],
         ..AlarmText::default()
@@ -458,6 +459,12 @@ fn main() {
     let asked: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
     let is_asked = |section: &str| asked.is_empty() || asked.iter().any(|word| word == section);
     let receiver = Receiver::start(false);
+    if let Some(handlers) = asked.iter().skip_while(|word| *word != "load").nth(1) {
+        let handlers = handlers.parse().unwrap();
+        let rates: Vec<f64> = (0..ROUNDS).map(|_| durable(&receiver, handlers)).collect();
+        println!("{handlers} handlers: {rates:.0?}, median {:.0}", median(rates.clone()));
+        return;
+    }
     if is_asked("rates") {
         rates(&receiver);
     }

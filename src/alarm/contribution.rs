@@ -171,7 +171,7 @@ impl Contributions {
     #[must_use]
     pub fn reading(&self) -> Reading {
         match self.0.iter().max_by_key(|c| (c.severity, c.turn)) {
-            Some(top) => Reading::Standing { severity: top.severity, text: (*top.text).clone() },
+            Some(top) => Reading::Standing { severity: top.severity, text: Arc::clone(&top.text) },
             None => Reading::Gone { text: None },
         }
     }
@@ -188,7 +188,7 @@ mod tests {
     }
 
     fn text(brief: &str) -> AlarmText {
-        AlarmText { brief: brief.to_owned(), ..AlarmText::default() }
+        AlarmText { brief: brief.into(), ..AlarmText::default() }
     }
 
     fn at(second: i64) -> Timestamp {
@@ -200,9 +200,9 @@ mod tests {
         let mut all = Contributions::default();
         all.raise(key("w"), Severity::Warning, text("slow"), None, None).unwrap();
         all.raise(key("c"), Severity::Critical, text("dead"), None, None).unwrap();
-        assert_eq!(all.reading(), Reading::Standing { severity: Severity::Critical, text: text("dead") });
+        assert_eq!(all.reading(), Reading::Standing { severity: Severity::Critical, text: text("dead").into() });
         assert!(all.clear(&key("c")));
-        assert_eq!(all.reading(), Reading::Standing { severity: Severity::Warning, text: text("slow") });
+        assert_eq!(all.reading(), Reading::Standing { severity: Severity::Warning, text: text("slow").into() });
         assert!(all.clear(&key("w")) && !all.clear(&key("w")));
         assert_eq!(all.reading(), Reading::Gone { text: None });
     }
@@ -214,7 +214,7 @@ mod tests {
         all.raise(key("b"), Severity::Minor, text("y"), Some(at(20)), None).unwrap();
         assert!(all.raise(key("a"), Severity::Minor, text("x"), Some(at(30)), None).unwrap());
         assert!(!all.raise(key("a"), Severity::Minor, text("x"), Some(at(30)), None).unwrap());
-        assert_eq!(all.reading(), Reading::Standing { severity: Severity::Minor, text: text("y") });
+        assert_eq!(all.reading(), Reading::Standing { severity: Severity::Minor, text: text("y").into() });
         assert_eq!(all.next_deadline(), Some(at(20)));
         assert_eq!(all.expire(at(20)), [key("b")]);
         assert_eq!(all.next_deadline(), Some(at(30)));

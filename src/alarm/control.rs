@@ -71,25 +71,25 @@ impl Types {
 
     /// Adds what is known of the type where the source of an alarm said nothing.
     #[must_use]
-    pub fn complete(&self, key: &AlarmKey, text: AlarmText) -> AlarmText {
+    pub fn complete(&self, key: &AlarmKey, mut text: Arc<AlarmText>) -> Arc<AlarmText> {
         let spec = self.get(&key.alarm_type);
-        let AlarmText { mut brief, mut detailed, mut suggested_actions, correlation } = text;
-        if brief.is_empty() {
-            brief = spec.and_then(|spec| spec.brief.clone()).unwrap_or_default();
-        }
-        if brief.is_empty() && spec.is_none() {
-            // Nobody said anything: what is known is in the key.
-            brief = format!("{} on {} {}", key.alarm_type, key.resource_type, key.resource);
+        if text.brief.is_empty() {
+            let known = spec.and_then(|spec| spec.brief.clone()).filter(|brief| !brief.is_empty());
+            // Where nobody said anything, what is known is in the key.
+            let from_key = || format!("{} on {} {}", key.alarm_type, key.resource_type, key.resource);
+            if let Some(brief) = known.or_else(|| spec.is_none().then(from_key)) {
+                Arc::make_mut(&mut text).brief = brief.into();
+            }
         }
         if let Some(spec) = spec {
-            if detailed.is_empty() {
-                detailed.clone_from(&spec.detailed);
+            if text.detailed.is_empty() && !spec.detailed.is_empty() {
+                Arc::make_mut(&mut text).detailed.clone_from(&spec.detailed);
             }
-            if suggested_actions.is_empty() {
-                suggested_actions.clone_from(&spec.suggested_actions);
+            if text.suggested_actions.is_empty() && !spec.suggested_actions.is_empty() {
+                Arc::make_mut(&mut text).suggested_actions.clone_from(&spec.suggested_actions);
             }
         }
-        AlarmText { brief, detailed, suggested_actions, correlation }
+        text
     }
 }
 
@@ -252,14 +252,14 @@ mod tests {
             ..TypeSpec::default()
         };
         let types = Types::new(BTreeMap::from([("slow".to_owned(), spec)]));
-        let text =
-            types.complete(&key("slow"), AlarmText { detailed: vec!["Very.".to_owned()], ..AlarmText::default() });
+        let text = types
+            .complete(&key("slow"), AlarmText { detailed: vec!["Very.".to_owned()], ..AlarmText::default() }.into());
         assert_eq!(
-            (text.brief.as_str(), text.detailed, text.suggested_actions),
+            (&*text.brief, text.detailed.clone(), text.suggested_actions.clone()),
             ("Too slow", vec!["Very.".to_owned()], vec!["Wait.".to_owned()])
         );
-        assert_eq!(types.complete(&key("odd"), AlarmText::default()).brief, "odd on database db1");
-        assert_eq!(types.complete(&key("low-disk-space"), AlarmText::default()).suggested_actions.len(), 1);
+        assert_eq!(&*types.complete(&key("odd"), Arc::default()).brief, "odd on database db1");
+        assert_eq!(types.complete(&key("low-disk-space"), Arc::default()).suggested_actions.len(), 1);
     }
 
     #[test]

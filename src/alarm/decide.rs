@@ -7,6 +7,7 @@ use super::{
     UntoldBy,
 };
 use jiff::Timestamp;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What the sources of an alarm say of it together.
@@ -17,12 +18,12 @@ pub enum Reading {
         /// The highest severity that stands, before profiles.
         severity: Severity,
         /// Its texts.
-        text: AlarmText,
+        text: Arc<AlarmText>,
     },
     /// None does.
     Gone {
         /// What to say of it now; `None` keeps what was said.
-        text: Option<AlarmText>,
+        text: Option<Arc<AlarmText>>,
     },
 }
 
@@ -62,7 +63,7 @@ pub struct Change {
 /// Decides what a reading changes; `None` when nothing does.
 #[must_use]
 pub fn decide(
-    key: &AlarmKey,
+    key: &Arc<AlarmKey>,
     current: Option<&AlarmRecord>,
     reading: Reading,
     circumstances: &Circumstances<'_>,
@@ -72,7 +73,7 @@ pub fn decide(
     let is_change = current.is_none_or(|current| !current.says_the_same(&state));
     let mut record = match current {
         Some(current) => AlarmRecord { state, ..current.clone() },
-        None => AlarmRecord::new(key.id(), key.clone(), state, time),
+        None => AlarmRecord::new(key.id(), Arc::clone(key), state, time),
     };
     record.reported = (reported != record.severity()).then_some(reported);
     shelve(&mut record, time, circumstances);
@@ -132,14 +133,19 @@ fn state_of(
     let impact = current.map(|current| current.state.impact.clone()).unwrap_or_default();
     let control = circumstances.control;
     let (severity, is_cleared, text) = match (reading, current) {
-        (Reading::Standing { severity, text }, _) => (severity, false, control.types.complete(key, text)),
+        (Reading::Standing { severity, text }, _) => {
+            let text = control.types.complete(key, text);
+            // What was said before is said again: kept once.
+            let known = current.map(|current| &current.state.text).filter(|known| **known == text);
+            (severity, false, known.cloned().unwrap_or(text))
+        }
         (Reading::Gone { .. }, None) => return None,
         (Reading::Gone { .. }, Some(current)) if current.is_cleared() => {
             // The severity that it had is history, and stays.
             return Some((current.state.clone(), current.reported_severity()));
         }
         (Reading::Gone { text }, Some(current)) => {
-            (current.reported_severity(), true, text.unwrap_or_else(|| current.state.text.clone()))
+            (current.reported_severity(), true, text.unwrap_or_else(|| Arc::clone(&current.state.text)))
         }
     };
     let mapped = match current {

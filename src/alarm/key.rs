@@ -38,7 +38,15 @@ impl AlarmKey {
     #[must_use]
     pub fn unique_name(&self) -> String {
         let parts = [&self.node, &self.resource_type, &self.resource, &self.alarm_type, &self.qualifier];
-        parts.map(|part| part.replace('\\', "\\\\").replace('/', "\\/")).join("/")
+        let mut name = String::with_capacity(parts.iter().map(|part| part.len() + 1).sum());
+        for (number, part) in parts.into_iter().enumerate() {
+            name.extend((number > 0).then_some('/'));
+            for character in part.chars() {
+                name.extend(matches!(character, '\\' | '/').then_some('\\'));
+                name.push(character);
+            }
+        }
+        name
     }
 
     /// Returns whether it is of the test that a person asks of one handler: it is told whatever configuration makes of alarms.

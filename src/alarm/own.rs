@@ -271,7 +271,7 @@ impl OwnType {
         let mut detailed = vec![texts.detailed.to_owned()];
         detailed.extend(detail);
         AlarmText {
-            brief: brief.unwrap_or_else(|| texts.brief.to_owned()),
+            brief: brief.map_or_else(|| texts.brief.into(), Into::into),
             detailed,
             suggested_actions: texts.suggested_actions.iter().map(|action| (*action).to_owned()).collect(),
             ..AlarmText::default()

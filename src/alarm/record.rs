@@ -7,6 +7,7 @@ use super::{
 use jiff::{Timestamp, ToSpan};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// Status changes kept for one alarm unless configured otherwise (RFC 8632, `max-alarm-status-changes`).
 pub const STATUS_CHANGES_MAX: usize = 32;
@@ -22,7 +23,7 @@ pub struct StatusChange {
     /// How it stood then.
     pub standing: Standing,
     /// Its brief text then.
-    pub text: String,
+    pub text: Arc<str>,
 }
 
 /// Why handlers know another state of an alarm than the list has.
@@ -52,7 +53,7 @@ pub struct AlarmRecord {
     /// The alarm.
     pub id: AlarmId,
     /// The alarm's key.
-    pub key: AlarmKey,
+    pub key: Arc<AlarmKey>,
     /// Severity, clearance, texts, impact.
     pub state: AlarmState,
     /// Position of its newest transition; 0 before the first.
@@ -141,7 +142,7 @@ impl AlarmRecord {
     }
 
     /// Begins an alarm that is not in the list.
-    pub(super) fn new(id: AlarmId, key: AlarmKey, state: AlarmState, time: Timestamp) -> Self {
+    pub(super) fn new(id: AlarmId, key: Arc<AlarmKey>, state: AlarmState, time: Timestamp) -> Self {
         Self {
             id,
             key,
@@ -172,7 +173,7 @@ impl AlarmRecord {
         let time = transition.last_updated;
         let mut record = match current {
             Some(current) => current.clone(),
-            None => Self::new(transition.id, transition.key.clone(), transition.after.clone(), time),
+            None => Self::new(transition.id, Arc::clone(&transition.key), transition.after.clone(), time),
         };
         let is_change = current.is_none_or(|current| !current.says_the_same(&transition.after));
         record.take(transition);
@@ -256,7 +257,7 @@ impl AlarmRecord {
             }
         }
         self.last_changed = time;
-        let change = StatusChange { time, standing: self.state.standing, text: self.state.text.brief.clone() };
+        let change = StatusChange { time, standing: self.state.standing, text: Arc::clone(&self.state.text.brief) };
         self.status_changes.truncate(status_changes_max.max(1) - 1);
         self.status_changes.insert(0, change);
     }

@@ -2,6 +2,7 @@
 
 use super::{AlarmId, Severity};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// The part of an alarm's state that decides whether there is something to announce.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -15,8 +16,8 @@ pub struct Standing {
 /// Texts for people.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct AlarmText {
-    /// One line.
-    pub brief: String,
+    /// One line; an alarm's history shares it.
+    pub brief: Arc<str>,
     /// Paragraphs.
     pub detailed: Vec<String>,
     /// What to do, a step a line.
@@ -76,8 +77,8 @@ pub struct ImpactGroup {
 pub struct AlarmState {
     /// Severity and clearance.
     pub standing: Standing,
-    /// Texts.
-    pub text: AlarmText,
+    /// Texts; whoever has this state of the alarm shares them.
+    pub text: Arc<AlarmText>,
     /// What depends on the resource, sorted by kind.
     pub impact: Vec<ImpactGroup>,
 }

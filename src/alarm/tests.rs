@@ -19,7 +19,7 @@ fn key() -> AlarmKey {
 }
 
 fn text(brief: &str) -> AlarmText {
-    AlarmText { brief: brief.to_owned(), ..AlarmText::default() }
+    AlarmText { brief: brief.into(), ..AlarmText::default() }
 }
 
 fn at(microsecond: i64) -> Timestamp {
@@ -27,7 +27,7 @@ fn at(microsecond: i64) -> Timestamp {
 }
 
 fn standing(severity: Severity, brief: &str) -> Reading {
-    Reading::Standing { severity, text: text(brief) }
+    Reading::Standing { severity, text: text(brief).into() }
 }
 
 const GONE: Reading = Reading::Gone { text: None };
@@ -52,7 +52,7 @@ impl Alarm {
 
     /// Lets something happen; returns how many announcements that made.
     fn say(&mut self, reading: Reading) -> usize {
-        let change = decide(&key(), self.record.as_ref(), reading, &self.circumstances());
+        let change = decide(&key().into(), self.record.as_ref(), reading, &self.circumstances());
         self.take(change)
     }
 
@@ -136,7 +136,7 @@ fn clearing_an_absent_or_cleared_alarm_announces_nothing() {
     alarm.say(standing(Severity::Major, ""));
     assert_eq!(alarm.say(GONE), 1);
     let cleared = alarm.record.clone();
-    assert_eq!(alarm.say(Reading::Gone { text: Some(text("gone")) }), 0);
+    assert_eq!(alarm.say(Reading::Gone { text: Some(text("gone").into()) }), 0);
     assert_eq!(alarm.record, cleared);
 }
 
@@ -160,7 +160,7 @@ fn another_text_is_recorded_and_not_announced() {
     alarm.now += 1;
     assert_eq!(alarm.say(standing(Severity::Minor, "b")), 0);
     let record = alarm.record();
-    assert_eq!((record.state.text.brief.as_str(), record.sequence), ("b", 1));
+    assert_eq!((&*record.state.text.brief, record.sequence), ("b", 1));
     assert_eq!((record.last_changed, record.last_updated), (at(alarm.now), at(1_000_000)));
     assert_eq!(record.status_changes.len(), 2);
 }
@@ -169,7 +169,7 @@ fn another_text_is_recorded_and_not_announced() {
 fn an_alarm_that_was_removed_comes_back_dated_later() {
     let alarm = Alarm::with(Control::default());
     let circumstances = Circumstances { not_before: Some(at(5_000_000)), ..alarm.circumstances() };
-    let raised = decide(&key(), None, standing(Severity::Minor, ""), &circumstances).unwrap();
+    let raised = decide(&key().into(), None, standing(Severity::Minor, ""), &circumstances).unwrap();
     assert_eq!(raised.time, at(5_000_001));
 }
 
@@ -226,7 +226,7 @@ fn an_alarm_on_a_shelf_is_kept_up_and_told_when_it_comes_off_it_as_it_is_then() 
     assert_eq!(alarm.record().operator_changes[0].text, "on shelf attic");
     alarm.now += 1;
     assert_eq!(alarm.say(standing(Severity::Critical, "worse")), 0);
-    assert_eq!(alarm.record().state.text.brief, "worse");
+    assert_eq!(&*alarm.record().state.text.brief, "worse");
     alarm.now += 1;
     let changed = alarm.record().last_changed;
     assert_eq!(alarm.revise(Control::default()), 1);
@@ -242,7 +242,7 @@ fn the_test_of_a_handler_is_told_whatever_is_made_of_alarms() {
     let control =
         Control { shelves: shelving(), notify: Notify::SeverityLevel(Severity::Critical), ..Control::default() };
     let alarm = Alarm::with(control);
-    let raised = decide(&key, None, standing(Severity::Indeterminate, ""), &alarm.circumstances()).unwrap();
+    let raised = decide(&key.into(), None, standing(Severity::Indeterminate, ""), &alarm.circumstances()).unwrap();
     assert!(raised.announced.is_some() && raised.record.shelf.is_none());
 }
 
@@ -419,7 +419,7 @@ proptest! {
             let Some(record) = &alarm.record else { prop_assert_eq!(model.standing, None); continue };
             // What the list shows.
             prop_assert_eq!(Some((record.severity(), record.is_cleared())), model.standing);
-            prop_assert_eq!(&record.state.text.brief, &model.said.to_string());
+            prop_assert_eq!(&*record.state.text.brief, model.said.to_string());
             prop_assert_eq!(record.operator_state(), model.operator);
             prop_assert_eq!(record.shelf.is_some(), model.is_shelved);
             let history: Vec<_> = record.status_changes.iter()
@@ -492,11 +492,11 @@ proptest! {
 fn what_is_said_beside_the_text_is_kept_and_is_no_change_of_the_status() {
     let mut alarm = Alarm::with(Control::default());
     let text = |causes: Vec<ResourceName>| AlarmText {
-        brief: "too slow".to_owned(),
+        brief: "too slow".into(),
         correlation: Correlation { root_causes: causes, related: Vec::new() },
         ..AlarmText::default()
     };
-    let standing = |causes| Reading::Standing { severity: Severity::Major, text: text(causes) };
+    let standing = |causes| Reading::Standing { severity: Severity::Major, text: text(causes).into() };
     assert_eq!(alarm.say(standing(Vec::new())), 1);
     let changed = alarm.record().last_changed;
     let cause = ResourceName { resource_type: "host".to_owned(), resource: "h1".to_owned() };

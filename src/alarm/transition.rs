@@ -4,6 +4,7 @@ use super::{AlarmId, AlarmKey, AlarmState, Severity, Standing};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// Number of a transition in the journal: rises by at least one, is never used again.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -21,7 +22,7 @@ pub struct Transition {
     /// The alarm.
     pub id: AlarmId,
     /// The alarm's key.
-    pub key: AlarmKey,
+    pub key: Arc<AlarmKey>,
     /// Number of this transition among those of its alarm, from 1, without gaps.
     pub sequence: u64,
     /// How the alarm stood when it was announced last; `None` for the first announcement.

@@ -125,7 +125,7 @@ mod tests {
         Report::Raise {
             key: key(resource),
             severity: Severity::Major,
-            text: AlarmText { brief: "two\nlines".to_owned(), ..AlarmText::default() },
+            text: AlarmText { brief: "two\nlines".into(), ..AlarmText::default() },
             contribution: ContributionKey::default(),
             ends_at: None,
             note: None,

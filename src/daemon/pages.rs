@@ -5,6 +5,7 @@ use crate::alarm::AlarmId;
 use crate::management::Management;
 use crate::task::Scope;
 use crate::web::{AlarmChange, AlarmRecord, PageSource, UnreadableError};
+use std::sync::Arc;
 
 /// Shows alarms of the element.
 #[derive(Debug, Clone)]
@@ -25,14 +26,18 @@ impl PageSource for Pages {
     async fn alarm(&self, id: AlarmId) -> Result<Option<AlarmRecord>, UnreadableError> {
         let record = self.management.alarm(&id);
         Ok(record.map(|record| AlarmRecord {
-            key: record.key.clone(),
+            key: Arc::clone(&record.key),
             state: record.state.clone(),
             time_created: record.time_created,
             last_updated: record.last_updated,
             changes: record
                 .status_changes
                 .iter()
-                .map(|change| AlarmChange { time: change.time, standing: change.standing, brief: change.text.clone() })
+                .map(|change| AlarmChange {
+                    time: change.time,
+                    standing: change.standing,
+                    brief: Arc::clone(&change.text),
+                })
                 .collect(),
         }))
     }

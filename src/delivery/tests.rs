@@ -9,7 +9,7 @@ use super::parcel::Now;
 use super::reading::Restored;
 use super::spec::Terms;
 use super::{DeliverySpec, FilteredBy, Order, RateLimit, SuspendAfter};
-use crate::alarm::{AlarmKey, AlarmState, AlarmText, JournalPosition, Severity, Standing, Transition};
+use crate::alarm::{AlarmKey, AlarmState, JournalPosition, Severity, Standing, Transition};
 use crate::handler::Outcome;
 use crate::store::{LaneException, LaneExceptionState, LaneFilter};
 use crate::transport::FailureReason;
@@ -47,10 +47,10 @@ fn change(position: u64, alarm: u64, before: Option<Standing>, after: Standing) 
     Arc::new(Transition {
         position: JournalPosition(position),
         id: key.id(),
-        key,
+        key: key.into(),
         sequence: position,
         before,
-        after: AlarmState { standing: after, text: AlarmText::default(), impact: Vec::new() },
+        after: AlarmState { standing: after, text: Arc::default(), impact: Vec::new() },
         last_updated: Timestamp::UNIX_EPOCH,
         revision: 1,
         base_url: None,
@@ -399,8 +399,8 @@ fn a_filter_counts_at_the_first_attempt_and_not_after_it() {
 
 fn about(position: u64, resource_type: &str, resource: &str) -> Arc<Transition> {
     let mut transition = Transition::clone(&transition(position, 0));
-    transition.key.resource_type = resource_type.to_owned();
-    transition.key.resource = resource.to_owned();
+    let key = Arc::make_mut(&mut transition.key);
+    (key.resource_type, key.resource) = (resource_type.to_owned(), resource.to_owned());
     transition.id = transition.key.id();
     Arc::new(transition)
 }
@@ -531,7 +531,7 @@ fn a_test_goes_first_to_its_own_handler_even_while_that_fails() {
     finish(&mut lane, 1, RETRY, 0);
     let test = |position, handler| {
         let mut test = Transition::clone(&about(position, "alarm-handler", handler));
-        test.key.alarm_type = "self-test".to_owned();
+        Arc::make_mut(&mut test.key).alarm_type = "self-test".to_owned();
         test.id = test.key.id();
         Arc::new(test)
     };

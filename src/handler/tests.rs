@@ -27,7 +27,7 @@ pub(crate) fn transition(sequence: u64, severity: Severity, is_cleared: bool) ->
     };
     let list = |texts: &[&str]| texts.iter().map(|t| (*t).to_owned()).collect::<Vec<_>>();
     let text = AlarmText {
-        brief: "The HTTP client cannot connect to a remote host".to_owned(),
+        brief: "The HTTP client cannot connect to a remote host".into(),
         detailed: list(&["Nobody listens on the port.", "Said \"refused\" — 3 times."]),
         suggested_actions: list(&["Check that the remote host is running.", "Check the firewalls between."]),
         ..AlarmText::default()
@@ -49,10 +49,10 @@ pub(crate) fn transition(sequence: u64, severity: Severity, is_cleared: bool) ->
     Transition {
         position: JournalPosition(sequence + 40),
         id: key.id(),
-        key,
+        key: key.into(),
         sequence,
         before,
-        after: AlarmState { standing: Standing { severity, is_cleared }, text, impact },
+        after: AlarmState { standing: Standing { severity, is_cleared }, text: text.into(), impact },
         last_updated: Timestamp::new(1_777_636_800 + seconds, 250_000_000).unwrap(),
         revision: 3,
         reminds: Vec::new(),

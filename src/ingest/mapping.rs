@@ -197,7 +197,7 @@ fn check_labels(labels: &LabelSet, labels_max: usize) -> Vec<MappingFault> {
 fn text(annotations: &LabelSet) -> AlarmText {
     let said = |name: &str| annotations.get(name).map(|text| cut(text.trim())).filter(|text| !text.is_empty());
     AlarmText {
-        brief: said("summary").map(|text| one_line(&text)).unwrap_or_default(),
+        brief: said("summary").map(|text| one_line(&text)).unwrap_or_default().into(),
         detailed: said("description").map(|text| text.lines().map(str::to_owned).collect()).unwrap_or_default(),
         suggested_actions: said("runbook_url").map(|text| one_line(&text)).into_iter().collect(),
         ..AlarmText::default()
@@ -326,7 +326,7 @@ mod tests {
             ("runbook_url", "https://r.example/x"),
         ]);
         let said = contribution(AlertParts { annotations, ..firing(&[("alertname", "A")]) }).unwrap();
-        assert_eq!(said.text.brief, "Disk full");
+        assert_eq!(&*said.text.brief, "Disk full");
         assert_eq!(said.text.detailed, ["one", "", "two"]);
         assert_eq!(said.text.suggested_actions, ["https://r.example/x"]);
     }

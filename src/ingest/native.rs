@@ -191,7 +191,7 @@ fn read(item: &Value, now: Timestamp) -> Result<NativeAlarm, Vec<String>> {
         item.faults.push("`ends_at` is past: to end an alarm say `\"action\": \"clear\"`".to_owned());
     }
     let text = AlarmText {
-        brief: item.text("brief_description").split_whitespace().collect::<Vec<_>>().join(" "),
+        brief: item.text("brief_description").split_whitespace().collect::<Vec<_>>().join(" ").into(),
         detailed: item.lines("detailed_description"),
         suggested_actions: item.lines("suggested_actions"),
         correlation: Correlation {
@@ -420,7 +420,7 @@ mod tests {
         });
         let alarm = read(&item, now()).unwrap();
         assert!(alarm.is_raise && alarm.severity == Some(Severity::Major) && alarm.node.as_deref() == Some("n2"));
-        assert_eq!((alarm.text.brief.as_str(), alarm.text.detailed.len()), ("Disk full", 2));
+        assert_eq!((&*alarm.text.brief, alarm.text.detailed.len()), ("Disk full", 2));
         assert_eq!((alarm.text.correlation.root_causes.len(), alarm.text.correlation.related.len()), (1, 1));
         let least = json!({"resource_type": "a", "resource_id": "b", "alarm_type": "c", "cleared": "true"});
         assert!(!read(&least, now()).unwrap().is_raise);

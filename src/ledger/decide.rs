@@ -52,15 +52,18 @@ impl Staged {
         if let Err(refusal) = check(&report) {
             return Ok(Err(refusal));
         }
-        let key = report.key().clone();
-        let id = key.id();
+        let id = report.key().id();
         let entry = self.list.entry(&id);
+        let key = match entry {
+            Some(entry) => Arc::clone(&entry.record.key),
+            None => Arc::new(report.key().clone()),
+        };
         let is_own = matches!(&report, Report::Raise { contribution, .. } if contribution.is_own());
         let (reading, contributions) = match weigh(entry, report, context.now) {
             Ok(weighed) => weighed,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        self.settle(tx, &key, reading, contributions, is_own, context)
+        self.settle(tx, id, &key, reading, contributions, is_own, context)
     }
 
     /// Takes away what no longer holds of the alarm with the next deadline; `None` when none is due.
@@ -71,11 +74,11 @@ impl Staged {
     ) -> Result<Option<Verdict>, StoreError> {
         let Some(id) = self.list.due(context.now) else { return Ok(None) };
         let Some(entry) = self.list.entry(&id) else { return Ok(None) };
-        let key = entry.record.key.clone();
+        let key = Arc::clone(&entry.record.key);
         let mut contributions = entry.contributions.clone().unwrap_or_default();
         contributions.expire(context.now);
         let reading = contributions.reading();
-        self.settle(tx, &key, reading, some_unless_empty(contributions), false, context).map(Some)
+        self.settle(tx, id, &key, reading, some_unless_empty(contributions), false, context).map(Some)
     }
 
     /// Tells what was held back of the alarm whose turn is next; `false` when none is due.
@@ -101,16 +104,17 @@ impl Staged {
         context: Context<'_>,
     ) -> Result<(), StoreError> {
         let Some(entry) = self.list.entry(&id) else { return Ok(()) };
-        let (key, contributions) = (entry.record.key.clone(), entry.contributions.clone());
+        let (key, contributions) = (Arc::clone(&entry.record.key), entry.contributions.clone());
         let reading = match &contributions {
             _ if entry.record.is_cleared() => Reading::Gone { text: None },
             Some(said) => said.reading(),
             None => {
-                Reading::Standing { severity: entry.record.reported_severity(), text: entry.record.state.text.clone() }
+                let record = &entry.record;
+                Reading::Standing { severity: record.reported_severity(), text: Arc::clone(&record.state.text) }
             }
         };
         // What could be refused was taken when it was reported.
-        drop(self.settle(tx, &key, reading, contributions, true, context)?);
+        drop(self.settle(tx, id, &key, reading, contributions, true, context)?);
         let Some(entry) = self.list.entry(&id).filter(|entry| with_impact && !entry.record.is_cleared()) else {
             return Ok(());
         };
@@ -125,9 +129,18 @@ impl Staged {
 
     /// Writes an alarm as it is now, where no transition says so.
     pub(super) fn amend(&mut self, tx: &mut WriteTransaction<'_>, record: AlarmRecord) -> Result<(), StoreError> {
+        let contributions = self.list.contributions(&record.id).cloned();
+        self.amend_with(tx, record, contributions)
+    }
+
+    fn amend_with(
+        &mut self,
+        tx: &mut WriteTransaction<'_>,
+        record: AlarmRecord,
+        contributions: Option<Contributions>,
+    ) -> Result<(), StoreError> {
         let position = tx.append_amendment(&record)?;
         self.list.set_position(position);
-        let contributions = self.list.contributions(&record.id).cloned();
         self.list.put(Entry { record: Arc::new(record), contributions });
         self.is_changed = true;
         Ok(())
@@ -151,7 +164,7 @@ impl Staged {
         let change =
             Change { record: AlarmRecord::clone(record), announced: Some(Announced { before: Some(standing) }), time };
         let transition = Transition { reminds: handlers, ..transition_of(&change) };
-        self.announce(tx, Some(record), transition, change.record, context)?;
+        self.announce(tx, Some(record), transition, change.record, entry.contributions.clone(), context)?;
         Ok(true)
     }
 
@@ -174,13 +187,13 @@ impl Staged {
     fn settle(
         &mut self,
         tx: &mut WriteTransaction<'_>,
-        key: &AlarmKey,
+        id: AlarmId,
+        key: &Arc<AlarmKey>,
         reading: Reading,
         contributions: Option<Contributions>,
         is_own: bool,
         context: Context<'_>,
     ) -> Result<Verdict, StoreError> {
-        let id = key.id();
         let control = Arc::clone(self.list.control());
         let old = self.list.entry(&id).cloned();
         let current = old.as_ref().map(|entry| &*entry.record);
@@ -224,15 +237,12 @@ impl Staged {
         write_contributions(tx, id, old.and_then(|entry| entry.contributions.as_ref()), contributions.as_mut())?;
         let outcome = if change.announced.is_some() {
             let transition = transition_of(&change);
-            Outcome::Announced(self.announce(tx, current, transition, change.record, context)?)
+            Outcome::Announced(self.announce(tx, current, transition, change.record, contributions, context)?)
         } else {
             let is_edge = current.is_none_or(|current| current.state.standing != change.record.state.standing);
-            self.amend(tx, change.record)?;
+            self.amend_with(tx, change.record, contributions)?;
             if is_edge { Outcome::Held } else { Outcome::TextChanged }
         };
-        if let Some(record) = self.list.get(&id).cloned() {
-            self.list.put(Entry { record, contributions });
-        }
         Ok(outcome)
     }
 
@@ -260,6 +270,7 @@ impl Staged {
         current: Option<&AlarmRecord>,
         mut transition: Transition,
         record: AlarmRecord,
+        contributions: Option<Contributions>,
         context: Context<'_>,
     ) -> Result<Arc<Transition>, StoreError> {
         let impact = context.impact.impact(&transition.key);
@@ -275,11 +286,10 @@ impl Staged {
         self.list.set_position(transition.position);
         let record = record.announced_by(&transition);
         if record.is_replayed_from(current) {
-            let contributions = self.list.contributions(&transition.id).cloned();
             self.list.put(Entry { record: Arc::new(record), contributions });
             self.is_changed = true;
         } else {
-            self.amend(tx, record)?;
+            self.amend_with(tx, record, contributions)?;
         }
         let transition = Arc::new(transition);
         self.transitions.push(Arc::clone(&transition));
@@ -309,7 +319,7 @@ fn transition_of(change: &Change) -> Transition {
     Transition {
         position: record.position,
         id: record.id,
-        key: record.key.clone(),
+        key: Arc::clone(&record.key),
         sequence: record.sequence.saturating_add(1),
         before,
         stood: if is_standing { record.stood.clone() } else { BTreeSet::new() },
@@ -335,10 +345,10 @@ fn weigh(
         Report::Raise { severity, text, contribution, ends_at: None, note: None, .. }
             if only_default && contribution == ContributionKey::default() =>
         {
-            Ok((Reading::Standing { severity, text }, None))
+            Ok((Reading::Standing { severity, text: Arc::new(text) }, None))
         }
         Report::Clear { contribution, text, .. } if only_default && contribution == ContributionKey::default() => {
-            Ok((Reading::Gone { text }, None))
+            Ok((Reading::Gone { text: text.map(Arc::new) }, None))
         }
         Report::Raise { severity, text, contribution, ends_at, note, .. } => {
             let mut all = said_of(entry);
@@ -353,7 +363,7 @@ fn weigh(
             let mut all = said_of(entry);
             all.clear(&contribution);
             let reading = match all.reading() {
-                Reading::Gone { .. } => Reading::Gone { text },
+                Reading::Gone { .. } => Reading::Gone { text: text.map(Arc::new) },
                 standing @ Reading::Standing { .. } => standing,
             };
             Ok((reading, some_unless_default(entry, all)))
@@ -372,7 +382,7 @@ fn said_of(entry: Option<&Entry>) -> Contributions {
         all.restore(Contribution {
             key: ContributionKey::default(),
             severity: entry.record.severity(),
-            text: Arc::new(entry.record.state.text.clone()),
+            text: Arc::clone(&entry.record.state.text),
             ends_at: None,
             note: None,
             turn: 1,

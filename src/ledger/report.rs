@@ -158,12 +158,13 @@ pub(super) fn check(report: &Report) -> Result<(), ReportError> {
         let names = text.correlation.root_causes.iter().map(|name| name.resource_type.len() + name.resource.len());
         names.sum::<usize>() + text.correlation.related.len() * size_of::<AlarmId>()
     });
-    let lines = text.into_iter().flat_map(|t| t.detailed.iter().chain(&t.suggested_actions).chain([&t.brief]));
+    let lines = text.into_iter().flat_map(|t| t.detailed.iter().chain(&t.suggested_actions));
+    let brief = text.map_or(0, |text| text.brief.len());
     if let Report::Raise { note: Some(note), .. } = report
         && note.len() > TEXT_BYTES_MAX
     {
         return Err(ReportError::NoteTooLong { bytes: note.len() });
     }
-    let bytes = lines.map(String::len).sum::<usize>() + linked.unwrap_or_default();
+    let bytes = brief + lines.map(String::len).sum::<usize>() + linked.unwrap_or_default();
     if bytes > TEXT_BYTES_MAX { Err(ReportError::TextTooLong { bytes }) } else { Ok(()) }
 }

@@ -68,7 +68,7 @@ fn key(resource: &str) -> AlarmKey {
 }
 
 fn text(brief: &str) -> AlarmText {
-    AlarmText { brief: brief.to_owned(), ..AlarmText::default() }
+    AlarmText { brief: brief.into(), ..AlarmText::default() }
 }
 
 fn raise(resource: &str, severity: Severity) -> Report {
@@ -208,14 +208,17 @@ fn the_severity_is_the_highest_of_several_sources_over_a_restart() {
     let world = World::new();
     let ledger = world.open();
     let later = world.clock.now() + Duration::from_secs(3600);
-    assert_eq!(announced(&ledger, raise("a", Severity::Minor)).after.text, text("down"));
+    assert_eq!(announced(&ledger, raise("a", Severity::Minor)).after.text, text("down").into());
     assert_eq!(say(&ledger, fire("a", "warning", Severity::Warning, later)), Ok(Outcome::Unchanged));
-    assert_eq!(announced(&ledger, fire("a", "critical", Severity::Critical, later)).after.text, text("critical"));
+    assert_eq!(
+        announced(&ledger, fire("a", "critical", Severity::Critical, later)).after.text,
+        text("critical").into()
+    );
     assert_eq!(say(&ledger, clear("a")), Ok(Outcome::Unchanged));
     drop(ledger);
     let ledger = world.open();
     let lowered = announced(&ledger, resolve("a", "critical"));
-    assert_eq!((lowered.after.standing, &lowered.after.text), (stands(Severity::Warning), &text("warning")));
+    assert_eq!((lowered.after.standing, &*lowered.after.text), (stands(Severity::Warning), &text("warning")));
     drop(ledger);
     let ledger = world.open();
     let cleared = announced(&ledger, resolve("a", "warning"));
@@ -362,7 +365,7 @@ fn another_text_changes_the_list_and_announces_nothing() {
     assert_eq!(say(&ledger, report), Ok(Outcome::TextChanged));
     assert_eq!(all(&ledger).len(), 1);
     drop(ledger);
-    assert_eq!(world.open().alarm(&id).unwrap().state.text, text("still down"));
+    assert_eq!(world.open().alarm(&id).unwrap().state.text, text("still down").into());
 }
 
 #[test]

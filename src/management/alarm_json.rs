@@ -36,7 +36,7 @@ fn resource_of(key: &AlarmKey, ledger: &Ledger) -> String {
 /// Returns a resource that an alarm names beside its own, written as that is.
 fn other_resource(record: &AlarmRecord, resource_type: &str, resource: &str, ledger: &Ledger) -> String {
     let (resource_type, resource) = (resource_type.to_owned(), resource.to_owned());
-    resource_of(&AlarmKey { resource_type, resource, ..record.key.clone() }, ledger)
+    resource_of(&AlarmKey { resource_type, resource, ..AlarmKey::clone(&record.key) }, ledger)
 }
 
 /// Returns the alarms that belong together with one, by their keys; those that are not in the list have none.
@@ -97,7 +97,7 @@ pub fn alarm(record: &AlarmRecord, ledger: &Ledger) -> Value {
     put("last-raised", format_utc(record.last_raised).into());
     put("last-changed", format_utc(record.last_changed).into());
     put("perceived-severity", record.severity().as_str().into());
-    put("alarm-text", state.text.brief.clone().into());
+    put("alarm-text", (*state.text.brief).into());
     put("status-change", record.status_changes.iter().map(status_change).collect());
     if !record.operator_changes.is_empty() {
         put("operator-state-change", record.operator_changes.iter().map(operator_change).collect());

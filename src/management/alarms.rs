@@ -133,8 +133,8 @@ impl Management {
         let key = self.key(name)?;
         let id = key.id();
         let text = match brief {
-            Some(brief) => AlarmText { brief: one_line(brief), ..AlarmText::default() },
-            None => side.ledger.alarm(&id).map(|record| record.state.text.clone()).unwrap_or_default(),
+            Some(brief) => AlarmText { brief: one_line(brief).into(), ..AlarmText::default() },
+            None => side.ledger.alarm(&id).map(|record| AlarmText::clone(&record.state.text)).unwrap_or_default(),
         };
         let contribution = ContributionKey::default();
         self.note_type(&key.alarm_type);

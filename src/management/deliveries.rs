@@ -81,7 +81,7 @@ impl Management {
         // One that an element left behind when it died.
         self.clear_test(&key)?;
         let text = AlarmText {
-            brief: format!("Test of the alarm handler {handler}"),
+            brief: format!("Test of the alarm handler {handler}").into(),
             detailed: vec!["Somebody asked for this test; nothing is wrong.".to_owned()],
             ..AlarmText::default()
         };

@@ -21,6 +21,7 @@
 //! never changed.
 
 mod attempts;
+mod checkpointer;
 mod contribution;
 mod error;
 mod fault;

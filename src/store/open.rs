@@ -1,5 +1,6 @@
 //! Opening a data folder, and the handle that everybody shares.
 
+use super::checkpointer::Checkpointer;
 use super::error::StoreError;
 use super::fault::{self, Fault, FaultPoint};
 use super::health::{Health, Refusal};
@@ -30,7 +31,8 @@ pub const RECORDS_NAME: &str = "records.db";
 /// How long the writer waits for a file that an operator's `sqlite3` holds.
 const BUSY_WAIT: Duration = Duration::from_secs(5);
 
-/// Pages of the write-ahead log after which a commit moves them into the file: 16 MB, so that this happens seldom.
+/// Pages of the write-ahead log after which a commit moves them into the file: 16 MB, so that this happens seldom. Not so
+/// for the journal's, which has a thread for that.
 const WAL_PAGES: u32 = 4000;
 
 /// How long the end waits for whoever still reads.
@@ -103,11 +105,13 @@ impl Store {
         let (journal_path, records_path) = (data_dir.join(JOURNAL_NAME), data_dir.join(RECORDS_NAME));
         identity::JOURNAL.check(&journal_path)?;
         identity::RECORDS.check(&records_path)?;
-        let connection = open_file(&journal_path, "FULL", migration::JOURNAL, identity::JOURNAL)?;
+        let mut connection = open_file(&journal_path, "FULL", migration::JOURNAL, identity::JOURNAL)?;
         let records = open_file(&records_path, "NORMAL", migration::RECORDS, identity::RECORDS)?;
         let records = Records::new(records, options.fault.clone());
         // The alarm list is ahead when the journal was put back from an older copy: its positions are used, too.
         let newest = journal::newest_position(&connection)?.max(records.watermark()?.0);
+        let beside = open_file(&journal_path, "FULL", migration::JOURNAL, identity::JOURNAL)?;
+        let checkpointer = Checkpointer::start(&journal_path, &mut connection, beside)?;
         let queue = Arc::new(Queue::default());
         let refusal = watch::Sender::new(None);
         let writer = Writer {
@@ -122,6 +126,8 @@ impl Store {
             .name("journal-writer".to_owned())
             .spawn(move || {
                 let connection = writer.run();
+                // Who else has the log open keeps it from being emptied.
+                drop(checkpointer);
                 merge_log(&connection, JOURNAL_NAME);
                 drop(connection);
                 // Only now may another process have the folder.
@@ -310,7 +316,7 @@ impl Drop for Shared {
 
 /// Moves a write-ahead log into its file and empties it, so that the file alone is a whole copy.
 ///
-/// A log has some [`WAL_PAGES`] at most, and whoever reads is waited for no longer than [`MERGE_WAIT`]; what is not
+/// A log has some 32 MB at most, and whoever reads is waited for no longer than [`MERGE_WAIT`]; what is not
 /// merged now is merged at the next start.
 pub(super) fn merge_log(connection: &Connection, name: &str) {
     let merged = connection

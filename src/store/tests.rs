@@ -1,7 +1,7 @@
 //! Tests of the store on a real file system, each in a folder of its own.
 
 use super::*;
-use crate::alarm::{AlarmId, AlarmKey, AlarmState, AlarmText, JournalPosition, Severity, Standing, Transition};
+use crate::alarm::{AlarmId, AlarmKey, AlarmState, JournalPosition, Severity, Standing, Transition};
 use crate::clock::Clock;
 use jiff::Timestamp;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -52,10 +52,10 @@ fn transition(position: JournalPosition, resource: &str) -> Transition {
     Transition {
         position,
         id: key.id(),
-        key,
+        key: key.into(),
         sequence: 1,
         before: None,
-        after: AlarmState { standing, text: AlarmText::default(), impact: Vec::new() },
+        after: AlarmState { standing, text: Arc::default(), impact: Vec::new() },
         last_updated: Timestamp::from_second(1_800_000_000).unwrap(),
         revision: 7,
         reminds: Vec::new(),
@@ -154,7 +154,7 @@ fn a_file_of_an_older_program_keeps_its_contributions() {
     let mut rows = store.contributions().unwrap();
     assert_eq!(rows.len(), 1);
     let row = super::ContributionRow { note: Some("n".to_owned()), ..rows.remove(0) };
-    assert_eq!((row.key.as_str(), row.text.brief.as_str()), ("a", "x"));
+    assert_eq!((row.key.as_str(), &*row.text.brief), ("a", "x"));
     let written = row.clone();
     store.write(move |tx| tx.put_contribution(&written)).unwrap();
     assert_eq!(store.contributions().unwrap(), [row]);
@@ -171,7 +171,7 @@ fn a_contribution_keeps_its_row_until_it_is_removed() {
         severity: Severity::Minor,
         ends_at: None,
         turn,
-        text: AlarmText::default(),
+        text: crate::alarm::AlarmText::default(),
         note: None,
     };
     let put = |row: super::ContributionRow| store.write(move |tx| tx.put_contribution(&row)).unwrap();

@@ -24,7 +24,7 @@ use std::sync::Arc;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AlarmRecord {
     /// Its key.
-    pub key: AlarmKey,
+    pub key: Arc<AlarmKey>,
     /// Its state.
     pub state: AlarmState,
     /// When it was raised for the first time.
@@ -43,7 +43,7 @@ pub struct AlarmChange {
     /// How it stood from then on.
     pub standing: Standing,
     /// Its brief description then.
-    pub brief: String,
+    pub brief: Arc<str>,
 }
 
 /// Why a page cannot be shown.

@@ -17,7 +17,7 @@ p,li,td{white-space:pre-wrap;overflow-wrap:anywhere}table{border-collapse:collap
 /// Writes the page of an alarm.
 pub(super) fn alarm(id: AlarmId, record: &AlarmRecord) -> String {
     let AlarmRecord { key, state, time_created, last_updated, changes } = record;
-    let brief = if state.text.brief.is_empty() { &key.alarm_type } else { &state.text.brief };
+    let brief = if state.text.brief.is_empty() { key.alarm_type.as_str() } else { &*state.text.brief };
     let mut body = format!("{}\n<h1>{}</h1>\n", badge(state.standing), Escaped(brief));
     let labels = qualifier::lines(&key.qualifier).join("\n");
     let id = id.to_string();

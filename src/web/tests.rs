@@ -26,21 +26,21 @@ fn record(text: &str) -> AlarmRecord {
     let standing = Standing { severity: Severity::Major, is_cleared: false };
     let time = Timestamp::UNIX_EPOCH;
     AlarmRecord {
-        key: AlarmKey {
+        key: Arc::new(AlarmKey {
             node: text.clone(),
             resource_type: text.clone(),
             resource: text.clone(),
             alarm_type: text.clone(),
             qualifier: text.clone(),
-        },
+        }),
         state: AlarmState {
             standing,
-            text: AlarmText {
-                brief: text.clone(),
+            text: Arc::new(AlarmText {
+                brief: text.as_str().into(),
                 detailed: vec![text.clone()],
                 suggested_actions: vec![text.clone()],
                 ..AlarmText::default()
-            },
+            }),
             impact: vec![ImpactGroup {
                 resource_type: text.clone(),
                 title: text.clone(),
@@ -49,7 +49,7 @@ fn record(text: &str) -> AlarmRecord {
         },
         time_created: time,
         last_updated: time,
-        changes: vec![AlarmChange { time, standing, brief: text }],
+        changes: vec![AlarmChange { time, standing, brief: text.into() }],
     }
 }
 

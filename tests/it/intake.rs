@@ -168,7 +168,7 @@ async fn amtool_adds_queries_and_resolves_alarms_that_a_restart_keeps() {
         return;
     };
     assert!(is_done, "{said}");
-    assert_eq!(only(&element).state.text.brief, "Disk full");
+    assert_eq!(&*only(&element).state.text.brief, "Disk full");
     element.scope.drain(&clock, Duration::from_secs(20)).await.unwrap();
     element.stop();
 

@@ -1,7 +1,7 @@
 //! The webhook notifier on the wire.
 
 use crate::harness::http::{Answer, HttpReceiver};
-use annunciator::alarm::{AlarmKey, AlarmState, AlarmText, JournalPosition, Severity, Standing, Transition};
+use annunciator::alarm::{AlarmKey, AlarmState, JournalPosition, Severity, Standing, Transition};
 use annunciator::clock::Clock;
 use annunciator::handler::webhook::{MessageFormat, WebhookSpec};
 use annunciator::handler::{Clients, DeliveryId, NotifierSpec, Outcome, RenderContext, WebService};
@@ -25,12 +25,12 @@ fn transition() -> Transition {
     Transition {
         position: JournalPosition(9),
         id: key.id(),
-        key,
+        key: key.into(),
         sequence: 1,
         before: None,
         after: AlarmState {
             standing: Standing { severity: Severity::Minor, is_cleared: false },
-            text: AlarmText::default(),
+            text: Arc::default(),
             impact: Vec::new(),
         },
         last_updated: Timestamp::UNIX_EPOCH,

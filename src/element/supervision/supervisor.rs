@@ -227,9 +227,10 @@ impl Supervisor {
             let Ok(alarm_type) = record.key.alarm_type.parse::<OwnType>() else { continue };
             let own = ContributionKey::own();
             let Some(said) = list.contributions(&record.id).and_then(|all| all.get(&own)) else { continue };
-            let AlarmKey { resource_type, resource, qualifier, .. } = record.key.clone();
+            let AlarmKey { resource_type, resource, qualifier, .. } = AlarmKey::clone(&record.key);
             let subject = Subject { alarm_type, resource_type, resource, qualifier };
-            let said = Said { severity: said.severity, brief: Some(said.text.brief.clone()), detail: Vec::new() };
+            let said =
+                Said { severity: said.severity, brief: Some(said.text.brief.as_ref().to_owned()), detail: Vec::new() };
             desk.watches.entry(subject).or_insert_with(|| Watch::standing(said));
         }
         self.0.watched.store(desk.watches.len(), Ordering::Relaxed);
@@ -373,7 +374,7 @@ mod tests {
         fault();
         assert_eq!(world.standing(&supervisor).await, [("c1".to_owned(), Severity::Minor)]);
         let record = world.ledger.alarms().iter().next().cloned().unwrap();
-        assert_eq!(record.state.text.brief, "No connection to a remote host");
+        assert_eq!(&*record.state.text.brief, "No connection to a remote host");
         assert_eq!(record.state.text.detailed.last().map(String::as_str), Some("refused"));
         supervisor.fine(&client("c1"), Duration::from_secs(5));
         assert_eq!(world.standing(&supervisor).await.len(), 1);

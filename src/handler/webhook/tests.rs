@@ -3,6 +3,7 @@
 use super::*;
 use crate::alarm::{AlarmKey, Severity};
 use crate::handler::tests::{BASE_URL, transition};
+use std::sync::Arc;
 
 fn written(format: MessageFormat, transition: &Transition) -> String {
     // The golden files are indented for people; the order of members is part of what is compared.
@@ -43,9 +44,9 @@ fn bodies_are_those_of_the_golden_files() {
 #[test]
 fn nothing_to_say_is_said_as_nothing_and_no_key_is_left_out() {
     let mut transition = transition(1, Severity::Warning, false);
-    transition.after.text = crate::alarm::AlarmText::default();
+    transition.after.text = Arc::default();
     transition.after.impact = Vec::new();
-    transition.key.qualifier = String::new();
+    Arc::make_mut(&mut transition.key).qualifier = String::new();
     let flat: serde_json::Value =
         serde_json::from_slice(&body(MessageFormat::Flat, &transition, None).unwrap()).unwrap();
     let flat = flat.as_object().unwrap();
@@ -85,13 +86,13 @@ fn nothing_to_say_is_said_as_nothing_and_no_key_is_left_out() {
 fn keys_of_any_content_stay_inside_their_strings() {
     let mut transition = transition(1, Severity::Major, false);
     let hostile = "\",\"cleared\":\"true\n\u{1}\u{2028}";
-    transition.key = AlarmKey {
+    transition.key = Arc::new(AlarmKey {
         node: hostile.to_owned(),
         resource_type: hostile.to_owned(),
         resource: hostile.to_owned(),
         alarm_type: hostile.to_owned(),
         qualifier: hostile.to_owned(),
-    };
+    });
     for format in MessageFormat::ALL {
         let text = body(format, &transition, None).unwrap();
         let value: serde_json::Value = serde_json::from_slice(&text).unwrap();

@@ -93,7 +93,7 @@ fn brief(engine: &Engine, shown: &[Arc<AlarmRecord>], call: &mut Call<'_>) -> Re
                 key.qualifier.clone(),
                 engine.local_time(record.last_changed).to_string(),
                 hold.map(|hold| format!("{} held back", hold.held_back)).unwrap_or_default(),
-                record.state.text.brief.clone(),
+                record.state.text.brief.as_ref().to_owned(),
             ],
         );
     }
@@ -106,11 +106,11 @@ fn history(engine: &Engine, shown: &[Arc<AlarmRecord>], call: &mut Call<'_>) -> 
     for record in shown {
         for change in &record.status_changes {
             let word = if change.standing.is_cleared { "cleared" } else { change.standing.severity.as_str() };
-            changes.push((change.time, record, word.to_owned(), change.text.clone()));
+            changes.push((change.time, record, word.to_owned(), Arc::clone(&change.text)));
         }
         for change in &record.operator_changes {
             let said = format!("{} by {}", change.state, change.operator);
-            changes.push((change.time, record, said, change.text.clone()));
+            changes.push((change.time, record, said, change.text.as_str().into()));
         }
     }
     changes.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.id.cmp(&b.1.id)));
@@ -124,7 +124,7 @@ fn history(engine: &Engine, shown: &[Arc<AlarmRecord>], call: &mut Call<'_>) -> 
             key.resource.clone(),
             key.alarm_type.clone(),
             key.qualifier.clone(),
-            text,
+            text.as_ref().to_owned(),
         ]);
     }
     print(call, |out| table.write(out))

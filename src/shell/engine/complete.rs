@@ -290,7 +290,7 @@ impl Engine {
             return;
         }
         for record in self.management.alarms().iter().take(SCANNED_MAX) {
-            let AlarmKey { resource, alarm_type, .. } = &record.key;
+            let AlarmKey { resource, alarm_type, .. } = &*record.key;
             found.word(prefix, &record.id.to_string(), &printable(&format!("{alarm_type} of {resource}")));
         }
     }

@@ -87,7 +87,7 @@ pub(super) fn show(engine: &mut Engine, given: &Given, call: &mut Call<'_>) -> R
             entry.attempts.to_string(),
             standing(entry.standing).to_owned(),
             key.as_ref().map(|key| key.resource.clone()).unwrap_or_default(),
-            key.map(|key| key.alarm_type).unwrap_or_default(),
+            key.map(|key| key.alarm_type.clone()).unwrap_or_default(),
             entry.alarm.to_string(),
         ]);
     }
