@@ -1,7 +1,7 @@
 //! Durable, ordered, signed deliveries: how many a second, how late, at what cost in memory, beside raw POSTs to the same
 //! receiver and beside Alertmanager, in turns within one run.
 //!
-//! `cargo bench --bench deliveries [-- rates|alertmanager|latency|backlog]`; without a word all of them. Figures are medians.
+//! `cargo bench --bench deliveries [-- rates|alertmanager|latency|beside|backlog]`; without a word all of them. Figures are medians.
 //! `load N` delivers to so many handlers and does nothing else, for a profiler.
 #![allow(
     clippy::unwrap_used,
@@ -391,9 +391,9 @@ fn delays(rate: usize, dead: usize) -> Vec<Duration> {
     delays
 }
 
-fn latency() {
-    for (rate, dead) in [(1000, 0), (5000, 0), (10_000, 0), (1000, 100)] {
-        let delays = delays(rate, dead);
+fn latency(cases: &[(usize, usize)]) {
+    for (rate, dead) in cases {
+        let delays = delays(*rate, *dead);
         let at = |share: f64| delays[((delays.len() - 1) as f64 * share) as usize];
         println!(
             "{rate:>6} raises a second, {dead:>3} dead handlers: p50 {:>8.2?}, p99 {:>8.2?}, max {:>8.2?}",
@@ -472,7 +472,10 @@ fn main() {
         beside_alertmanager(&receiver);
     }
     if is_asked("latency") {
-        latency();
+        latency(&[(1000, 0), (5000, 0), (10_000, 0)]);
+    }
+    if is_asked("beside") {
+        latency(&[(1000, 0), (1000, 100), (1000, 0), (1000, 100), (1000, 0), (1000, 100)]);
     }
     if is_asked("backlog") {
         backlog();

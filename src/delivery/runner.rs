@@ -40,10 +40,11 @@ const LANDINGS_MAX: usize = 256;
 /// Lanes that read the disk at the same time: as many as the store keeps connections for.
 const DISK_READS_MAX: usize = 4;
 
-/// Unsettled transitions of all lanes past which lanes that do not come on hold few: some hundred megabytes at the most.
-const UNSETTLED_MAX: usize = 65_536;
+/// Unsettled transitions that all lanes together hold that do not come on, each an even share: some ten megabytes. The
+/// share does not depend on what the others hold at the moment: who gave up what it read would read it again, for ever.
+const UNWELL_MAX: usize = 65_536;
 
-/// What a lane that does not come on holds then.
+/// What a lane that does not come on holds at the least.
 const SMALL_WINDOW: usize = 32;
 
 /// What the handle tells the loop.
@@ -87,8 +88,8 @@ pub(super) struct Runner {
     disk: Arc<Semaphore>,
     alarms: BTreeSet<(Duration, Uuid)>,
     awake: HashSet<Uuid>,
-    /// Unsettled transitions of all lanes.
-    unsettled: usize,
+    /// Lanes that do not come on.
+    unwell: usize,
     /// Whether who stands in for whom has to be found out again.
     is_rearranged: bool,
     base_url: Option<Arc<str>>,
@@ -131,7 +132,7 @@ impl Runner {
             disk: Arc::new(Semaphore::new(DISK_READS_MAX)),
             alarms: BTreeSet::new(),
             awake: HashSet::new(),
-            unsettled: 0,
+            unwell: 0,
             is_rearranged: false,
             base_url: None,
             revision: 0,
@@ -243,8 +244,7 @@ impl Runner {
 
     /// Returns how many transitions a lane may take up.
     fn room(&self, running: &Running) -> usize {
-        let is_small = self.unsettled > UNSETTLED_MAX && running.lane.health().is_unwell();
-        running.lane.room(if is_small { SMALL_WINDOW } else { WINDOW })
+        running.lane.room(if running.lane.health().is_unwell() { share(self.unwell) } else { WINDOW })
     }
 
     /// Lets every lane that is awake do what it can.
@@ -287,8 +287,14 @@ impl Runner {
             let task = self.flights.spawn(flight.fly());
             self.routes.insert(task.id(), route);
         }
-        if self.unsettled > UNSETTLED_MAX && running.lane.health().is_unwell() {
-            running.lane.shrink(SMALL_WINDOW);
+        let is_unwell = running.lane.health().is_unwell();
+        if is_unwell != std::mem::replace(&mut running.is_counted_unwell, is_unwell) {
+            self.unwell = if is_unwell { self.unwell.saturating_add(1) } else { self.unwell.saturating_sub(1) };
+        }
+        let window = share(self.unwell);
+        let Some(running) = self.lanes.get_mut(&incarnation) else { return };
+        if is_unwell && running.lane.unsettled() > window.saturating_mul(2) {
+            running.lane.shrink(window);
         }
         if let Some(progress) = running.lane.progress(now) {
             self.desk.put(progress);
@@ -301,9 +307,6 @@ impl Runner {
             self.alarms.extend(wake_at.map(|at| (at, incarnation)));
         }
         running.show();
-        let unsettled = running.lane.unsettled();
-        self.unsettled = self.unsettled.saturating_sub(running.counted).saturating_add(unsettled);
-        running.counted = unsettled;
         // A portion that is done with at once leaves room for the next.
         let is_ready = !running.is_reading && is_behind(&running.lane);
         if is_ready && self.lanes.get(&incarnation).is_some_and(|running| self.room(running) > 0) {
@@ -395,7 +398,7 @@ impl Runner {
             if let Some(at) = running.wake_at {
                 self.alarms.remove(&(at, incarnation));
             }
-            self.unsettled = self.unsettled.saturating_sub(running.counted);
+            self.unwell = self.unwell.saturating_sub(usize::from(running.is_counted_unwell));
             running.lane.end(now);
             if let Some(progress) = running.lane.progress(now) {
                 self.desk.put(progress);
@@ -536,9 +539,26 @@ impl Runner {
     }
 }
 
+/// Returns how many transitions each of so many lanes holds that do not come on.
+fn share(unwell: usize) -> usize {
+    (UNWELL_MAX / unwell.max(1)).clamp(SMALL_WINDOW, WINDOW)
+}
+
 /// Answers somebody who may have gone away.
 fn tell<T>(told: &SyncSender<T>, answer: T) {
     if told.try_send(answer).is_err() {
         tracing::trace!("whoever asked delivery does not wait any more");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lanes_that_do_not_come_on_share_what_they_hold_evenly_and_none_is_left_without() {
+        assert_eq!((share(0), share(1), share(32)), (WINDOW, WINDOW, WINDOW));
+        assert_eq!((share(100), share(1000)), (655, 65));
+        assert_eq!((share(2048), share(1_000_000)), (SMALL_WINDOW, SMALL_WINDOW));
     }
 }

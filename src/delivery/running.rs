@@ -26,8 +26,8 @@ pub(super) struct Running {
     pub(super) standing: Standing,
     pub(super) is_reading: bool,
     pub(super) wake_at: Option<Duration>,
-    /// Unsettled transitions that were counted of it.
-    pub(super) counted: usize,
+    /// Whether it was counted among those that do not come on.
+    pub(super) is_counted_unwell: bool,
     pub(super) watchers: Vec<Watcher>,
 }
 
@@ -39,7 +39,16 @@ pub(super) struct Watcher {
 
 impl Running {
     pub(super) fn new(lane: Lane, handler: Arc<Handler>, sheet: Sheet, standing: Standing) -> Self {
-        Self { lane, handler, sheet, standing, is_reading: false, wake_at: None, counted: 0, watchers: Vec::new() }
+        Self {
+            lane,
+            handler,
+            sheet,
+            standing,
+            is_reading: false,
+            wake_at: None,
+            is_counted_unwell: false,
+            watchers: Vec::new(),
+        }
     }
 
     /// Puts a changed handler in the place of the old.
