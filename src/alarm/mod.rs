@@ -37,4 +37,4 @@ pub use severity::{Severity, UnknownSeverity};
 pub use silence::{Silence, SilenceMatcher};
 pub use state::{AlarmState, AlarmText, Correlation, ImpactGroup, ResourceName, Standing};
 pub use summary::{SeveritySummary, Summary};
-pub use transition::{JournalPosition, Transition};
+pub use transition::{JournalPosition, Moves, Transition};

@@ -1,7 +1,7 @@
 //! The alarm list's entry for one alarm (RFC 8632 §4.5).
 
 use super::{
-    AlarmId, AlarmKey, AlarmState, Hold, JournalPosition, OPERATOR_CHANGES_MAX, OperatorChange, OperatorState,
+    AlarmId, AlarmKey, AlarmState, Hold, JournalPosition, Moves, OPERATOR_CHANGES_MAX, OperatorChange, OperatorState,
     Severity, Standing, Transition,
 };
 use jiff::{Timestamp, ToSpan};
@@ -90,6 +90,15 @@ pub struct AlarmRecord {
     /// Severities with which it was announced to stand since it was raised last, the newest left out.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub stood: BTreeSet<Severity>,
+    /// Where the journal was when it was announced that it was raised; `None` when it does not stand, or that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub raised: Option<JournalPosition>,
+    /// The project that its resource belonged to at its newest transition.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub project: Option<String>,
+    /// The same as `stood` with the project then, where that was not `project` throughout.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub stood_in: BTreeSet<(Severity, Option<String>)>,
 }
 
 impl AlarmRecord {
@@ -152,6 +161,9 @@ impl AlarmRecord {
             untold: None,
             hold: None,
             stood: BTreeSet::new(),
+            raised: None,
+            project: None,
+            stood_in: BTreeSet::new(),
         }
     }
 
@@ -173,13 +185,34 @@ impl AlarmRecord {
 
     /// Takes over what a transition says.
     fn take(&mut self, transition: &Transition) {
-        self.stood = if transition.after.standing.is_cleared { BTreeSet::new() } else { transition.stood_before() };
+        if transition.after.standing.is_cleared {
+            (self.stood, self.stood_in, self.raised) = (BTreeSet::new(), BTreeSet::new(), None);
+        } else {
+            (self.stood, self.stood_in) = (transition.stood_before(), transition.stood_in());
+            self.raised = transition.raised_at();
+        }
+        self.project.clone_from(&transition.project);
         self.state = transition.after.clone();
         self.position = transition.position;
         self.sequence = transition.sequence;
         self.revision = transition.revision;
         self.last_updated = transition.last_updated;
         self.untold = None;
+    }
+
+    /// Returns where else its resource belonged while it was announced to stand, for a transition from it at which the resource
+    /// belongs to `project`.
+    #[must_use]
+    pub fn moves(&self, project: Option<&str>) -> Option<Box<Moves>> {
+        if self.stood_in.is_empty() && self.project.as_deref() == project {
+            return None;
+        }
+        let stood = if self.stood_in.is_empty() {
+            self.stood.iter().map(|severity| (*severity, self.project.clone())).collect()
+        } else {
+            self.stood_in.clone()
+        };
+        Some(Box::new(Moves { before: self.project.clone(), stood }))
     }
 
     /// Returns the alarm after its own transition was numbered.

@@ -90,6 +90,9 @@ impl Alarm {
                 base_url: None,
                 reminds: Vec::new(),
                 stood: std::collections::BTreeSet::new(),
+                raised: JournalPosition(0),
+                project: None,
+                moves: None,
             };
             record = record.announced_by(&transition);
             if record.is_replayed_from(self.record.as_ref()) {

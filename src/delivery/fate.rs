@@ -5,6 +5,9 @@ use crate::alarm::{Severity, Standing};
 use crate::transport::FailureReason;
 use std::fmt;
 
+/// Code of a record that stands behind that of a delivery and says in the place of which lane, in `revision`, it was told.
+pub(super) const IN_PLACE_OF: u8 = 10;
+
 /// What became of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Fate {
@@ -136,6 +139,7 @@ mod tests {
             assert_eq!(Fate::of_codes(code, reason), Some(fate));
         }
         assert_eq!(Fate::of_codes(0, 0), None);
+        assert_eq!(Fate::of_codes(IN_PLACE_OF, 0), None);
     }
 
     #[test]

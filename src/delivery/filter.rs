@@ -24,6 +24,9 @@ pub struct Filter {
     /// Nodes.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub nodes: BTreeSet<String>,
+    /// Projects that resources belong to.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub projects: BTreeSet<String>,
     /// Which changes of the alarms that it lets through.
     #[serde(skip_serializing_if = "is_all")]
     pub notify: Notify,
@@ -47,6 +50,8 @@ pub enum FilteredBy {
     Resources,
     /// The node is not.
     Nodes,
+    /// The project is neither the one before nor the one now.
+    Projects,
     /// It is not one of the changes that the handler is told of.
     Changes,
     /// It reminds other handlers of what still stands.
@@ -57,12 +62,13 @@ pub enum FilteredBy {
 
 impl FilteredBy {
     /// All.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Severities,
         Self::AlarmTypes,
         Self::ResourceTypes,
         Self::Resources,
         Self::Nodes,
+        Self::Projects,
         Self::Changes,
         Self::Reminder,
         Self::SelfTest,
@@ -77,6 +83,7 @@ impl FilteredBy {
             Self::ResourceTypes => "resource-types",
             Self::Resources => "resources",
             Self::Nodes => "nodes",
+            Self::Projects => "projects",
             Self::Changes => "notify-status-changes",
             Self::Reminder => "reminder of another handler",
             Self::SelfTest => "self-test of another handler",
@@ -99,7 +106,8 @@ impl Filter {
 
     /// Says whether a transition passes: its alarm is one that is wanted, and it stood with a wanted severity before or
     /// stands with one after. Its end passes when it stood with a wanted severity at any time since it was raised: whoever
-    /// heard of a standing alarm hears of its end, whatever was in between.
+    /// heard of a standing alarm hears of its end, whatever was in between. The same goes for the projects that its resource
+    /// belonged to meanwhile.
     ///
     /// # Errors
     /// What keeps it back.
@@ -111,6 +119,9 @@ impl Filter {
         if !self.severities.is_empty() && !before.is_some_and(is_wanted) && !is_wanted(after) && !ends_wanted() {
             return Err(FilteredBy::Severities);
         }
+        if !self.projects.is_empty() && !self.admits_project(transition) {
+            return Err(FilteredBy::Projects);
+        }
         // Nothing changes by a reminder; whoever wants one gets it.
         if transition.is_reminder() || self.notify.tells(transition.before, *after) {
             Ok(())
@@ -119,10 +130,25 @@ impl Filter {
         }
     }
 
+    /// Returns whether an alarm stands in a wanted project with a wanted severity, or did before; for its end at any time since
+    /// it was raised.
+    fn admits_project(&self, transition: &Transition) -> bool {
+        let Some(moves) = &transition.moves else { return self.wants_project(transition.project.as_deref()) };
+        let wants = |severity, project: Option<&str>| self.wants(severity) && self.wants_project(project);
+        let stands = |standing: &Standing, project| !standing.is_cleared && wants(standing.severity, project);
+        let (before, after) = (transition.before.as_ref(), &transition.after.standing);
+        stands(after, transition.project.as_deref())
+            || before.is_some_and(|before| stands(before, moves.before.as_deref()))
+            || after.is_cleared && moves.stood.iter().any(|(severity, project)| wants(*severity, project.as_deref()))
+    }
+
     /// Says whether the first raise of an alarm with this standing would pass.
     #[must_use]
-    pub fn admits(&self, key: &AlarmKey, standing: Standing) -> bool {
-        self.admit_key(key).is_ok() && self.wants(standing.severity) && self.notify.tells(None, standing)
+    pub fn admits(&self, key: &AlarmKey, project: Option<&str>, standing: Standing) -> bool {
+        self.admit_key(key).is_ok()
+            && self.wants_project(project)
+            && self.wants(standing.severity)
+            && self.notify.tells(None, standing)
     }
 
     fn admit_key(&self, key: &AlarmKey) -> Result<(), FilteredBy> {
@@ -145,6 +171,10 @@ impl Filter {
         self.severities.is_empty() || self.severities.contains(&severity)
     }
 
+    fn wants_project(&self, project: Option<&str>) -> bool {
+        self.projects.is_empty() || project.is_some_and(|project| self.projects.contains(project))
+    }
+
     /// Says in a sentence why a transition was kept back by one of the sets.
     #[must_use]
     pub fn explain(&self, by: FilteredBy, transition: &Transition) -> String {
@@ -154,6 +184,7 @@ impl Filter {
             FilteredBy::SelfTest => return "it is the self-test of another handler".to_owned(),
             FilteredBy::Reminder => return "it reminds other handlers".to_owned(),
             FilteredBy::Changes => return format!("`notify-status-changes` is `{}`", self.notify),
+            FilteredBy::Projects => return self.explain_project(transition),
             FilteredBy::AlarmTypes => (&key.alarm_type, &self.alarm_types),
             FilteredBy::ResourceTypes => (&key.resource_type, &self.resource_types),
             FilteredBy::Resources => (&key.resource, &self.resources),
@@ -161,6 +192,26 @@ impl Filter {
         };
         let wanted: Vec<&str> = leaf.iter().map(String::as_str).collect();
         format!("`{value}` is not among `{by}` [ {} ]", wanted.join(" "))
+    }
+
+    fn explain_project(&self, transition: &Transition) -> String {
+        let quoted = |project: &str| format!("`{project}`");
+        let name = |project: Option<&str>| project.map_or_else(|| "no project".to_owned(), quoted);
+        let now = name(transition.project.as_deref());
+        let wanted: Vec<&str> = self.projects.iter().map(String::as_str).collect();
+        let wanted = wanted.join(" ");
+        match &transition.moves {
+            None if transition.project.is_none() => {
+                format!("the resource belongs to no project of `resources`, and `projects` is [ {wanted} ]")
+            }
+            None => format!("its project {now} is not among `projects` [ {wanted} ]"),
+            Some(moves) => {
+                let before = name(moves.before.as_deref());
+                format!(
+                    "neither its project before, {before}, nor the one now, {now}, is among `projects` [ {wanted} ]"
+                )
+            }
+        }
     }
 
     fn explain_severity(&self, transition: &Transition) -> String {
@@ -175,6 +226,7 @@ impl Filter {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::alarm::Moves;
     use crate::handler::tests::transition;
     use proptest::prelude::*;
 
@@ -208,6 +260,44 @@ mod tests {
     }
 
     #[test]
+    fn whoever_heard_of_a_standing_alarm_of_a_project_hears_of_its_end_although_the_project_changed() {
+        let of = |projects: &[&str], severities: &[Severity]| Filter {
+            projects: projects.iter().map(|name| (*name).to_owned()).collect(),
+            severities: severities.iter().copied().collect(),
+            ..Filter::default()
+        };
+        let (major, minor) = (standing(Severity::Major, false), standing(Severity::Minor, false));
+        let gone = standing(Severity::Minor, true);
+        let mut raise = change(None, major);
+        assert_eq!(of(&["a"], &[]).admit(&raise), Err(FilteredBy::Projects));
+        raise.project = Some("a".to_owned());
+        assert_eq!(of(&["a"], &[]).admit(&raise), Ok(()));
+        assert_eq!(of(&["b"], &[]).admit(&raise), Err(FilteredBy::Projects));
+        // Its resource goes to another project, and then to none.
+        let mut moved = change(Some(major), minor);
+        moved.project = Some("b".to_owned());
+        moved.moves = Some(Box::new(Moves { before: Some("a".to_owned()), stood: BTreeSet::new() }));
+        let mut end = change(Some(minor), gone);
+        let stood = [(Severity::Major, Some("a".to_owned()))].into();
+        end.moves = Some(Box::new(Moves { before: Some("b".to_owned()), stood }));
+        for (filter, told) in [
+            (of(&["a"], &[]), [true, true]),
+            (of(&["b"], &[]), [true, true]),
+            (of(&["c"], &[]), [false, false]),
+            (of(&["a"], &[Severity::Major]), [true, true]),
+            // It was never minor in `a`, nor major in `b`.
+            (of(&["a"], &[Severity::Minor]), [false, false]),
+            (of(&["b"], &[Severity::Major]), [false, false]),
+            (of(&["b"], &[Severity::Minor]), [true, true]),
+        ] {
+            end.stood = [Severity::Major].into();
+            assert_eq!([filter.admit(&moved).is_ok(), filter.admit(&end).is_ok()], told, "{filter:?}");
+        }
+        let said = of(&["c"], &[]).explain(FilteredBy::Projects, &moved);
+        assert_eq!(said, "neither its project before, `a`, nor the one now, `b`, is among `projects` [ c ]");
+    }
+
+    #[test]
     fn each_set_keeps_back_what_is_not_in_it_and_says_so() {
         let change = transition(1, Severity::Major, false);
         let one = || BTreeSet::from(["other".to_owned()]);
@@ -216,6 +306,7 @@ mod tests {
             (Filter { resource_types: one(), ..Filter::default() }, FilteredBy::ResourceTypes),
             (Filter { resources: one(), ..Filter::default() }, FilteredBy::Resources),
             (Filter { nodes: one(), ..Filter::default() }, FilteredBy::Nodes),
+            (Filter { projects: one(), ..Filter::default() }, FilteredBy::Projects),
         ] {
             assert_eq!(filter.admit(&change), Err(by));
             let said = filter.explain(by, &change);

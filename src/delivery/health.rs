@@ -34,6 +34,10 @@ pub(super) struct Health {
     tries: u32,
     /// A failing lane makes no attempt before this.
     held_until: Duration,
+    /// Failures, those that came at once as one, since an attempt succeeded.
+    rounds: u32,
+    /// What is about the handler itself is not what finds out whether it works before this.
+    itself_held_until: Duration,
     suspension: Option<Suspension>,
     paused: Option<Pause>,
     /// Deliveries given up since one arrived, because their bodies are refused.
@@ -96,6 +100,8 @@ impl Health {
             failing_since: condition.is_unwell.then_some(now.elapsed),
             tries: 0,
             held_until: Duration::ZERO,
+            rounds: 0,
+            itself_held_until: Duration::ZERO,
             suspension: condition.suspended_since.map(|since| Suspension { since, probe_at: now.elapsed }),
             paused: condition.paused_until.and_then(pause),
             refused_in_row: if condition.is_refused { REFUSED_AFTER } else { 0 },
@@ -124,9 +130,27 @@ impl Health {
         self.refused_in_row >= REFUSED_AFTER
     }
 
-    /// Takes note of a delivery that is given up because its body is refused, or of one that arrived.
-    pub(super) fn note_taken(&mut self, is_taken: bool) {
-        self.refused_in_row = if is_taken { 0 } else { self.refused_in_row.saturating_add(1) };
+    /// Takes note of a delivery that arrived.
+    pub(super) fn note_taken(&mut self) {
+        self.refused_in_row = 0;
+    }
+
+    /// Takes note of a delivery that is given up because its body is refused.
+    pub(super) fn note_refused(&mut self, spec: &DeliverySpec, now: Now) {
+        self.refused_in_row = self.refused_in_row.saturating_add(1);
+        self.hold_itself(spec, now);
+    }
+
+    /// Holds what is about the handler itself for as long as a delivery would wait for its next attempt.
+    pub(super) fn hold_itself(&mut self, spec: &DeliverySpec, now: Now) {
+        self.rounds = self.rounds.saturating_add(1);
+        let wait = spec.retries.wait(self.rounds.max(self.refused_in_row), 0.5);
+        self.itself_held_until = now.elapsed.saturating_add(wait);
+    }
+
+    /// Returns when what is about the handler itself may find out whether that works, where nothing else can.
+    pub(super) fn itself_held_until(&self) -> Duration {
+        self.itself_held_until
     }
 
     pub(super) fn is_failing(&self) -> bool {
@@ -171,6 +195,9 @@ impl Health {
     pub(super) fn fail(&mut self, spec: &DeliverySpec, in_flight: usize, now: Now) -> bool {
         self.failures_in_row = self.failures_in_row.saturating_add(1);
         self.delivered_in_row = 0;
+        if in_flight == 0 {
+            self.hold_itself(spec, now);
+        }
         if self.is_failing() && in_flight == 0 {
             self.tries = self.tries.saturating_add(1);
             self.held_until = now.elapsed.saturating_add(spec.retries.wait(self.tries, 0.5));
@@ -202,6 +229,7 @@ impl Health {
         self.failures_in_row = 0;
         self.failing_since = None;
         self.tries = 0;
+        self.rounds = 0;
         self.suspension.take().is_some()
     }
 
@@ -211,6 +239,8 @@ impl Health {
         self.failures_in_row = self.failures_in_row.min(1);
         self.failing_since = None;
         self.tries = 0;
+        self.rounds = 0;
+        self.itself_held_until = Duration::ZERO;
         self.suspension.take().is_some()
     }
 

@@ -1,8 +1,10 @@
 //! What people ask of delivery: the log, why somebody was told or not, once more, go on.
 
 use super::Deliveries;
-use super::fate::{Fate, standing_of};
+use super::admission::{Admission, Principal};
+use super::fate::{Fate, IN_PLACE_OF, standing_of};
 use super::filter::{Filter, FilteredBy};
+use super::lane::Inserted;
 use super::runner::Command;
 use super::running::Watcher;
 use super::standing;
@@ -142,8 +144,9 @@ impl Deliveries {
         query: &DeliveryQuery,
         mut see: impl FnMut(DeliveryEntry) -> ControlFlow<()>,
     ) -> Result<(), InquiryError> {
-        let mut waiting: Vec<DeliveryEntry> = self
-            .look(query.alarm)?
+        let lanes = self.look(query.alarm)?;
+        self.settle();
+        let mut waiting: Vec<DeliveryEntry> = lanes
             .into_iter()
             .flat_map(|lane| lane.waiting.into_iter().map(|(_, entry)| entry))
             .filter(|entry| query.wants(entry))
@@ -156,9 +159,18 @@ impl Deliveries {
         }
         let names = self.names()?;
         let store = &self.shared().store;
-        store.settled(|settled| match entry(settled, &names).filter(|entry| query.wants(entry)) {
-            Some(entry) => see(entry),
-            None => ControlFlow::Continue(()),
+        // The newest come first, and so does what stands behind the record of a delivery.
+        let mut in_place_of: Option<Settlement> = None;
+        store.settled(|settled| {
+            if settled.fate == IN_PLACE_OF {
+                in_place_of = Some(*settled);
+                return ControlFlow::Continue(());
+            }
+            let beside = in_place_of.take().filter(|beside| beside.number == settled.number);
+            match entry(settled, beside, &names).filter(|entry| query.wants(entry)) {
+                Some(entry) => see(entry),
+                None => ControlFlow::Continue(()),
+            }
         })?;
         Ok(())
     }
@@ -214,7 +226,8 @@ impl Deliveries {
             return Err(InquiryError::HandlerGone(number));
         }
         let transition = self.transition(&entry)?.ok_or(InquiryError::NotKept(number))?;
-        self.insert(entry.incarnation, vec![transition])?;
+        let principal = self.principal(&entry)?;
+        self.insert(entry.incarnation, vec![(transition, principal)])?;
         Ok(entry)
     }
 
@@ -258,7 +271,7 @@ impl Deliveries {
             let mut transitions = Vec::with_capacity(entries.len());
             for entry in entries.values() {
                 match self.transition(entry)? {
-                    Some(transition) => transitions.push(transition),
+                    Some(transition) => transitions.push((transition, self.principal(entry)?)),
                     None => resent.not_kept += 1,
                 }
             }
@@ -322,10 +335,25 @@ impl Deliveries {
         Ok(transitions.into_iter().map(&mut explain).collect())
     }
 
-    fn insert(&self, incarnation: Uuid, transitions: Vec<Arc<Transition>>) -> Result<usize, InquiryError> {
+    fn insert(&self, incarnation: Uuid, transitions: Vec<Inserted>) -> Result<usize, InquiryError> {
         let (told, answer) = sync_channel(1);
         self.send(Command::Insert { incarnation, transitions, told });
         answer.recv_timeout(ANSWER_WITHIN).map_err(|_| InquiryError::Ended)
+    }
+
+    /// Lets what was settled a moment ago be written, so that it is seen. Where that cannot be, it is not, as after a crash.
+    fn settle(&self) {
+        if let Err(error) = self.shared().store.write(|_| Ok(())) {
+            tracing::debug!(error = &error as &dyn std::error::Error, "the newest outcomes are not in the log yet");
+        }
+    }
+
+    /// Finds the lane in whose handler's place a delivery was.
+    fn principal(&self, entry: &DeliveryEntry) -> Result<Option<Arc<Principal>>, InquiryError> {
+        let Some(handler) = &entry.in_place_of else { return Ok(None) };
+        let names = self.names()?.into_iter().rev();
+        let lane = names.filter(|(_, (_, name))| name == handler).map(|(lane, _)| lane).next();
+        Ok(lane.map(|lane| Arc::new(Principal { lane, handler: handler.clone() })))
     }
 
     /// Finds what a delivery told: in the journal, or in the alarm list as long as the alarm has not changed since.
@@ -345,8 +373,13 @@ impl Deliveries {
     }
 }
 
-fn entry(settled: &Settlement, names: &BTreeMap<u32, (Uuid, String)>) -> Option<DeliveryEntry> {
+fn entry(
+    settled: &Settlement,
+    beside: Option<Settlement>,
+    names: &BTreeMap<u32, (Uuid, String)>,
+) -> Option<DeliveryEntry> {
     let (incarnation, handler) = names.get(&settled.lane)?.clone();
+    let principal = beside.and_then(|beside| names.get(&beside.revision));
     Some(DeliveryEntry {
         number: Some(settled.number),
         handler,
@@ -361,6 +394,7 @@ fn entry(settled: &Settlement, names: &BTreeMap<u32, (Uuid, String)>) -> Option<
         duration: settled.duration,
         status: Some(settled.status).filter(|status| *status > 0),
         last_failure: None,
+        in_place_of: principal.map(|(_, handler)| handler.clone()),
         state: DeliveryState::Settled(Fate::of_codes(settled.fate, settled.reason)?),
     })
 }
@@ -390,12 +424,16 @@ fn decision(
         return Decision::BeforeHandler;
     }
     let read_with = filters.iter().find(|filter| filter.from <= position);
-    let Some((read_with, filter)) = read_with.and_then(|f| Some((f, serde_json::from_str::<Filter>(&f.filter).ok()?)))
+    let Some((read_with, admission)) =
+        read_with.and_then(|row| Some((row, serde_json::from_str::<Admission>(&row.filter).ok()?)))
     else {
         return Decision::NoRecord;
     };
-    match filter.admit(transition) {
-        Err(by) => Decision::Filtered { by, why: filter.explain(by, transition), revision: read_with.revision },
-        Ok(()) => Decision::NoRecord,
+    match admission.admit(transition) {
+        Err(by) => {
+            let why = admission.filter.explain(by, transition);
+            Decision::Filtered { by, why, revision: read_with.revision }
+        }
+        Ok(_) => Decision::NoRecord,
     }
 }

@@ -21,6 +21,7 @@
 //! A lane that has nothing to do costs neither a wake-up nor a write. No handler waits for another. Knows nothing of alarms
 //! about handlers, but that one about a handler, or about its client, is withheld from it while its last attempt failed.
 
+mod admission;
 mod fate;
 mod filter;
 mod flight;

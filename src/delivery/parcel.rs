@@ -1,5 +1,6 @@
 //! One transition on its way to one handler.
 
+use super::admission::Principal;
 use crate::alarm::{JournalPosition, Severity, Standing, Transition};
 use crate::store::{LaneException, LaneExceptionState};
 use crate::transport::FailureReason;
@@ -81,6 +82,8 @@ pub(super) struct Parcel {
     pub(super) admitted_by: u32,
     /// Whether a person wants it again: nothing takes its place, and no filter keeps it back.
     pub(super) is_resend: bool,
+    /// The suspended handler in whose place it is told.
+    pub(super) in_place_of: Option<Arc<Principal>>,
     /// For how long it was tried before this process, or before the handler was resumed.
     tried_before: Duration,
     /// When its first attempt since then began.
@@ -106,6 +109,8 @@ struct Detail {
     revision: u64,
     #[serde(skip_serializing_if = "is_false")]
     is_resend: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    in_place_of: Option<Arc<Principal>>,
     /// The transition itself, where the journal does not have it: an alarm that stood before the lane began.
     #[serde(skip_serializing_if = "Option::is_none")]
     transition: Option<Arc<Transition>>,
@@ -149,6 +154,7 @@ impl Parcel {
             revision: 0,
             admitted_by: 0,
             is_resend: false,
+            in_place_of: None,
             tried_before: Duration::ZERO,
             tried_since: None,
             stage,
@@ -182,6 +188,7 @@ impl Parcel {
             last_failure: detail.last_failure,
             revision: detail.revision,
             is_resend: detail.is_resend,
+            in_place_of: detail.in_place_of,
             tried_before: Duration::from_secs(detail.tried_for_seconds),
             is_exception: true,
             is_written: true,
@@ -230,9 +237,10 @@ impl Parcel {
             last_failure: self.last_failure,
             revision: self.revision,
             is_resend: self.is_resend,
+            in_place_of: self.in_place_of.clone(),
             transition: keeps_transition.then(|| Arc::clone(&self.transition)),
         };
-        let says_nothing = self.attempts == 0 && !self.is_resend && !keeps_transition;
+        let says_nothing = self.attempts == 0 && !self.is_resend && self.in_place_of.is_none() && !keeps_transition;
         let detail = if says_nothing { None } else { serde_json::to_string(&detail).ok() };
         LaneException { position: self.position(), state, attempts: self.attempts, detail }
     }

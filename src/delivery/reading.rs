@@ -1,6 +1,6 @@
 //! What a lane reads from the disk: where it is behind, and what it left behind.
 
-use super::filter::Filter;
+use super::admission::Admission;
 use super::parcel::kept_transition;
 use crate::alarm::{JournalPosition, Transition};
 use crate::clock::Clock;
@@ -24,8 +24,8 @@ pub(super) struct Restored {
     pub(super) missing: Vec<JournalPosition>,
     /// How the lane fared.
     pub(super) condition: Option<String>,
-    /// The filter that it read with last.
-    pub(super) filter: Option<Filter>,
+    /// What it let through last.
+    pub(super) admission: Option<Admission>,
 }
 
 /// Reads transitions until that succeeds.
@@ -56,7 +56,7 @@ fn find(store: &Store, lane: &LaneRow) -> Result<Restored, StoreError> {
     let newest = store.lane_filters(lane.number)?.into_iter().next();
     let mut restored = Restored {
         condition: lane.condition.clone(),
-        filter: newest.and_then(|newest| serde_json::from_str(&newest.filter).ok()),
+        admission: newest.and_then(|newest| serde_json::from_str(&newest.filter).ok()),
         ..Restored::default()
     };
     for exception in &lane.exceptions {

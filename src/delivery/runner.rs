@@ -1,9 +1,9 @@
 //! The loop that delivers: reads for lanes that have room, starts attempts, takes their ends, gathers progress.
 
-use super::filter::Filter;
+use super::admission::{Principal, StandIn};
 use super::flight::{Flight, Landed};
 use super::handle::Handler;
-use super::lane::{Identity, Lane, WINDOW};
+use super::lane::{Identity, Inserted, Lane, WINDOW};
 use super::log::AttemptLog;
 use super::parcel::Now;
 use super::progress::Desk;
@@ -56,7 +56,7 @@ pub(super) enum Command {
     Revision(u64),
     Keep(LogRetention),
     Resume { incarnation: Uuid },
-    Insert { incarnation: Uuid, transitions: Vec<Arc<Transition>>, told: SyncSender<usize> },
+    Insert { incarnation: Uuid, transitions: Vec<Inserted>, told: SyncSender<usize> },
     Look { alarm: Option<AlarmId>, told: SyncSender<Vec<LaneView>> },
     Watch { incarnation: Uuid, watcher: Watcher },
 }
@@ -249,7 +249,8 @@ impl Runner {
 
     /// Lets every lane that is awake do what it can.
     fn work(&mut self) {
-        if self.is_rearranged {
+        // As long as lanes are being opened, nobody knows who is suspended; what was so counts meanwhile.
+        if self.is_rearranged && self.opening.is_empty() {
             self.is_rearranged = false;
             self.arrange_fallbacks();
         }
@@ -425,7 +426,9 @@ impl Runner {
         let (terms, numbers) = (Terms::of(&handler.spec), Arc::clone(&self.numbers));
         let lane = Lane::new(identity, row.low, terms, self.revision, numbers, restored, self.now());
         let standing = Standing::after(&self.ledger, row.low, row.start);
-        self.is_rearranged |= lane.is_suspended() || self.lanes.values().any(|running| running.lane.is_suspended());
+        self.is_rearranged |= lane.is_suspended()
+            || lane.admission().is_stand_in()
+            || self.lanes.values().any(|running| running.lane.is_suspended());
         self.lanes.insert(row.incarnation, Running::new(lane, handler, sheet, standing));
         self.awake.insert(row.incarnation);
     }
@@ -483,28 +486,36 @@ impl Runner {
     fn arrange_fallbacks(&mut self) {
         let by_name: BTreeMap<&str, Uuid> =
             self.lanes.iter().map(|(lane, running)| (running.handler.spec.id.as_str(), *lane)).collect();
-        let mut stand_ins: HashMap<Uuid, Vec<Filter>> = HashMap::new();
-        let mut handed_over: Vec<(Uuid, Vec<Arc<Transition>>)> = Vec::new();
+        let mut stand_ins: HashMap<Uuid, Vec<StandIn>> = HashMap::new();
+        let mut handed_over: Vec<(Uuid, Arc<Principal>, Vec<Arc<Transition>>)> = Vec::new();
         for running in self.lanes.values().filter(|running| running.lane.is_suspended()) {
             let Some(fallback) = self.fallback_of(running, &by_name) else { continue };
-            stand_ins.entry(fallback).or_default().push(running.handler.spec.filter.clone());
-            if !running.has_handed_over {
-                handed_over.push((fallback, running.lane.newest_waiting()));
+            let (lane, handler) = (running.lane.number(), running.handler.spec.id.clone());
+            let principal = Arc::new(Principal { lane, handler });
+            let is_new = self.lanes.get(&fallback).is_some_and(|other| !other.lane.admission().is_stand_in_for(lane));
+            if is_new {
+                handed_over.push((fallback, Arc::clone(&principal), running.lane.newest_waiting()));
             }
+            let filter = running.lane.admission().filter.clone();
+            stand_ins.entry(fallback).or_default().push(StandIn { principal, filter });
         }
         for (lane, running) in &mut self.lanes {
-            running.has_handed_over = running.lane.is_suspended();
-            running.lane.stand_in_for(stand_ins.remove(lane).unwrap_or_default());
+            let mut others = stand_ins.remove(lane).unwrap_or_default();
+            others.sort_by_key(|other| other.principal.lane);
+            running.lane.stand_in_for(others);
         }
-        for (fallback, waiting) in handed_over {
+        for (fallback, principal, waiting) in handed_over {
             let Some(running) = self.lanes.get_mut(&fallback) else { continue };
             // What it is told anyway, and what is no longer so, is nothing to stand in for.
             let is_news = |transition: &Arc<Transition>| {
                 let record = self.ledger.alarm(&transition.id);
                 let is_newest = record.is_some_and(|record| record.position == transition.position);
-                is_newest && !transition.key.is_self_test() && running.handler.spec.filter.admit(transition).is_err()
+                is_newest
+                    && !transition.key.is_self_test()
+                    && running.lane.admission().filter.admit(transition).is_err()
             };
-            let news = waiting.into_iter().filter(is_news).collect();
+            let news = waiting.into_iter().filter(is_news);
+            let news = news.map(|transition| (transition, Some(Arc::clone(&principal)))).collect();
             running.lane.insert(news, false);
             self.awake.insert(fallback);
         }

@@ -28,8 +28,6 @@ pub(super) struct Running {
     pub(super) wake_at: Option<Duration>,
     /// Whether it was counted among those that do not come on.
     pub(super) is_counted_unwell: bool,
-    /// Whether its fallback has what waited for it.
-    pub(super) has_handed_over: bool,
     pub(super) watchers: Vec<Watcher>,
 }
 
@@ -41,8 +39,6 @@ pub(super) struct Watcher {
 
 impl Running {
     pub(super) fn new(lane: Lane, handler: Arc<Handler>, sheet: Sheet, standing: Standing) -> Self {
-        // What an earlier process handed over is in the other lane.
-        let has_handed_over = lane.is_suspended();
         Self {
             lane,
             handler,
@@ -51,7 +47,6 @@ impl Running {
             is_reading: false,
             wake_at: None,
             is_counted_unwell: false,
-            has_handed_over,
             watchers: Vec::new(),
         }
     }
@@ -213,7 +208,7 @@ impl Running {
     }
 
     fn entry(&self, parcel: ParcelView) -> (Arc<Transition>, DeliveryEntry) {
-        let ParcelView { transition, number, attempts, revision, last_failure, stage } = parcel;
+        let ParcelView { transition, number, attempts, revision, last_failure, in_place_of, stage } = parcel;
         let entry = DeliveryEntry {
             number,
             handler: self.handler.spec.id.clone(),
@@ -228,6 +223,7 @@ impl Running {
             duration: Duration::ZERO,
             status: last_failure.map(|(_, status)| status).filter(|status| *status > 0),
             last_failure: last_failure.map(|(reason, _)| reason),
+            in_place_of: in_place_of.map(|principal| principal.handler.clone()),
             state: DeliveryState::Waiting(match stage {
                 Stage::Ready if self.lane.is_suspended() => WaitsFor::Probe,
                 stage => WaitsFor::of(stage),

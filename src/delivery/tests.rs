@@ -1,5 +1,6 @@
 //! Lanes against a model: whatever fails, whenever the process dies, each alarm is told in order and nothing is lost.
 
+use super::admission::Admission;
 use super::fate::Fate;
 use super::filter::Filter;
 use super::health::FAILING_AFTER;
@@ -55,6 +56,9 @@ fn change(position: u64, alarm: u64, before: Option<Standing>, after: Standing) 
         base_url: None,
         reminds: Vec::new(),
         stood: std::collections::BTreeSet::new(),
+        raised: JournalPosition(0),
+        project: None,
+        moves: None,
     })
 }
 
@@ -418,6 +422,108 @@ fn an_alarm_about_a_handler_or_its_client_is_withheld_while_its_last_attempt_fai
     assert_eq!(start(&mut lane, 0), [2, 3, 4]);
 }
 
+/// Lets the only other delivery of a failing handler run out of time, with two alarms about the handler behind it.
+fn with_nothing_but_itself() -> Lane {
+    let mut lane = lane_with(DeliverySpec { retry_for: Duration::from_secs(60), ..spec() }, &[1]);
+    start(&mut lane, 0);
+    finish(&mut lane, 1, RETRY, 0);
+    lane.offer(vec![about(2, "alarm-handler", "wh1"), about(3, "http-client", "c1")], JournalPosition(0), at(0));
+    assert_eq!(start(&mut lane, 61), [1]);
+    assert_eq!(finish(&mut lane, 1, RETRY, 61), Consequence::Settled(Fate::Expired(FailureReason::ServerError)));
+    lane
+}
+
+#[test]
+fn what_is_about_a_handler_finds_out_whether_it_works_when_nothing_else_is_left() {
+    let mut lane = with_nothing_but_itself();
+    assert_eq!(start(&mut lane, 61), [0; 0]);
+    let wake = lane.wake_at(Duration::from_secs(61)).unwrap();
+    assert!(wake <= Duration::from_secs(63), "{wake:?}");
+    assert_eq!(start(&mut lane, 63), [3]);
+    assert_eq!(finish(&mut lane, 3, DELIVERED, 63), Consequence::Delivered { resumed: false });
+    assert_eq!(start(&mut lane, 63), [2]);
+    finish(&mut lane, 2, DELIVERED, 63);
+    assert_eq!((lane.unsettled(), lane.wake_at(Duration::from_secs(63))), (0, None));
+}
+
+#[test]
+fn what_is_about_a_handler_is_tried_one_at_a_time_at_the_pace_of_retries_and_gives_way_to_others() {
+    let mut lane = with_nothing_but_itself();
+    let mut attempts = 0;
+    for second in 61..121 {
+        for position in start(&mut lane, second) {
+            attempts += 1;
+            assert_eq!(start(&mut lane, second), [0; 0]);
+            finish(&mut lane, position, RETRY, second);
+        }
+    }
+    assert!((2..=6).contains(&attempts), "{attempts} attempts in a minute");
+    // As soon as there is something else, that finds out.
+    lane.offer(vec![transition(4, 4)], JournalPosition(0), at(121));
+    assert_eq!(start(&mut lane, 1000), [4]);
+    assert_eq!(start(&mut lane, 1000), [0; 0]);
+    // All of it comes to an end when nothing helps.
+    finish(&mut lane, 4, RETRY, 1000);
+    for _ in 0..1000 {
+        let Some(wake) = lane.wake_at(Duration::from_secs(1000)) else { break };
+        for position in start(&mut lane, wake.as_secs() + 1) {
+            finish(&mut lane, position, RETRY, wake.as_secs() + 1);
+        }
+    }
+    assert_eq!(lane.unsettled(), 0);
+}
+
+#[test]
+fn what_is_about_a_suspended_handler_probes_it_when_nothing_else_is_left() {
+    let latest = DeliverySpec { order: Order::LatestState, ..spec() };
+    let mut lane = lane_with(latest, &[1]);
+    for second in [0, 0, 100] {
+        start(&mut lane, second);
+        finish(&mut lane, 1, SUSPEND, second);
+    }
+    lane.offer(vec![about(2, "alarm-handler", "wh1")], JournalPosition(0), at(100));
+    // The one that probed is superseded by what is filtered away.
+    lane.offer(vec![transition(3, 1)], JournalPosition(0), at(100));
+    let others = Filter { resource_types: BTreeSet::from(["alarm-handler".to_owned()]), ..Filter::default() };
+    let (resumes, terms) = (lane.is_suspended(), Terms { filter: others, ..terms(spec()) });
+    assert!(resumes);
+    lane.reconfigure(terms, at(100));
+    for second in [100, 100, 400] {
+        assert_eq!(start(&mut lane, second), [2]);
+        finish(&mut lane, 2, SUSPEND, second);
+    }
+    assert!(lane.is_suspended());
+    assert_eq!(start(&mut lane, 401), [0; 0]);
+    assert_eq!(start(&mut lane, 1000), [2]);
+    assert_eq!(finish(&mut lane, 2, DELIVERED, 1000), Consequence::Delivered { resumed: true });
+}
+
+#[test]
+fn what_is_about_a_handler_that_refuses_every_body_probes_it_and_is_not_given_up_for_that() {
+    let mut lane = lane(&[1, 2, 3]);
+    for position in [1, 2, 3] {
+        for second in [0, 0, 10] {
+            start(&mut lane, second);
+            finish(&mut lane, position, REFUSED, second);
+        }
+    }
+    lane.offer(vec![about(4, "alarm-handler", "wh1")], JournalPosition(0), at(10));
+    assert!(lane.health().is_refused());
+    let mut attempts = 0;
+    for second in 10..3000 {
+        for position in start(&mut lane, second) {
+            assert_eq!(position, 4);
+            attempts += 1;
+            finish(&mut lane, position, REFUSED, second);
+        }
+    }
+    assert!((5..20).contains(&attempts), "{attempts} attempts");
+    assert_eq!((lane.unsettled(), lane.health().is_refused(), lane.is_failing()), (1, true, false));
+    start(&mut lane, 4000);
+    finish(&mut lane, 4, DELIVERED, 4000);
+    assert_eq!((lane.unsettled(), lane.health().is_refused()), (0, false));
+}
+
 #[test]
 fn a_test_goes_first_to_its_own_handler_even_while_that_fails() {
     let mut lane = lane(&[1, 2]);
@@ -511,7 +617,8 @@ fn what_a_person_sends_again_goes_under_the_same_position_and_nothing_takes_its_
     for position in start(&mut lane, 0) {
         finish(&mut lane, position, DELIVERED, 0);
     }
-    assert_eq!(lane.insert(vec![transition(1, 1), transition(2, 1), transition(9, 1)], true), 2);
+    let again = [transition(1, 1), transition(2, 1), transition(9, 1)].map(|transition| (transition, None));
+    assert_eq!(lane.insert(again.into(), true), 2);
     assert_eq!(start(&mut lane, 0), [1]);
     finish(&mut lane, 1, DELIVERED, 0);
     assert_eq!(start(&mut lane, 0), [2]);
@@ -615,9 +722,19 @@ impl World {
                 for (alarm, severity, is_cleared) in changes {
                     let position = self.journal.len() as u64 + 1;
                     let id = transition(1, alarm).id;
-                    let before = self.journal.iter().rev().find(|t| t.id == id).map(|t| t.after.standing);
-                    let after = Standing { severity, is_cleared };
-                    self.journal.push(change(position, alarm, before, after));
+                    let previous = self.journal.iter().rev().find(|t| t.id == id).cloned();
+                    let before = previous.as_ref().map(|previous| previous.after.standing);
+                    if is_cleared && before.is_none_or(|before| before.is_cleared) {
+                        // What does not stand does not end.
+                        continue;
+                    }
+                    let mut change =
+                        Transition::clone(&change(position, alarm, before, Standing { severity, is_cleared }));
+                    if let Some(previous) = previous.filter(|previous| !previous.after.standing.is_cleared) {
+                        change.raised = previous.raised_at().unwrap();
+                        change.stood = previous.stood_before();
+                    }
+                    self.journal.push(Arc::new(change));
                 }
             }
             Step::Start => {
@@ -662,7 +779,7 @@ impl World {
                     found: found.collect(),
                     missing: Vec::new(),
                     condition: self.condition.clone(),
-                    filter: self.filters.last().map(|filter| serde_json::from_str(&filter.filter).unwrap()),
+                    admission: self.filters.last().map(|filter| serde_json::from_str(&filter.filter).unwrap()),
                 };
                 self.crashed_at = self.settled.last_key_value().map(|(at, _)| *at).unwrap_or_default();
                 self.lane = open(self.low, self.terms.clone(), restored, at(self.now));
@@ -699,7 +816,12 @@ impl World {
                 let newer = self.journal.iter().any(|t| t.id == transition.id && t.position > position);
                 assert!(newer, "nothing took its place");
             }
-            Fate::Filtered(_) => assert!(self.terms.filter.admit(&transition).is_err(), "nothing keeps it back"),
+            Fate::Filtered(_) => {
+                assert!(self.terms.filter.admit(&transition).is_err(), "nothing keeps it back");
+                let told = self.last.get(&transition.id).map(|at| &self.journal[usize::try_from(at.0).unwrap() - 1]);
+                let is_believed = told.is_some_and(|told| !told.after.standing.is_cleared && told.position < position);
+                assert!(!is_believed || !transition.after.standing.is_cleared, "who heard of it must hear of its end");
+            }
             Fate::Delivered => {
                 let last = self.last.insert(transition.id, position);
                 assert!(last.is_none_or(|last| last < position) || position <= self.crashed_at, "out of order");
@@ -721,7 +843,7 @@ impl World {
     /// What is neither settled nor waits was kept back by the filter that the lane read it with, and that is written down.
     fn check_kept_back(&self, transition: &Transition) {
         let filter = self.filters.iter().rev().find(|filter| filter.from <= transition.position).unwrap();
-        let filter: Filter = serde_json::from_str(&filter.filter).unwrap();
+        let filter: Admission = serde_json::from_str(&filter.filter).unwrap();
         assert!(filter.admit(transition).is_err(), "{:?} would be lost", transition.position);
     }
 

@@ -101,6 +101,8 @@ pub struct DeliveryEntry {
     pub status: Option<u16>,
     /// Why the last attempt failed, while it is not settled.
     pub last_failure: Option<FailureReason>,
+    /// The suspended handler in whose place it is told.
+    pub in_place_of: Option<String>,
     /// Where it stands.
     pub state: DeliveryState,
 }

@@ -72,8 +72,8 @@ impl Participant for AlarmRules {
             Err(faults) => return Err(faults),
         };
         let topology = TopologyChange::of(change, &self.places);
-        let has_references =
-            !change.boot && (!topology.is_empty() || change.delta.changes.iter().any(|c| may_refer(change, c)));
+        let has_references = !change.boot
+            && (!topology.changes_no_impact() || change.delta.changes.iter().any(|c| may_refer(change, c)));
         if control.is_none() && !has_references && topology.is_empty() {
             return Ok(Prepared { warnings, ..Prepared::nothing() });
         }

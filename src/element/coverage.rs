@@ -98,7 +98,8 @@ fn unheard(told: &[HandlerSpec], left: &[HandlerSpec]) -> Option<Diagnostic> {
 
 /// Returns whether a handler is told of an alarm as it stands.
 fn covers(spec: &HandlerSpec, record: &AlarmRecord) -> bool {
-    spec.notify.tells(None, record.state.standing) && spec.filter.admits(&record.key, record.state.standing)
+    spec.notify.tells(None, record.state.standing)
+        && spec.filter.admits(&record.key, record.project.as_deref(), record.state.standing)
 }
 
 fn name(record: &AlarmRecord) -> String {

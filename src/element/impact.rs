@@ -69,7 +69,8 @@ impl ImpactSource for RunningImpact {
         };
         let name = ResourceName { resource_type: key.resource_type.clone(), resource: key.resource.clone() };
         let topology = self.topology.read().unwrap_or_else(PoisonError::into_inner);
-        Impact { revision: running.revision, groups: lists.impact(&running.tree, &topology, name), base_url }
+        let project = topology.project(&name).map(str::to_owned);
+        Impact { revision: running.revision, groups: lists.impact(&running.tree, &topology, name), base_url, project }
     }
 
     fn path(&self, key: &AlarmKey) -> Option<String> {
@@ -299,7 +300,7 @@ mod tests {
         ];
         let mut topology = Topology::default();
         let added = edges.map(|(from, to)| (name(from), name(to))).to_vec();
-        topology.apply(TopologyChange { removed: Vec::new(), added });
+        topology.apply(TopologyChange { added, ..TopologyChange::default() });
         topology
     }
 

@@ -54,7 +54,7 @@ pub fn due(list: &AlarmList, handlers: &[HandlerSpec], after: Timestamp, until: 
     let mut found: BTreeMap<AlarmId, Vec<String>> = BTreeMap::new();
     for record in list.iter().filter(|record| is_nobodys(record)) {
         for (spec, interval) in &wanting {
-            let is_wanted = spec.filter.admits(&record.key, record.state.standing);
+            let is_wanted = spec.filter.admits(&record.key, record.project.as_deref(), record.state.standing);
             if is_wanted && ended(record.last_raised, *interval, until) > ended(record.last_raised, *interval, after) {
                 found.entry(record.id).or_default().push(spec.id.clone());
             }

@@ -57,6 +57,9 @@ pub(crate) fn transition(sequence: u64, severity: Severity, is_cleared: bool) ->
         revision: 3,
         reminds: Vec::new(),
         stood: std::collections::BTreeSet::new(),
+        raised: JournalPosition(0),
+        project: None,
+        moves: None,
         base_url: None,
     }
 }

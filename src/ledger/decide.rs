@@ -63,7 +63,7 @@ impl Staged {
             Ok(weighed) => weighed,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        self.settle(tx, id, &key, reading, contributions, is_own, context)
+        self.settle(tx, (id, &key), reading, contributions, is_own, context)
     }
 
     /// Takes away what no longer holds of the alarm with the next deadline; `None` when none is due.
@@ -78,7 +78,7 @@ impl Staged {
         let mut contributions = entry.contributions.clone().unwrap_or_default();
         contributions.expire(context.now);
         let reading = contributions.reading();
-        self.settle(tx, id, &key, reading, some_unless_empty(contributions), false, context).map(Some)
+        self.settle(tx, (id, &key), reading, some_unless_empty(contributions), false, context).map(Some)
     }
 
     /// Tells what was held back of the alarm whose turn is next; `false` when none is due.
@@ -114,7 +114,7 @@ impl Staged {
             }
         };
         // What could be refused was taken when it was reported.
-        drop(self.settle(tx, id, &key, reading, contributions, true, context)?);
+        drop(self.settle(tx, (id, &key), reading, contributions, true, context)?);
         let Some(entry) = self.list.entry(&id).filter(|entry| with_impact && !entry.record.is_cleared()) else {
             return Ok(());
         };
@@ -187,8 +187,7 @@ impl Staged {
     fn settle(
         &mut self,
         tx: &mut WriteTransaction<'_>,
-        id: AlarmId,
-        key: &Arc<AlarmKey>,
+        (id, key): (AlarmId, &Arc<AlarmKey>),
         reading: Reading,
         contributions: Option<Contributions>,
         is_own: bool,
@@ -277,6 +276,10 @@ impl Staged {
         transition.after.impact = impact.groups;
         transition.revision = impact.revision;
         transition.base_url = impact.base_url;
+        if transition.before.is_some_and(|before| !before.is_cleared) {
+            transition.moves = record.moves(impact.project.as_deref());
+        }
+        transition.project = impact.project;
         transition.position = tx.next_position()?;
         tx.append_transition(&transition)?;
         self.list.set_position(transition.position);
@@ -319,6 +322,9 @@ fn transition_of(change: &Change) -> Transition {
         sequence: record.sequence.saturating_add(1),
         before,
         stood: if is_standing { record.stood.clone() } else { BTreeSet::new() },
+        raised: record.raised.filter(|_| is_standing).unwrap_or_default(),
+        project: None,
+        moves: None,
         after: record.state.clone(),
         last_updated: change.time,
         revision: 0,

@@ -117,6 +117,8 @@ pub struct Impact {
     pub groups: Vec<ImpactGroup>,
     /// What links to the alarm begin with.
     pub base_url: Option<String>,
+    /// The project that the resource belongs to.
+    pub project: Option<String>,
 }
 
 /// Who knows what depends on a resource.

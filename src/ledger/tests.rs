@@ -378,7 +378,7 @@ fn the_impact_and_the_revision_at_the_transition_are_recorded() {
                 title: "Apps".to_owned(),
                 resources: vec![key.resource.clone()],
             };
-            Impact { revision: 42, groups: vec![group], base_url: None }
+            Impact { revision: 42, groups: vec![group], base_url: None, project: None }
         }
     }
     let world = World::new();

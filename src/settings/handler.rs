@@ -103,6 +103,7 @@ fn filter(reader: &mut Reader<'_, '_>) -> Option<Filter> {
         resource_types: reader.texts("filter/resource-types").into_iter().collect(),
         resources: reader.texts("filter/resources").into_iter().collect(),
         nodes: reader.texts("filter/nodes").into_iter().collect(),
+        projects: reader.texts("filter/projects").into_iter().collect(),
         ..Filter::default()
     })
 }

@@ -16,6 +16,7 @@ const PAGES_AT_ONCE: u64 = 4000;
 const PAGES_MAX: u64 = 8000;
 
 #[derive(Debug, Default)]
+#[allow(clippy::struct_excessive_bools, reason = "each is set and cleared by itself, and all combinations occur")]
 struct Desk {
     is_called: bool,
     is_working: bool,

@@ -60,6 +60,9 @@ fn transition(position: JournalPosition, resource: &str) -> Transition {
         revision: 7,
         reminds: Vec::new(),
         stood: std::collections::BTreeSet::new(),
+        raised: JournalPosition(0),
+        project: None,
+        moves: None,
         base_url: None,
     }
 }

@@ -43,3 +43,4 @@ mod tls;
 mod transcripts;
 mod transport;
 mod webhook;
+mod whoever_heard;

@@ -37,6 +37,9 @@ fn transition() -> Transition {
         revision: 1,
         reminds: Vec::new(),
         stood: std::collections::BTreeSet::new(),
+        raised: JournalPosition(0),
+        project: None,
+        moves: None,
         base_url: None,
     }
 }

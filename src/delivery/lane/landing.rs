@@ -24,17 +24,22 @@ impl Lane {
         let consequence = match landing.outcome {
             Outcome::Delivered => {
                 self.settle(position, Fate::Delivered, Some(landing), now);
-                self.health.note_taken(true);
+                self.health.note_taken();
                 Consequence::Delivered { resumed: self.take_heart(now) }
             }
             Outcome::GiveUp { reason } => {
                 parcel.refusals = parcel.refusals.saturating_add(1);
-                if parcel.refusals < REFUSALS_MAX {
+                let is_refused_again = parcel.refusals >= REFUSALS_MAX;
+                if self.is_probe_of_refusal(position, now) {
+                    self.health.hold_itself(&self.terms.delivery, now);
+                    self.again(position, None, now);
+                    Consequence::Again
+                } else if !is_refused_again {
                     self.fail_again(position, None, landing, now)
                 } else {
                     // The receiver works; it is this message that it does not take, as far as one message tells.
                     self.settle(position, Fate::Dead(reason), Some(landing), now);
-                    self.health.note_taken(false);
+                    self.health.note_refused(&self.terms.delivery, now);
                     self.take_heart(now);
                     Consequence::Settled(Fate::Dead(reason))
                 }
@@ -120,19 +125,6 @@ impl Lane {
         }
         self.enlist(position);
         self.except_chain(position);
-    }
-
-    /// Lets what is about the handler go, unless it takes nothing.
-    pub(super) fn release_withheld(&mut self) {
-        if self.health.is_unwell() || self.health.is_refused() {
-            return;
-        }
-        for position in std::mem::take(&mut self.withheld) {
-            if let Some(parcel) = self.unsettled.get_mut(&position) {
-                parcel.stage = Stage::Ready;
-            }
-            self.enlist(position);
-        }
     }
 
     /// Takes note that the receiver works. Returns whether the lane was suspended: what waited then gets all its time again.

@@ -3,10 +3,12 @@
 mod landing;
 mod record;
 mod supersession;
+mod withholding;
 
-use crate::alarm::{ALARM_HANDLER, AlarmId, HTTP_CLIENT, JournalPosition, Transition};
+use crate::alarm::{AlarmId, JournalPosition, Transition};
+use crate::delivery::admission::{Admission, Principal, StandIn};
 use crate::delivery::fate::Fate;
-use crate::delivery::filter::{Filter, FilteredBy};
+use crate::delivery::filter::FilteredBy;
 use crate::delivery::health::{Condition, Health};
 use crate::delivery::pace::Pace;
 use crate::delivery::parcel::{Now, Parcel, Stage, Urgency};
@@ -81,8 +83,12 @@ pub(super) struct ParcelView {
     pub(super) attempts: u32,
     pub(super) revision: u64,
     pub(super) last_failure: Option<(FailureReason, u16)>,
+    pub(super) in_place_of: Option<Arc<Principal>>,
     pub(super) stage: Stage,
 }
+
+/// A transition to be told again, or in another handler's place.
+pub(super) type Inserted = (Arc<Transition>, Option<Arc<Principal>>);
 
 /// Who a lane is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,8 +109,7 @@ pub(super) struct Lane {
     revision: u64,
     /// Counts the filters since the process began.
     filter_number: u32,
-    /// Filters of suspended handlers for which this one stands in.
-    stands_in_for: Vec<Filter>,
+    admission: Admission,
     /// Numbers of deliveries in the delivery log, of all lanes.
     numbers: Arc<AtomicU64>,
     /// Everything at or below was taken up.
@@ -144,13 +149,15 @@ impl Lane {
         now: Now,
     ) -> Self {
         let health = Health::restored(restored.condition.as_deref(), now);
+        let is_known = restored.admission.is_some();
+        let admission = restored.admission.unwrap_or_else(|| Admission::new(terms.filter.clone()));
         let mut lane = Self {
             identity,
             pace: Pace::new(terms.delivery.rate_limit),
             terms,
             revision,
             filter_number: 0,
-            stands_in_for: Vec::new(),
+            admission,
             numbers,
             read: low,
             unsettled: BTreeMap::new(),
@@ -169,8 +176,9 @@ impl Lane {
             settlements: Vec::new(),
             unwritten_filters: Vec::new(),
         };
-        if restored.filter.as_ref() != Some(&lane.terms.filter) {
-            lane.note_filter();
+        let filter = lane.terms.filter.clone();
+        if lane.admission.set_filter(filter, lane.next_read()) || !is_known {
+            lane.note_admission();
         }
         restored.missing.iter().for_each(|position| lane.note_lost(*position, now.wall));
         let pause =
@@ -253,20 +261,21 @@ impl Lane {
         self.unsettled.get(&position).map(|parcel| parcel.transition.id)
     }
 
-    /// Says why a transition is not for this handler.
-    pub(super) fn admit(&self, transition: &Transition) -> Result<(), FilteredBy> {
+    /// Returns the first position that was not taken up.
+    fn next_read(&self) -> JournalPosition {
+        JournalPosition(self.read.0.saturating_add(1))
+    }
+
+    /// Says whether a transition is for this handler, and in whose place where not in its own.
+    fn admit(&self, transition: &Transition) -> Result<Option<Arc<Principal>>, FilteredBy> {
         if transition.key.is_self_test() {
             let is_own = transition.key.resource == self.terms.handler;
-            return if is_own { Ok(()) } else { Err(FilteredBy::SelfTest) };
+            return if is_own { Ok(None) } else { Err(FilteredBy::SelfTest) };
         }
         if !transition.is_for(&self.terms.handler) {
             return Err(FilteredBy::Reminder);
         }
-        let own = self.terms.filter.admit(transition);
-        match own {
-            Err(_) if self.stands_in_for.iter().any(|filter| filter.admit(transition).is_ok()) => Ok(()),
-            own => own,
-        }
+        self.admission.admit(transition)
     }
 
     /// Takes up transitions that come next, in order; there is nothing else up to `read`.
@@ -278,21 +287,21 @@ impl Lane {
             }
             self.read = position;
             // What is read and kept back is told by the filters that the lane read with.
-            if self.admit(&transition).is_ok() {
-                self.append(transition, now);
+            if let Ok(in_place_of) = self.admit(&transition) {
+                self.append(transition, in_place_of, now);
             }
         }
         self.read = self.read.max(read);
     }
 
-    fn append(&mut self, transition: Arc<Transition>, now: Now) {
+    fn append(&mut self, transition: Arc<Transition>, in_place_of: Option<Arc<Principal>>, now: Now) {
         let (id, position) = (transition.id, transition.position);
         let chain = self.chains.entry(id).or_default();
         let first = chain.front().copied();
         chain.push_back(position);
         let stage = if first.is_none() { Stage::Ready } else { Stage::Parked };
         let mut parcel = Parcel::new(transition, stage);
-        parcel.admitted_by = self.filter_number;
+        (parcel.admitted_by, parcel.in_place_of) = (self.filter_number, in_place_of);
         self.unsettled.insert(position, parcel);
         self.plain.insert(position);
         if first.is_some_and(|first| self.unsettled.get(&first).is_some_and(|parcel| parcel.is_exception)) {
@@ -326,9 +335,9 @@ impl Lane {
 
     /// Takes up transitions that were read before: again, because a person wants that, or because this handler stands in
     /// for another. Returns how many were not there already.
-    pub(super) fn insert(&mut self, transitions: Vec<Arc<Transition>>, is_resend: bool) -> usize {
+    pub(super) fn insert(&mut self, transitions: Vec<Inserted>, is_resend: bool) -> usize {
         let mut count = 0;
-        for transition in transitions {
+        for (transition, in_place_of) in transitions {
             let (id, position) = (transition.id, transition.position);
             if position > self.read || self.unsettled.contains_key(&position) {
                 continue;
@@ -339,6 +348,7 @@ impl Lane {
             chain.insert(at, position);
             let mut parcel = Parcel::new(transition, stage);
             (parcel.is_resend, parcel.admitted_by) = (is_resend, self.filter_number);
+            parcel.in_place_of = in_place_of;
             self.unsettled.insert(position, parcel);
             self.except(position);
             self.enlist(position);
@@ -358,25 +368,21 @@ impl Lane {
             return None;
         }
         loop {
-            let position = self.take_ready()?;
+            let position = self.take_ready().or_else(|| self.take_probe(now))?;
             let revision = self.revision;
             let filter_number = self.filter_number;
             let kept_back = {
                 let parcel = self.unsettled.get(&position)?;
-                let is_judged = parcel.attempts > 0 || parcel.is_resend || parcel.admitted_by == filter_number;
+                let is_asked_for = parcel.is_resend || parcel.in_place_of.is_some();
+                let is_judged = parcel.attempts > 0 || is_asked_for || parcel.admitted_by == filter_number;
                 if is_judged { None } else { self.admit(&parcel.transition).err() }
             };
             if let Some(by) = kept_back {
                 self.settle(position, Fate::Filtered(by), None, now);
                 continue;
             }
-            let takes_nothing = self.health.is_unwell() || self.health.is_refused();
-            if takes_nothing && self.is_about_itself(position) {
-                self.withheld.insert(position);
-                if let Some(parcel) = self.unsettled.get_mut(&position) {
-                    parcel.stage = Stage::Withheld;
-                }
-                self.except_chain(position);
+            if self.is_to_be_withheld(position, now) {
+                self.withhold(position);
                 continue;
             }
             let parcel = self.unsettled.get_mut(&position)?;
@@ -400,19 +406,9 @@ impl Lane {
         Some(next.1)
     }
 
-    /// Returns whether a transition is about this handler, or about the client that it delivers through. The test that a
-    /// person asked for is not.
-    fn is_about_itself(&self, position: JournalPosition) -> bool {
-        let Some(parcel) = self.unsettled.get(&position) else { return false };
-        let key = &parcel.transition.key;
-        let is_handler = key.resource_type == ALARM_HANDLER && key.resource == self.terms.handler;
-        let is_client = key.resource_type == HTTP_CLIENT && Some(&key.resource) == self.terms.http_client.as_ref();
-        (is_handler || is_client) && !key.is_self_test()
-    }
-
     /// Puts other terms into force: for all attempts from now on, and those that wait do so no longer.
     pub(super) fn reconfigure(&mut self, terms: Terms, now: Now) {
-        let has_other_filter = terms.filter != self.terms.filter;
+        let has_other_filter = self.admission.set_filter(terms.filter.clone(), self.next_read());
         let has_other_order = terms.delivery.order != self.terms.delivery.order;
         self.pace.set(terms.delivery.rate_limit);
         self.terms = terms;
@@ -422,7 +418,7 @@ impl Lane {
             for position in std::mem::take(&mut self.plain) {
                 self.except(position);
             }
-            self.note_filter();
+            self.note_admission();
         }
         if has_other_order {
             self.supersede_all(now);
@@ -446,8 +442,14 @@ impl Lane {
     }
 
     /// Says for whom this handler stands in from now on.
-    pub(super) fn stand_in_for(&mut self, filters: Vec<Filter>) {
-        self.stands_in_for = filters;
+    pub(super) fn stand_in_for(&mut self, others: Vec<StandIn>) {
+        if self.admission.stand_in_for(others, self.next_read()) {
+            self.note_admission();
+        }
+    }
+
+    pub(super) fn admission(&self) -> &Admission {
+        &self.admission
     }
 
     pub(super) fn set_revision(&mut self, revision: u64) {
@@ -490,13 +492,15 @@ impl Lane {
     /// Returns when to look again although nothing came or ended.
     pub(super) fn wake_at(&self, now: Duration) -> Option<Duration> {
         let timer = self.timers.first().map(|(at, _)| *at);
-        if self.ready.is_empty() {
+        let own = self.probes_itself_at();
+        if self.ready.is_empty() && own.is_none() {
             return timer;
         }
         let paused = self.health.paused_until(now).map(|(until, _)| until);
         let probe = self.health.probe_at().filter(|_| self.in_flight == 0);
         let failing = self.health.held_until(now).filter(|_| self.in_flight == 0);
-        let held = paused.max(probe).max(failing).max(self.pace.held_until(now));
+        let own = own.filter(|_| self.ready.is_empty());
+        let held = paused.max(probe).max(failing).max(self.pace.held_until(now)).max(own);
         match (timer, held) {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),
@@ -512,6 +516,7 @@ impl Lane {
             attempts: parcel.attempts,
             revision: parcel.revision,
             last_failure: parcel.last_failure,
+            in_place_of: parcel.in_place_of.clone(),
             stage: parcel.stage,
         };
         wanted.map(view).collect()

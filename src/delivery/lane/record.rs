@@ -2,7 +2,7 @@
 
 use super::{Landing, Lane, REPEATS_MAX};
 use crate::alarm::{AlarmId, JournalPosition};
-use crate::delivery::fate::{Fate, standing_code};
+use crate::delivery::fate::{Fate, IN_PLACE_OF, standing_code};
 use crate::delivery::health::Condition;
 use crate::delivery::parcel::{Now, Parcel};
 use crate::store::{LaneException, LaneFilter, LaneProgress, Settlement};
@@ -72,11 +72,11 @@ impl Lane {
         put
     }
 
-    /// Takes note of a filter that the lane reads with from here on.
-    pub(super) fn note_filter(&mut self) {
-        let from = JournalPosition(self.read.0.saturating_add(1));
-        // Names and severities only.
-        let filter = serde_json::to_string(&self.terms.filter).unwrap_or_default();
+    /// Takes note of what the lane lets through from here on.
+    pub(super) fn note_admission(&mut self) {
+        let from = self.next_read();
+        // Names, numbers and severities only.
+        let filter = serde_json::to_string(&self.admission).unwrap_or_default();
         self.unwritten_filters.push(LaneFilter { from, revision: self.revision, filter });
     }
 
@@ -119,6 +119,10 @@ impl Lane {
             fate: code,
             standing: standing_code(parcel.transition.after.standing),
         });
+        if let (Some(principal), Some(told)) = (&parcel.in_place_of, self.settlements.last()) {
+            let beside = Settlement { fate: IN_PLACE_OF, revision: principal.lane, ..*told };
+            self.settlements.push(beside);
+        }
         number
     }
 }

@@ -72,6 +72,7 @@ pub(super) fn write_detail(
         ("alarm-type", key.alarm_type.clone()),
         ("qualifier", key.qualifier.clone()),
         ("node", key.node.clone()),
+        ("project", record.project.clone().unwrap_or_default()),
         ("text", state.text.brief.as_ref().to_owned()),
         ("created", local(record.time_created)),
         ("last-raised", local(record.last_raised)),

@@ -114,6 +114,7 @@ fn detail(engine: &Engine, number: u64, call: &mut Call<'_>) -> Result<Status, F
             ("transition", entry.sequence.to_string()),
             ("severity", standing(entry.standing).to_owned()),
             ("outcome", outcome(engine, &entry)),
+            ("in-place-of", entry.in_place_of.clone().unwrap_or_default()),
             ("revision", entry.revision.to_string()),
             ("attempts", entry.attempts.to_string()),
             ("settled", entry.time.map(|time| engine.local_time(time).to_string()).unwrap_or_default()),
@@ -250,6 +251,9 @@ fn decided(engine: &Engine, decision: &Decision, lane: Option<&LaneView>) -> Str
         }
         Decision::Delivery(entry) => {
             let mut said = outcome(engine, entry);
+            if let Some(other) = &entry.in_place_of {
+                said.push_str(&format!(", in place of {other}"));
+            }
             if let Some(number) = entry.number {
                 said.push_str(&format!(", delivery {number}"));
             }
@@ -452,6 +456,7 @@ fn entry_json(entry: &DeliveryEntry) -> Value {
         "severity": entry.standing.severity.as_str(),
         "cleared": entry.standing.is_cleared,
         "outcome": entry.state.as_str(),
+        "in_place_of": entry.in_place_of,
         "reason": entry.reason(),
         "status": entry.status,
         "attempts": entry.attempts,
