@@ -30,6 +30,7 @@ use axum::body::Bytes;
 use axum::http::StatusCode;
 use axum::routing::post;
 use std::net::SocketAddr;
+use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -393,14 +394,45 @@ fn delays(rate: usize, dead: usize) -> Vec<Duration> {
 
 fn latency(cases: &[(usize, usize)]) {
     for (rate, dead) in cases {
-        let delays = delays(*rate, *dead);
-        let at = |share: f64| delays[((delays.len() - 1) as f64 * share) as usize];
-        println!(
-            "{rate:>6} raises a second, {dead:>3} dead handlers: p50 {:>8.2?}, p99 {:>8.2?}, max {:>8.2?}",
-            at(0.5),
-            at(0.99),
-            at(1.0)
-        );
+        let (bare, delays) = (synced_writes(), delays(*rate, *dead));
+        println!("  1000 bare synced writes a second:          {}", Spread(&bare));
+        println!("{rate:>6} raises a second, {dead:>3} dead handlers: {}", Spread(&delays));
+    }
+}
+
+/// Writes as much as a group of a few alarms has to a file and syncs it, a thousand times a second; returns how long that
+/// took, rising: nothing that is durable is faster.
+fn synced_writes() -> Vec<Duration> {
+    const WRITES: u64 = 3000;
+    const FILE_BYTES: u64 = 32 << 20;
+    let file = tempfile::tempfile().unwrap();
+    let page = [0x5a_u8; 12 << 10];
+    for at in (0..FILE_BYTES).step_by(page.len()) {
+        file.write_all_at(&page, at).unwrap();
+    }
+    file.sync_all().unwrap();
+    let started = Instant::now();
+    let mut took = Vec::new();
+    for number in 0..WRITES {
+        if let Some(wait) = Duration::from_millis(number).checked_sub(started.elapsed()) {
+            std::thread::sleep(wait);
+        }
+        let begun = Instant::now();
+        file.write_all_at(&page, number * page.len() as u64 % FILE_BYTES).unwrap();
+        file.sync_all().unwrap();
+        took.push(begun.elapsed());
+    }
+    took.sort_unstable();
+    took
+}
+
+/// Durations, rising, of which a few are told.
+struct Spread<'a>(&'a [Duration]);
+
+impl std::fmt::Display for Spread<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let at = |share: f64| self.0[((self.0.len() - 1) as f64 * share) as usize];
+        write!(f, "p50 {:>8.2?}, p99 {:>8.2?}, max {:>8.2?}", at(0.5), at(0.99), at(1.0))
     }
 }
 

@@ -127,7 +127,10 @@ impl Contributions {
             None if self.0.len() >= CONTRIBUTIONS_MAX => return Err(TooManyContributions),
             None => {
                 let text = Arc::new(text);
-                Arc::make_mut(&mut self.0).push(Contribution { key, severity, text, ends_at, note, turn, row: 0 });
+                let all = Arc::make_mut(&mut self.0);
+                // Most alarms have one contribution, and there are very many alarms.
+                all.reserve_exact(1);
+                all.push(Contribution { key, severity, text, ends_at, note, turn, row: 0 });
             }
         }
         Ok(true)
@@ -144,6 +147,7 @@ impl Contributions {
     pub fn restore(&mut self, contribution: Contribution) {
         let all = Arc::make_mut(&mut self.0);
         all.retain(|c| c.key != contribution.key);
+        all.reserve_exact(1);
         all.push(contribution);
         all.sort_by_key(|c| c.turn);
     }

@@ -259,6 +259,8 @@ impl AlarmRecord {
         self.last_changed = time;
         let change = StatusChange { time, standing: self.state.standing, text: Arc::clone(&self.state.text.brief) };
         self.status_changes.truncate(status_changes_max.max(1) - 1);
+        // The history of very many alarms is short.
+        self.status_changes.reserve_exact(1);
         self.status_changes.insert(0, change);
     }
 
