@@ -34,7 +34,8 @@ fn clear(home: &Home, resource: &str) {
     home.told(&[&format!("request alarms clear resource-type db resource {resource} alarm-type broken")]);
 }
 
-/// Returns what a receiver was told of the resources of the test, each once however often it was attempted.
+/// Returns what a receiver was told of the resources of the test, resource after resource because there is an order for
+/// each alarm only, each once however often it was attempted.
 fn told(requests: &[Recorded]) -> Vec<String> {
     let mut told = Vec::new();
     for request in requests {
@@ -44,12 +45,19 @@ fn told(requests: &[Recorded]) -> Vec<String> {
             told.push(format!("{} {state}", body["resource_id"].as_str().unwrap()));
         }
     }
+    by_resource(&mut told);
     told.dedup();
     told
 }
 
+fn by_resource(told: &mut [String]) {
+    told.sort_by(|a, b| a.split(' ').next().cmp(&b.split(' ').next()));
+}
+
 fn wait_for(receiver: &HttpReceiver, expected: &[&str]) {
     let requests = receiver.wait_until(&expected.join(", "), |requests| told(requests).len() >= expected.len());
+    let mut expected: Vec<String> = expected.iter().map(|&told| told.to_owned()).collect();
+    by_resource(&mut expected);
     assert_eq!(told(&requests), expected);
 }
 
