@@ -29,6 +29,8 @@ pub enum OwnType {
     ConfigurationFileChanged,
     /// Nothing can be written any more.
     StorageFull,
+    /// Writes are refused for another reason than a full disk.
+    StorageFailing,
     /// Soon nothing can be written any more.
     LowDiskSpace,
     /// The alarm list has no room for another alarm.
@@ -74,7 +76,7 @@ pub struct OwnTypeTexts {
 
 impl OwnType {
     /// All, in the order of their identities.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::FailedConnection,
         Self::FailedCommunication,
         Self::FailedAuthentication,
@@ -86,6 +88,7 @@ impl OwnType {
         Self::ConfigurationNotBuilt,
         Self::ConfigurationFileChanged,
         Self::StorageFull,
+        Self::StorageFailing,
         Self::LowDiskSpace,
         Self::AlarmListFull,
     ];
@@ -105,6 +108,7 @@ impl OwnType {
             Self::ConfigurationNotBuilt => "configuration-not-built",
             Self::ConfigurationFileChanged => "configuration-file-changed",
             Self::StorageFull => "storage-full",
+            Self::StorageFailing => "storage-failing",
             Self::LowDiskSpace => "low-disk-space",
             Self::AlarmListFull => "alarm-list-full",
         }
@@ -240,6 +244,17 @@ impl OwnType {
                 detailed: "Alarms and changes of the configuration are refused as soon as the room that is kept for this case is used up, until there is room again. What was accepted before is kept.",
                 suggested_actions: &["Make room on the disk of the data folder."],
                 clear_condition: "There is room again, with some to keep for the next time.",
+                severities: &[Severity::Critical],
+            },
+            Self::StorageFailing => OwnTypeTexts {
+                class,
+                brief: "The data folder takes no writes",
+                detailed: "While it takes none, alarms and changes of the configuration are refused, and this alarm cannot be told either: it follows when writes succeed again. What was accepted before is kept.",
+                suggested_actions: &[
+                    "Read the reason with `show system status`.",
+                    "Look at the disk of the data folder, how it is mounted, and who owns the files.",
+                ],
+                clear_condition: "Writes have succeeded for a minute.",
                 severities: &[Severity::Critical],
             },
             Self::LowDiskSpace => OwnTypeTexts {

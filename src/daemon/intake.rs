@@ -17,6 +17,7 @@ use crate::store::Refusal;
 use crate::task::Scope;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -95,7 +96,9 @@ impl Intake {
             tracing::warn!(error = error as &dyn std::error::Error, unsaid, "alarms could not be taken");
         }
         let LedgerError::Store(cause) = error;
-        IntakeError::Unavailable(format!("{error}: {cause}"))
+        let causes = std::iter::successors(cause.source(), |cause: &&dyn Error| (*cause).source());
+        let why = causes.fold(cause.to_string(), |said, cause| format!("{said}: {cause}"));
+        IntakeError::Unavailable(format!("{error}: {why}"))
     }
 
     /// Makes the report of a native alarm.
@@ -256,7 +259,7 @@ pub(super) fn why_unready(scope: &Scope, management: &Management) -> Option<Stri
     if scope.is_stopping() {
         return Some(STOPPING.to_owned());
     }
-    let Refusal { since, reason } = management.refusal()?;
+    let Refusal { since, reason, .. } = management.refusal()?;
     Some(format!("reports are refused since {}: {reason}", format_utc(since)))
 }
 

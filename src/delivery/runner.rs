@@ -1,6 +1,7 @@
 //! The loop that delivers: reads for lanes that have room, starts attempts, takes their ends, gathers progress.
 
 use super::admission::{Principal, StandIn};
+use super::farewell::{self, Means};
 use super::flight::{Flight, Landed};
 use super::handle::Handler;
 use super::lane::{Identity, Inserted, Lane, WINDOW};
@@ -61,6 +62,18 @@ pub(super) enum Command {
     Watch { incarnation: Uuid, watcher: Watcher },
 }
 
+impl Command {
+    /// Returns whether it is for a lane that is being opened, and can wait until that is there.
+    fn is_for_one_of(&self, opening: &HashMap<Uuid, Arc<Handler>>) -> bool {
+        match self {
+            Self::Resume { incarnation } | Self::Insert { incarnation, .. } | Self::Watch { incarnation, .. } => {
+                opening.contains_key(incarnation)
+            }
+            _ => false,
+        }
+    }
+}
+
 /// A lane to be taken up.
 pub(super) struct Opening {
     pub(super) row: LaneRow,
@@ -81,10 +94,13 @@ pub(super) struct Runner {
     newest: JournalPosition,
     lanes: HashMap<Uuid, Running>,
     opening: HashMap<Uuid, Arc<Handler>>,
+    /// What lanes were told that are being opened.
+    early: Vec<Command>,
     flights: JoinSet<Landed>,
     routes: HashMap<Id, (Uuid, JournalPosition)>,
     reads: JoinSet<(Uuid, JournalPosition, Vec<Arc<Transition>>)>,
     openings: JoinSet<(Arc<LaneRow>, Restored)>,
+    farewells: JoinSet<()>,
     disk: Arc<Semaphore>,
     alarms: BTreeSet<(Duration, Uuid)>,
     awake: HashSet<Uuid>,
@@ -125,10 +141,12 @@ impl Runner {
             newest,
             lanes: HashMap::new(),
             opening: HashMap::new(),
+            early: Vec::new(),
             flights: JoinSet::new(),
             routes: HashMap::new(),
             reads: JoinSet::new(),
             openings: JoinSet::new(),
+            farewells: JoinSet::new(),
             disk: Arc::new(Semaphore::new(DISK_READS_MAX)),
             alarms: BTreeSet::new(),
             awake: HashSet::new(),
@@ -171,6 +189,7 @@ impl Runner {
                 Some(landed) = self.flights.join_next_with_id(), if !self.flights.is_empty() => self.take_landings(landed),
                 Some(read) = self.reads.join_next(), if !self.reads.is_empty() => self.take_read(read),
                 Some(opened) = self.openings.join_next(), if !self.openings.is_empty() => self.take_opened(opened),
+                Some(_) = self.farewells.join_next(), if !self.farewells.is_empty() => {}
                 changed = self.tail.changed() => if changed.is_err() { break },
                 () = desk.failed.notified() => self.write_again_at = Some(self.now().elapsed.saturating_add(AFTER_FAILURE)),
                 () = sleep => {}
@@ -184,9 +203,10 @@ impl Runner {
         let clock = self.clock.clone();
         let enough = clock.sleep(LAST_ATTEMPTS);
         tokio::pin!(enough);
-        while !self.flights.is_empty() {
+        while !self.flights.is_empty() || !self.farewells.is_empty() {
             tokio::select! {
                 Some(landed) = self.flights.join_next_with_id() => self.take_landings(landed),
+                Some(_) = self.farewells.join_next() => {}
                 () = &mut enough => break,
             }
         }
@@ -341,6 +361,10 @@ impl Runner {
 
     fn obey(&mut self, command: Command) {
         let now = self.now();
+        if command.is_for_one_of(&self.opening) {
+            self.early.push(command);
+            return;
+        }
         match command {
             Command::Open(opening) => {
                 let Opening { row, handler } = *opening;
@@ -399,9 +423,21 @@ impl Runner {
                 self.alarms.remove(&(at, incarnation));
             }
             self.unwell = self.unwell.saturating_sub(usize::from(running.is_counted_unwell));
+            // Alarms that stood when it was created are in memory; what comes after them is in the journal.
+            while running.lane.read() < running.lane.start_position() {
+                let start = running.lane.start_position();
+                let (transitions, read) = running.standing.next(&self.ledger, WINDOW, start, self.base_url.as_deref());
+                running.lane.offer(transitions, read, now);
+            }
             running.lane.end(now);
             if let Some(progress) = running.lane.progress(now) {
                 self.desk.put(progress);
+            }
+            let newest = *self.tail.borrow();
+            if running.lane.read() < newest {
+                let (ledger, clock) = (self.ledger.clone(), self.clock.clone());
+                let (disk, desk) = (Arc::clone(&self.disk), Arc::clone(&self.desk));
+                self.farewells.spawn(farewell::farewell(running.lane, newest, Means { ledger, clock, disk, desk }));
             }
             self.is_rearranged = true;
         }
@@ -438,6 +474,9 @@ impl Runner {
             Ok((row, restored)) => {
                 if let Some(handler) = self.opening.remove(&row.incarnation) {
                     self.open(&row, handler, restored);
+                    for command in std::mem::take(&mut self.early) {
+                        self.obey(command);
+                    }
                 }
             }
             Err(error) => tracing::error!(%error, "a lane could not be opened: a restart repairs it"),

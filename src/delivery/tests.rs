@@ -541,6 +541,24 @@ fn a_test_goes_first_to_its_own_handler_even_while_that_fails() {
 }
 
 #[test]
+fn a_test_of_a_suspended_handler_is_one_attempt_more_and_nothing_else() {
+    let mut lane = suspended(&[1, 1]);
+    let mut test = Transition::clone(&about(3, "alarm-handler", "wh1"));
+    let key = AlarmKey { alarm_type: "self-test".to_owned(), ..AlarmKey::clone(&test.key) };
+    (test.id, test.key) = (key.id(), key.into());
+    start(&mut lane, 101);
+    lane.offer(vec![Arc::new(test)], JournalPosition(0), at(101));
+    for second in 101..110 {
+        let expected: &[u64] = if second == 101 { &[3] } else { &[] };
+        assert_eq!(start(&mut lane, second), expected);
+        if second == 101 {
+            finish(&mut lane, 3, SUSPEND, second);
+        }
+    }
+    assert!(lane.is_suspended());
+}
+
+#[test]
 fn a_rate_limit_holds_and_severity_still_goes_first() {
     let limit = RateLimit { messages: 2, per: Duration::from_secs(10) };
     let mut lane = lane_with(DeliverySpec { rate_limit: Some(limit), ..spec() }, &[1, 2, 3, 4]);

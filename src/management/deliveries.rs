@@ -2,9 +2,10 @@
 
 use super::{AlarmError, Management};
 use crate::alarm::{ALARM_HANDLER, AlarmKey, AlarmText, ContributionKey, JournalPosition, SELF_TEST, Severity};
-use crate::delivery::{Deliveries, DeliveryEntry, DeliveryStep, Fate, HandlerState, InquiryError, LaneView};
+use crate::delivery::{Deliveries, DeliveryEntry, DeliveryStep, Fate, InquiryError, LaneView};
 use crate::handler::DeliveryId;
 use crate::ledger::{Outcome, Report};
+use jiff::Timestamp;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
@@ -92,15 +93,12 @@ impl Management {
             tell(TestStep::Raised(transition.position));
         }
         let lane = deliveries.look(Some(key.id()))?.into_iter().find(|lane| lane.handler == handler);
-        let state = lane.as_ref().map(|lane| lane.state);
+        let paused_until = lane.as_ref().and_then(|lane| lane.paused_until);
         if let Some(lane) = lane {
             tell(TestStep::Lane(Box::new(lane)));
         }
-        if matches!(state, Some(HandlerState::Suspended | HandlerState::Failing)) {
-            // A person wants to know now.
-            deliveries.resume(handler)?;
-        }
-        let verdict = match steps.recv_timeout(TEST_WITHIN) {
+        let patience = self.patience_with(paused_until);
+        let verdict = match steps.recv_timeout(patience) {
             Ok(step) => {
                 tell(TestStep::Attempted(step.clone()));
                 match step {
@@ -110,6 +108,10 @@ impl Management {
                     }
                 }
             }
+            Err(RecvTimeoutError::Timeout) if patience.is_zero() => Err(DeliveryError::NotArrived(format!(
+                "its receiver asked to be left alone for more than {} seconds",
+                TEST_WITHIN.as_secs()
+            ))),
             Err(RecvTimeoutError::Timeout) => {
                 let why = format!("no attempt ended within {} seconds", TEST_WITHIN.as_secs());
                 Err(DeliveryError::NotArrived(why))
@@ -121,6 +123,15 @@ impl Management {
         self.clear_test(&key)?;
         tell(TestStep::Cleared);
         verdict
+    }
+
+    /// Returns how long to wait for an attempt: not at all where the receiver asked for a longer time without any.
+    fn patience_with(&self, paused_until: Option<Timestamp>) -> Duration {
+        let left = paused_until.map(|until| Duration::try_from(until.duration_since(self.clock().now())));
+        match left {
+            Some(Ok(left)) if left > TEST_WITHIN => Duration::ZERO,
+            _ => TEST_WITHIN,
+        }
     }
 
     fn clear_test(&self, key: &AlarmKey) -> Result<(), DeliveryError> {

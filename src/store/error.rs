@@ -66,6 +66,14 @@ pub enum StoreError {
     /// The disk, or the quota on it, is full: nothing of the group was written.
     #[error("the disk under the data folder is full")]
     Full,
+    /// The system lets nobody write the file: it is read-only, or another's.
+    #[error("cannot write `{}`: {said}", path.display())]
+    Unwritable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        said: String,
+    },
     /// A value does not fit the file's format.
     #[error("cannot encode {what}")]
     Encode {
@@ -164,6 +172,23 @@ impl StoreError {
         }
     }
 
+    /// Asks the system why a database could not be written, where SQLite says no more than that it could not.
+    pub(super) fn asked_for(self, database: &std::path::Path) -> Self {
+        use rusqlite::ErrorCode::{CannotOpen, PermissionDenied, ReadOnly, SystemIoFailure};
+        let Self::Sql { source, .. } = &self else { return self };
+        let says_no_more =
+            matches!(source.sqlite_error_code(), Some(SystemIoFailure | ReadOnly | CannotOpen | PermissionDenied));
+        let mut log = database.as_os_str().to_owned();
+        log.push("-wal");
+        let files = [std::path::PathBuf::from(log), database.to_owned()];
+        let refused = files.into_iter().filter(|_| says_no_more).find_map(|path| {
+            let said = std::fs::OpenOptions::new().append(true).open(&path).err()?;
+            // A log that is not there is made.
+            (said.kind() != std::io::ErrorKind::NotFound).then(|| Self::Unwritable { path, said: said.to_string() })
+        });
+        refused.unwrap_or(self)
+    }
+
     pub(super) fn io(doing: &'static str, path: &std::path::Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::Io { doing, path, source: Arc::new(source) }
@@ -180,13 +205,13 @@ impl StoreError {
 
     /// Returns whether it is the disk that refuses: then all writes are refused, until a person helps.
     pub(super) fn is_of_the_disk(&self) -> bool {
-        matches!(self, Self::Full | Self::Sql { .. } | Self::Io { .. } | Self::Injected(_))
+        matches!(self, Self::Full | Self::Sql { .. } | Self::Unwritable { .. } | Self::Io { .. } | Self::Injected(_))
     }
 
     /// Returns whether the same write may succeed later without anybody changing it.
     #[must_use]
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Full | Self::Busy { .. } | Self::Sql { .. } | Self::Injected(_))
+        matches!(self, Self::Full | Self::Busy { .. } | Self::Sql { .. } | Self::Unwritable { .. } | Self::Injected(_))
     }
 }
 
@@ -204,6 +229,19 @@ pub(super) fn from_sql(table: &'static str, number: i64) -> Result<u64, StoreErr
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_that_cannot_be_written_is_told_with_what_the_system_says() {
+        let folder = tempfile::tempdir().unwrap();
+        let failed =
+            |code| StoreError::sql("commit")(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None));
+        // A folder can be opened for writing by nobody, whoever runs the test.
+        let said = failed(rusqlite::ffi::SQLITE_IOERR_WRITE).asked_for(folder.path()).to_string();
+        assert!(said.contains(&folder.path().display().to_string()) && said.contains("(os error "), "{said}");
+        let file = tempfile::NamedTempFile::new().unwrap();
+        assert_eq!(failed(rusqlite::ffi::SQLITE_IOERR_WRITE).asked_for(file.path()).to_string(), "cannot commit");
+        assert_eq!(failed(rusqlite::ffi::SQLITE_CONSTRAINT).asked_for(folder.path()).to_string(), "cannot commit");
+    }
 
     #[test]
     fn a_full_disk_is_told_as_such_when_a_database_is_opened_too() {

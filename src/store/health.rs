@@ -18,6 +18,8 @@ pub struct Refusal {
     pub since: Timestamp,
     /// Why, for people.
     pub reason: Arc<str>,
+    /// Whether that is because the disk is full.
+    pub is_full: bool,
 }
 
 /// What the writer knows of the disk.
@@ -49,7 +51,8 @@ impl Health {
                     return false;
                 }
                 let since = refusal.as_ref().map_or(now, |known| known.since);
-                *refusal = Some(Refusal { since, reason });
+                let is_full = matches!(error, StoreError::Full);
+                *refusal = Some(Refusal { since, reason, is_full });
                 true
             });
         }

@@ -109,7 +109,17 @@ impl Store {
         let records = open_file(&records_path, "NORMAL", migration::RECORDS, identity::RECORDS)?;
         let records = Records::new(records, options.fault.clone());
         // The alarm list is ahead when the journal was put back from an older copy: its positions are used, too.
-        let newest = journal::newest_position(&connection)?.max(records.watermark()?.0);
+        let (written, known) = (journal::newest_position(&connection)?, records.watermark()?.0);
+        if written < known {
+            tracing::error!(
+                path = %journal_path.display(),
+                written,
+                known,
+                "the journal ends before what the alarm list knows: the file is damaged, or was put back from an older \
+                 copy; commits, and notifications that waited, may be lost"
+            );
+        }
+        let newest = written.max(known);
         let beside = open_file(&journal_path, "FULL", migration::JOURNAL, identity::JOURNAL)?;
         let checkpointer = Checkpointer::start(&journal_path, &mut connection, beside)?;
         let queue = Arc::new(Queue::default());

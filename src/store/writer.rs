@@ -8,6 +8,7 @@ use super::transaction::{JournalEnd, WriteTransaction};
 use crate::clock::Clock;
 use rusqlite::Connection;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -90,6 +91,7 @@ impl Writer {
         let mut ran = Vec::new();
         let rows_before = self.connection.total_changes();
         let failure = self.run_group(&mut ran).err();
+        let failure = failure.map(|error| error.asked_for(Path::new(self.connection.path().unwrap_or_default())));
         match &failure {
             // A group of which nothing is left to write says nothing of the disk.
             None if self.connection.total_changes() == rows_before => {}

@@ -2,6 +2,9 @@
 //! about the handler.
 
 use crate::harness::http::{Answer, HttpReceiver};
+use crate::harness::pki::{Authority, EXPIRED, NOT_YET, VALID};
+use crate::harness::secure::{self, SecureFront};
+use crate::harness::supplies::{Given, trusting};
 use annunciator::alarm::{ALARM_HANDLER, AlarmKey, AlarmText, ContributionKey, Notify, OwnType, Severity};
 use annunciator::clock::Clock;
 use annunciator::delivery::{
@@ -16,7 +19,7 @@ use annunciator::retry::Schedule;
 use annunciator::store::Store;
 use annunciator::task::Scope;
 use annunciator::transport::FailureReason as Reason;
-use annunciator::transport::{HttpClient, HttpClientSpec, NoSupplies, Scheme, Transport};
+use annunciator::transport::{EgressSpec, HttpClient, HttpClientSpec, NoSupplies, Scheme, Transport};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -48,7 +51,7 @@ fn raw(bytes: &str) -> Answer {
 fn behaviours() -> Vec<(String, Answer, Expected)> {
     let mut all: Vec<(String, Answer, Expected)> = Vec::new();
     let mut add = |name: &str, answer: Answer, expected: Expected| all.push((name.to_owned(), answer, expected));
-    for status in [200, 201, 202, 204, 206, 299] {
+    for status in [200, 201, 202, 204, 205, 206, 226, 299] {
         add(&format!("status-{status}"), Answer::status(status), Delivered);
     }
     for status in [301, 302, 303, 304, 307, 308] {
@@ -92,6 +95,18 @@ fn behaviours() -> Vec<(String, Answer, Expected)> {
     add("dripping-body", Answer::dripping(200), Retried(Reason::Timeout));
     add("dripping-refusal", Answer::dripping(410), Suspended(Reason::Gone));
     add("silence", Answer::silence(), Retried(Reason::Timeout));
+    add("dripping-head", Answer::dripping_head(200), Retried(Reason::Timeout));
+    add("reset-in-body", Answer::reset_in_body(200), Retried(Reason::ConnectionReset));
+    let hints = "HTTP/1.1 103 Early Hints\nlink: </a>\n\nHTTP/1.1 204 No Content\n\n";
+    add("early-hints", raw(hints), Delivered);
+    let switching = "HTTP/1.1 101 Switching Protocols\nconnection: upgrade\nupgrade: x\n\n";
+    add("switching-protocols", raw(switching), Retried(Reason::UnexpectedStatus));
+    add(
+        "two-lengths",
+        raw("HTTP/1.1 200 OK\ncontent-length: 1\ncontent-length: 2\n\nab"),
+        Retried(Reason::ProtocolError),
+    );
+    add("more-than-promised", raw("HTTP/1.1 200 OK\ncontent-length: 2\n\nok and more"), Delivered);
     add("truncated-body", Answer::truncated(200), Retried(Reason::ConnectionReset));
     add("close", Answer::close(), Retried(Reason::ConnectionReset));
     add("reset", Answer::reset(), Retried(Reason::ConnectionReset));
@@ -127,7 +142,10 @@ impl Clients for One {
 
 fn handler(id: &str, hostname: &str, port: u16, clock: &Clock) -> Handler {
     let spec = HttpClientSpec { scheme: Scheme::Http, ..HttpClientSpec::new("c1") };
-    let client = Transport::new(clock).client(&spec, &NoSupplies).unwrap();
+    handler_with(Transport::new(clock).client(&spec, &NoSupplies).unwrap(), id, hostname, port)
+}
+
+fn handler_with(client: HttpClient, id: &str, hostname: &str, port: u16) -> Handler {
     let web_service =
         WebService { hostname: hostname.to_owned(), port, context: "/".to_owned(), http_client: "c1".to_owned() };
     let (signing_secrets, headers) = (Vec::new(), Vec::new());
@@ -216,6 +234,28 @@ fn whatever_a_receiver_does_has_its_reason_its_lane_state_and_its_alarm() {
         ("no-name", "nobody.invalid", Retried(Reason::Dns)),
     ] {
         lanes.put(handler(name, hostname, 1, &clock));
+        expected.insert(name.to_owned(), what);
+    }
+    // A name that resolves to an address that the client may not connect to: it is looked at when it is resolved.
+    let public = EgressSpec { public_only: true, ..EgressSpec::default() };
+    let spec = HttpClientSpec { scheme: Scheme::Http, egress: public, ..HttpClientSpec::new("c1") };
+    let client = Transport::new(&clock).client(&spec, &NoSupplies).unwrap();
+    lanes.put(handler_with(client, "egress", "localhost", receivers[0].address().port()));
+    expected.insert("egress".to_owned(), Suspended(Reason::EgressRefused));
+    // Servers whose certificates are not right.
+    let (ours, theirs, behind) = (Authority::new("ours"), Authority::new("theirs"), HttpReceiver::start());
+    let given = Given::trusting(ours.pem());
+    let mut fronts = Vec::new();
+    for (name, identity, what) in [
+        ("tls", ours.server(&["localhost"], VALID), Delivered),
+        ("tls-expired", ours.server(&["localhost"], EXPIRED), Retried(Reason::TlsCertificate)),
+        ("tls-not-yet", ours.server(&["localhost"], NOT_YET), Retried(Reason::TlsCertificate)),
+        ("tls-hostname", ours.server(&["elsewhere.example"], VALID), Retried(Reason::TlsCertificate)),
+        ("tls-unknown", theirs.server(&["localhost"], VALID), Retried(Reason::TlsCertificate)),
+    ] {
+        let front = SecureFront::start(&behind, &identity, &secure::Clients::Anybody);
+        lanes.put(handler_with(given.build(&trusting()), name, "localhost", front.port()));
+        fronts.push(front);
         expected.insert(name.to_owned(), what);
     }
     assert!(expected.len() >= 40);

@@ -361,10 +361,10 @@ impl Lane {
     /// Returns the next transition to attempt now, which is under way from then on.
     pub(super) fn start(&mut self, now: Now) -> Option<Arc<Transition>> {
         self.ripen(now);
-        let is_held = self.health.paused_until(now.elapsed).is_some()
-            || self.health.held_until(now.elapsed).is_some()
-            || self.pace.held_until(now.elapsed).is_some();
-        if is_held || self.in_flight >= self.health.in_flight_max(&self.terms.delivery, now.elapsed) {
+        let is_paced = self.health.paused_until(now.elapsed).is_some() || self.pace.held_until(now.elapsed).is_some();
+        let is_held = self.health.held_until(now.elapsed).is_some()
+            || self.in_flight >= self.health.in_flight_max(&self.terms.delivery, now.elapsed);
+        if is_paced || is_held && !self.is_test_next() {
             return None;
         }
         loop {
@@ -392,6 +392,14 @@ impl Lane {
             self.pace.sent(now.elapsed);
             return Some(Arc::clone(&parcel.transition));
         }
+    }
+
+    /// Returns whether what goes next is a test that was not attempted yet. Somebody waits for it: it is an attempt more, at
+    /// its own time, of a lane that makes one at a time, and changes nothing for what else waits.
+    fn is_test_next(&self) -> bool {
+        let next = self.ready.first().filter(|(urgency, _)| *urgency == Urgency::SELF_TEST);
+        let is_new = |position| self.unsettled.get(position).is_some_and(|parcel| parcel.attempts == 0);
+        self.in_flight == 0 && next.is_some_and(|(_, position)| is_new(position))
     }
 
     /// Takes the most urgent one; the newest where it is to find out whether the receiver works again.

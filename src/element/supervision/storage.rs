@@ -3,8 +3,9 @@
 use super::reserve::Reserve;
 use super::{Subject, Supervisor, Words};
 use crate::alarm::{OwnType, Severity};
-use crate::clock::Clock;
+use crate::clock::{Clock, format_utc};
 use crate::ledger::Ledger;
+use crate::store::Refusal;
 use crate::task::Scope;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -92,6 +93,21 @@ fn look_at_disk(supervisor: &Supervisor, node: &str, free: u64) {
     }
 }
 
+/// How long writes must succeed before the alarm clears that says that they were refused: it is told only then.
+const WRITES_QUIET: Duration = Duration::from_secs(60);
+
+/// Says that writes are refused for another reason than a full disk, or that they succeed.
+fn look_at_writes(supervisor: &Supervisor, node: &str, refusal: Option<&Refusal>) {
+    let failing = Subject::new(OwnType::StorageFailing, ELEMENT, node);
+    match refusal.filter(|refusal| !refusal.is_full) {
+        Some(Refusal { since, reason, .. }) => {
+            let words = || Words::detail(format!("Writes are refused since {}: {reason}", format_utc(*since)));
+            supervisor.fault(&failing, Severity::Critical, super::SlidingWindow::AT_ONCE, words);
+        }
+        None => supervisor.fine(&failing, WRITES_QUIET),
+    }
+}
+
 /// Looks at the disk and the alarm list until the scope stops.
 pub async fn watch_room(
     supervisor: &Supervisor,
@@ -112,6 +128,7 @@ pub async fn watch_room(
         drop(list);
         let node = node();
         watch.look(supervisor, &node, Room { free_bytes, standing, alarms_max, refused: ledger.refused() });
+        look_at_writes(supervisor, &node, ledger.refusal().as_ref());
         let subject = Subject::new(OwnType::StorageFull, ELEMENT, &*node);
         if ledger.is_disk_full() {
             if !supervisor.stands(&subject) {
@@ -157,6 +174,22 @@ async fn free_bytes(folder: PathBuf) -> Option<u64> {
 mod tests {
     use super::*;
     use jiff::Timestamp;
+
+    #[test]
+    fn writes_that_are_refused_are_an_alarm_until_they_have_succeeded_for_a_while() {
+        let clock = Clock::manual(Timestamp::UNIX_EPOCH);
+        let supervisor = Supervisor::new(clock.clone());
+        let failing = Subject::new(OwnType::StorageFailing, ELEMENT, "n1");
+        let refusal = |is_full| Refusal { since: Timestamp::UNIX_EPOCH, reason: "read-only".into(), is_full };
+        look_at_writes(&supervisor, "n1", None);
+        look_at_writes(&supervisor, "n1", Some(&refusal(true)));
+        assert!(!supervisor.stands(&failing));
+        look_at_writes(&supervisor, "n1", Some(&refusal(false)));
+        assert!(supervisor.stands(&failing));
+        // It could not be told while they were refused: it stands for some time after that.
+        look_at_writes(&supervisor, "n1", None);
+        assert!(supervisor.stands(&failing));
+    }
 
     #[test]
     fn little_room_is_an_alarm_until_there_is_some_to_spare() {

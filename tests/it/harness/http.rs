@@ -84,14 +84,31 @@ impl std::fmt::Debug for Decide {
 #[derive(Debug, Clone)]
 enum Action {
     Decide(Decide),
-    Respond { status: u16, headers: Vec<(String, String)>, body: Vec<u8> },
+    Respond {
+        status: u16,
+        headers: Vec<(String, String)>,
+        body: Vec<u8>,
+    },
     Raw(Vec<u8>),
     Close,
     Reset,
     Silence,
-    Truncate { status: u16 },
-    Drip { status: u16 },
-    Endless { status: u16 },
+    Truncate {
+        status: u16,
+    },
+    Drip {
+        status: u16,
+    },
+    DripHead {
+        status: u16,
+    },
+    /// With the head and half of a body already said.
+    ResetInBody {
+        status: u16,
+    },
+    Endless {
+        status: u16,
+    },
 }
 
 impl Answer {
@@ -153,6 +170,16 @@ impl Answer {
     /// Sends a body byte by byte without an end, until the client is gone.
     pub(crate) fn dripping(status: u16) -> Self {
         Self::of(Action::Drip { status })
+    }
+
+    /// Sends a head byte by byte without an end, until the client is gone.
+    pub(crate) fn dripping_head(status: u16) -> Self {
+        Self::of(Action::DripHead { status })
+    }
+
+    /// Promises a body and resets the connection in its middle.
+    pub(crate) fn reset_in_body(status: u16) -> Self {
+        Self::of(Action::ResetInBody { status })
     }
 
     /// Sends a body without an end as fast as it goes, until the client is gone.
@@ -321,9 +348,12 @@ fn exchange(stream: &mut TcpStream, connection: usize, shared: &Shared) -> io::R
     };
     let status = if let Action::Respond { status, .. } = answer.action { Some(status) } else { None };
     let mut recorded = Recorded { method, path, headers, body: Vec::new(), connection, status };
-    if matches!(answer.action, Action::Reset) {
+    if matches!(answer.action, Action::Reset | Action::ResetInBody { .. }) {
         // Closing a socket with unread bytes resets the connection: the body is left unread, but must have come.
         stream.peek(&mut [0])?;
+        if let Action::ResetInBody { status } = answer.action {
+            stream.write_all(half_an_answer(status).as_bytes())?;
+        }
         record(shared, recorded);
         forget(stream, shared);
         return Err(io::ErrorKind::ConnectionReset.into());
@@ -381,11 +411,15 @@ fn perform(stream: &mut TcpStream, action: Action) -> io::Result<bool> {
         }
         Action::Raw(bytes) => stream.write_all(&bytes).map(|()| false),
         // What was decided on is performed in the place of the deciding.
-        Action::Close | Action::Reset | Action::Decide(_) => Ok(false),
+        Action::Close | Action::Reset | Action::ResetInBody { .. } | Action::Decide(_) => Ok(false),
         Action::Silence => wait_for_end(stream),
-        Action::Truncate { status } => {
-            let answer = format!("HTTP/1.1 {status} Scripted\r\ncontent-length: 1000\r\n\r\nhalf a bo");
-            stream.write_all(answer.as_bytes()).map(|()| false)
+        Action::Truncate { status } => stream.write_all(half_an_answer(status).as_bytes()).map(|()| false),
+        Action::DripHead { status } => {
+            stream.write_all(format!("HTTP/1.1 {status} Scripted\r\nx: ").as_bytes())?;
+            loop {
+                std::thread::sleep(DRIP);
+                stream.write_all(b"y")?;
+            }
         }
         Action::Drip { status } => {
             start_endless(stream, status)?;
@@ -401,6 +435,10 @@ fn perform(stream: &mut TcpStream, action: Action) -> io::Result<bool> {
             }
         }
     }
+}
+
+fn half_an_answer(status: u16) -> String {
+    format!("HTTP/1.1 {status} Scripted\r\ncontent-length: 1000\r\n\r\nhalf a bo")
 }
 
 fn start_endless(stream: &mut TcpStream, status: u16) -> io::Result<()> {
