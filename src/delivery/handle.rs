@@ -1,6 +1,7 @@
 //! The handle on delivery: lanes are created, changed and removed by commits; how they fare is asked here.
 
 use super::HandlerSpec;
+use super::departures::Idleness;
 use super::log::AttemptLog;
 use super::parcel::kept_number;
 use super::progress::Desk;
@@ -77,7 +78,13 @@ impl Deliveries {
         let stored = lanes.into_iter().map(|lane| (lane.handler.clone(), lane)).collect();
         let board = Arc::new(Board::default());
         let (commands, inbox) = mpsc::unbounded_channel();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let idleness = Arc::new(Idleness::default());
+        let (begin, end) = (Arc::clone(&idleness), Arc::clone(&idleness));
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .on_thread_park(move || begin.begin())
+            .on_thread_unpark(move || end.end())
+            .build()?;
         let log = AttemptLog::default();
         let parts = Parts {
             clock,
@@ -86,6 +93,7 @@ impl Deliveries {
             log: log.clone(),
             numbers: Arc::new(AtomicU64::new(next)),
             commands: inbox,
+            idleness,
         };
         let runner = Runner::new(ledger.clone(), store.clone(), parts);
         let until = scope.clone();

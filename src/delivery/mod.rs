@@ -22,6 +22,7 @@
 //! about handlers, but that one about a handler, or about its client, is withheld from it while its last attempt failed.
 
 mod admission;
+mod departures;
 mod farewell;
 mod fate;
 mod filter;

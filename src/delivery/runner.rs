@@ -1,6 +1,7 @@
 //! The loop that delivers: reads for lanes that have room, starts attempts, takes their ends, gathers progress.
 
 use super::admission::{Principal, StandIn};
+use super::departures::{Departures, Idleness};
 use super::farewell::{self, Means};
 use super::flight::{Flight, Landed};
 use super::handle::Handler;
@@ -97,6 +98,7 @@ pub(super) struct Runner {
     /// What lanes were told that are being opened.
     early: Vec<Command>,
     flights: JoinSet<Landed>,
+    departures: Departures,
     routes: HashMap<Id, (Uuid, JournalPosition)>,
     reads: JoinSet<(Uuid, JournalPosition, Vec<Arc<Transition>>)>,
     openings: JoinSet<(Arc<LaneRow>, Restored)>,
@@ -121,13 +123,14 @@ pub(super) struct Parts {
     pub(super) log: AttemptLog,
     pub(super) numbers: Arc<AtomicU64>,
     pub(super) commands: mpsc::UnboundedReceiver<Command>,
+    pub(super) idleness: Arc<Idleness>,
 }
 
 impl Runner {
     pub(super) fn new(ledger: Ledger, store: Store, parts: Parts) -> Self {
         let tail = ledger.tail();
         let newest = *tail.borrow();
-        let Parts { clock, board, desk, log, numbers, commands } = parts;
+        let Parts { clock, board, desk, log, numbers, commands, idleness } = parts;
         Self {
             ledger,
             store,
@@ -143,6 +146,7 @@ impl Runner {
             opening: HashMap::new(),
             early: Vec::new(),
             flights: JoinSet::new(),
+            departures: Departures::new(idleness),
             routes: HashMap::new(),
             reads: JoinSet::new(),
             openings: JoinSet::new(),
@@ -171,6 +175,8 @@ impl Runner {
             }
             self.work();
             let wake_at = self.wake_at();
+            let look_after = self.departures.look(self.flights.len());
+            let has_more = !self.awake.is_empty();
             let sleep = async {
                 match wake_at {
                     Some(at) => clock.sleep_until(at).await,
@@ -193,6 +199,8 @@ impl Runner {
                 changed = self.tail.changed() => if changed.is_err() { break },
                 () = desk.failed.notified() => self.write_again_at = Some(self.now().elapsed.saturating_add(AFTER_FAILURE)),
                 () = sleep => {}
+                () = tokio::time::sleep(look_after.unwrap_or_default()), if look_after.is_some() => {}
+                () = tokio::task::yield_now(), if has_more => {}
             }
         }
         self.end().await;
@@ -274,27 +282,51 @@ impl Runner {
             self.is_rearranged = false;
             self.arrange_fallbacks();
         }
-        if self.awake.is_empty() {
-            return;
-        }
         let now = self.now();
-        for lane in std::mem::take(&mut self.awake) {
-            self.serve(lane, now);
+        let awake = std::mem::take(&mut self.awake);
+        for lane in &awake {
+            self.take_up(*lane, now);
+        }
+        let mut touched = awake;
+        while let Some((lane, share)) = self.departures.next() {
+            if let Some(running) = self.lanes.get_mut(&lane) {
+                running.has_a_turn = false;
+            }
+            self.start(lane, share, now);
+            touched.insert(lane);
+        }
+        for lane in touched {
+            self.settle_down(lane, now);
         }
     }
 
-    fn serve(&mut self, incarnation: Uuid, now: Now) {
+    /// Lets a lane read what it has room for, and gives it a turn.
+    fn take_up(&mut self, incarnation: Uuid, now: Now) {
         let Some(running) = self.lanes.get(&incarnation) else { return };
         let room = self.room(running);
-        let newest = self.newest;
-        let is_behind = |lane: &Lane| lane.read() < newest;
-        if room > 0 && !running.is_reading && is_behind(&running.lane) {
+        if room > 0 && !running.is_reading && running.lane.read() < self.newest {
             self.read(incarnation, room, now);
         }
         let Some(running) = self.lanes.get_mut(&incarnation) else { return };
+        if running.lane.is_at_rest() {
+            // A first attempt waits for nobody else's.
+            self.start(incarnation, 1, now);
+        } else if !std::mem::replace(&mut running.has_a_turn, true) {
+            self.departures.enqueue(incarnation);
+        }
+    }
+
+    /// Lets a lane start so many attempts at most; gives it another turn when there may be more.
+    fn start(&mut self, incarnation: Uuid, most: usize, now: Now) {
+        let Some(running) = self.lanes.get_mut(&incarnation) else { return };
         // Who comes back from a failure looks at what waits first, and then begins with the most urgent.
-        let waits_for_read = running.is_reading && running.lane.unsettled() <= SMALL_WINDOW;
-        while !waits_for_read && let Some(transition) = running.lane.start(now) {
+        if running.is_reading && running.lane.unsettled() <= SMALL_WINDOW {
+            return;
+        }
+        let mut started = 0;
+        while started < most
+            && let Some(transition) = running.lane.start(now)
+        {
             let flight = Flight {
                 handler: Arc::clone(&running.handler),
                 transition,
@@ -306,13 +338,22 @@ impl Runner {
             let route = flight.route();
             let task = self.flights.spawn(flight.fly());
             self.routes.insert(task.id(), route);
+            started += 1;
         }
+        self.departures.started(started);
+        if started == most && !std::mem::replace(&mut running.has_a_turn, true) {
+            self.departures.enqueue(incarnation);
+        }
+    }
+
+    /// Gathers what a lane has to write and to say, and when it wants to be woken.
+    fn settle_down(&mut self, incarnation: Uuid, now: Now) {
+        let Some(running) = self.lanes.get_mut(&incarnation) else { return };
         let is_unwell = running.lane.health().is_unwell();
         if is_unwell != std::mem::replace(&mut running.is_counted_unwell, is_unwell) {
             self.unwell = if is_unwell { self.unwell.saturating_add(1) } else { self.unwell.saturating_sub(1) };
         }
         let window = share(self.unwell);
-        let Some(running) = self.lanes.get_mut(&incarnation) else { return };
         if is_unwell && running.lane.unsettled() > window.saturating_mul(2) {
             running.lane.shrink(window);
         }
@@ -328,7 +369,7 @@ impl Runner {
         }
         running.show();
         // A portion that is done with at once leaves room for the next.
-        let is_ready = !running.is_reading && is_behind(&running.lane);
+        let is_ready = !running.is_reading && running.lane.read() < self.newest;
         if is_ready && self.lanes.get(&incarnation).is_some_and(|running| self.room(running) > 0) {
             self.awake.insert(incarnation);
         }
@@ -513,6 +554,7 @@ impl Runner {
             // A defect of a notifier is no reason to lose an alarm.
             Err(error) => (error.id(), Err(format!("the notifier failed: {error}"))),
         };
+        self.departures.landed(self.flights.len());
         let Some((incarnation, position)) = self.routes.remove(&task) else { return };
         let Some(running) = self.lanes.get_mut(&incarnation) else { return };
         let was_suspended = running.lane.is_suspended();

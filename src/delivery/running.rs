@@ -25,6 +25,8 @@ pub(super) struct Running {
     sheet: Sheet,
     pub(super) standing: Standing,
     pub(super) is_reading: bool,
+    /// Whether it waits for its turn to start attempts.
+    pub(super) has_a_turn: bool,
     pub(super) wake_at: Option<Duration>,
     /// Whether it was counted among those that do not come on.
     pub(super) is_counted_unwell: bool,
@@ -45,6 +47,7 @@ impl Running {
             sheet,
             standing,
             is_reading: false,
+            has_a_turn: false,
             wake_at: None,
             is_counted_unwell: false,
             watchers: Vec::new(),

@@ -235,6 +235,11 @@ impl Lane {
         self.unsettled.len() - self.plain.len()
     }
 
+    /// Returns whether no attempt is under way.
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.in_flight == 0
+    }
+
     pub(super) fn is_suspended(&self) -> bool {
         self.health.is_suspended()
     }
