@@ -41,6 +41,7 @@ mod running;
 mod spec;
 mod standing;
 mod status;
+mod succession;
 mod view;
 
 #[cfg(test)]
@@ -53,4 +54,5 @@ pub use inquiry::{Decision, DeliveryQuery, EXPLAINED_MAX, Explanation, InquiryEr
 pub use pace::RateLimit;
 pub use spec::{DeliverySpec, HandlerSpec, Order, SuspendAfter, UnknownOrder};
 pub use status::{HandlerState, HandlerStatus};
+pub use succession::Succession;
 pub use view::{DeliveryEntry, DeliveryState, DeliveryStep, LaneView, WaitsFor};
