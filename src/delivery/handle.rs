@@ -5,6 +5,7 @@ use super::departures::Idleness;
 use super::log::AttemptLog;
 use super::parcel::kept_number;
 use super::progress::Desk;
+use super::removed;
 use super::runner::{Command, Opening, Parts, Runner};
 use super::status::{Board, HandlerStatus, lock};
 use crate::alarm::JournalPosition;
@@ -74,7 +75,7 @@ impl Deliveries {
     /// When the lanes cannot be read or the thread not be started.
     pub fn start(scope: &Scope, ledger: Ledger, store: Store, clock: Clock) -> Result<Self, StartError> {
         let lanes = store.lanes()?;
-        let next = next_number(&store, &lanes)?;
+        let next = removed::settle_left_behind(&store, next_number(&store, &lanes)?)?;
         let stored = lanes.into_iter().map(|lane| (lane.handler.clone(), lane)).collect();
         let board = Arc::new(Board::default());
         let (commands, inbox) = mpsc::unbounded_channel();
@@ -382,5 +383,7 @@ fn new_row(incarnation: Uuid, created: Created, handler: &Handler) -> LaneRow {
         condition: None,
         created: created.at,
         exceptions: Vec::new(),
+        settled_above: BTreeSet::new(),
+        sent: Vec::new(),
     }
 }

@@ -23,7 +23,6 @@
 
 mod admission;
 mod departures;
-mod farewell;
 mod fate;
 mod filter;
 mod flight;
@@ -36,6 +35,7 @@ mod pace;
 mod parcel;
 mod progress;
 mod reading;
+mod removed;
 mod runner;
 mod running;
 mod spec;
