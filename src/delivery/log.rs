@@ -3,7 +3,7 @@
 use super::handle::Handler;
 use crate::handler::OutgoingMessage;
 use crate::store::{AttemptRow, LogRetention, Store, WriteTransaction};
-use crate::transport::{Answer, Attempt, FailureReason};
+use crate::transport::{Attempt, FailureReason};
 use jiff::Timestamp;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -165,10 +165,9 @@ fn trim(store: &Store, keep: LogRetention) {
 
 impl Ended {
     fn row(&self) -> AttemptRow {
-        let (answer, detail) = match &self.made.result {
-            Ok(answer) => (Some(answer), String::new()),
-            Err(fault) => (fault.partial.as_ref(), fault.detail.clone()),
-        };
+        // Here and not where answers come: of most that succeed nothing is kept.
+        let answer = self.made.concealed_answer(&self.handler.notifier.masks());
+        let detail = self.made.result.as_ref().err().map(|fault| fault.detail.clone()).unwrap_or_default();
         AttemptRow {
             number: self.number,
             lane: self.lane,
@@ -181,9 +180,9 @@ impl Ended {
             destination: self.handler.notifier.destination(),
             request_headers: lines(&self.handler.notifier.shown_headers(&self.message)),
             request_body: self.message.body.clone(),
-            status: answer.map(|answer| answer.status),
-            response_headers: answer.map(|answer: &Answer| lines(&answer.headers)).unwrap_or_default(),
-            response_body: answer.map(|answer| answer.body.clone()).unwrap_or_default(),
+            status: answer.as_ref().map(|answer| answer.status),
+            response_headers: answer.as_ref().map(|answer| lines(&answer.headers)).unwrap_or_default(),
+            response_body: answer.map(|answer| answer.body).unwrap_or_default(),
         }
     }
 }
