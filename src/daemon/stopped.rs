@@ -82,8 +82,8 @@ impl fmt::Display for Stopped {
 
 /// What to do about a journal that cannot be used.
 const JOURNAL_HINT: &str = "the journal holds the configuration, its revisions and what nobody was told yet, so it is not begun anew \
-     by itself: put it back from a copy together with `records.db`; or save what can be read with `sqlite3 FILE .recover`; or move \
-     it away with its `-wal` and `-shm`, and the element begins anew with the configuration files";
+     by itself: put it back from a copy together with `records.db`, or move it away with its `-wal` and `-shm`, and the element \
+     begins anew with the configuration files";
 
 /// What to do about another file that cannot be used.
 const FILE_HINT: &str = "move it out of the data folder, and a new one is begun";

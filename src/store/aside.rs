@@ -170,7 +170,10 @@ mod tests {
     fn a_file_that_cannot_be_opened_is_set_aside_as_it_is_and_begun_anew() {
         let ways: [fn(&Path); 4] = [
             |path| std::fs::File::options().write(true).open(path).unwrap().set_len(40_960).unwrap(),
-            |path| std::fs::write(path, "no database at all, and long enough to be looked at".repeat(20)).unwrap(),
+            |path| {
+                std::fs::File::options().write(true).open(path).unwrap().set_len(0).unwrap();
+                spoil(path, 0, 2000);
+            },
             |path| spoil(path, 0, 4096),
             |path| spoil(path, 100, 4096),
         ];

@@ -109,6 +109,11 @@ impl Records {
         self.era.subscribe()
     }
 
+    /// Reads the stored alarm list.
+    pub(super) fn read_all(&self) -> Result<StoredAlarms, StoreError> {
+        self.with_patience(|connection| read_alarms(connection))
+    }
+
     /// Reads the watermark of the stored alarm list.
     pub(super) fn watermark(&self) -> Result<JournalPosition, StoreError> {
         self.with_patience(|connection| read_watermark(connection))
@@ -240,7 +245,7 @@ impl Store {
     /// # Errors
     /// Those of the database; [`StoreError::Corrupt`] for a row that cannot be read.
     pub fn read_records(&self) -> Result<StoredAlarms, StoreError> {
-        self.records().with_patience(|connection| read_alarms(connection))
+        self.records().read_all()
     }
 
     /// Writes the whole tree at a revision and puts it on the disk. Blocks the thread, not the journal's writer: call

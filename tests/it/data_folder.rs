@@ -137,7 +137,7 @@ fn damaged_records_are_set_aside_and_what_stands_comes_from_the_journal() {
             spoilt.resize(before.len(), 0xa5);
             spoilt[4096..].fill(0xa5);
         }
-        std::fs::write(&path, &spoilt).unwrap();
+        annunciator::persist::write_atomically(&path, &spoilt, 0o600).unwrap();
         let element = home.start(&[]);
         assert_eq!(element.revision(), 1);
         told(&["storage-damaged", "\"cleared\":false"]);
@@ -169,7 +169,7 @@ fn a_damaged_journal_is_refused_with_its_name_and_what_to_do_and_left_as_it_is()
         let path = home.data().join("journal.db");
         let mut spoilt = std::fs::read(&path).unwrap();
         spoilt.truncate(size);
-        std::fs::write(&path, &spoilt).unwrap();
+        annunciator::persist::write_atomically(&path, &spoilt, 0o600).unwrap();
         let refused = home.run_to_end(&[]);
         assert_eq!(refused.code, Some(1), "{}", refused.stderr);
         let said = &refused.stderr;
