@@ -85,7 +85,7 @@ impl Running {
                         lane: self.lane.number(),
                         attempt: finished.attempt,
                         at: now.wall,
-                        handler: Arc::clone(&self.handler),
+                        handler: attempted.handler,
                         message: attempted.message,
                         made: attempted.made,
                         reason: landing.outcome.reason(),
