@@ -58,7 +58,7 @@ pub(super) enum Command {
     Revision(u64),
     Keep(LogRetention),
     Resume { incarnation: Uuid },
-    Insert { incarnation: Uuid, transitions: Vec<Inserted>, told: SyncSender<usize> },
+    Insert { incarnation: Uuid, transitions: Vec<Inserted>, told: SyncSender<Vec<u64>> },
     Look { alarm: Option<AlarmId>, told: SyncSender<Vec<LaneView>> },
     Watch { incarnation: Uuid, watcher: Watcher },
 }
@@ -438,10 +438,10 @@ impl Runner {
                 }
             }
             Command::Insert { incarnation, transitions, told } => {
-                let count =
-                    self.lanes.get_mut(&incarnation).map_or(0, |running| running.lane.insert(transitions, true));
+                let lane = self.lanes.get_mut(&incarnation);
+                let numbers = lane.map(|running| running.lane.insert(transitions, true)).unwrap_or_default();
                 self.awake.insert(incarnation);
-                tell(&told, count);
+                tell(&told, numbers);
             }
             Command::Look { alarm, told } => {
                 let views = self.lanes.values().map(|running| running.view(alarm.as_ref(), now));
