@@ -102,6 +102,27 @@ pub struct AlarmRecord {
 }
 
 impl AlarmRecord {
+    /// Tells of the alarm as the transition that brought it where it was announced to be, as far as that is still known.
+    #[must_use]
+    pub fn retold(&self, announced: Standing, base_url: Option<&str>) -> Transition {
+        Transition {
+            position: self.position,
+            id: self.id,
+            key: self.key.clone(),
+            sequence: self.sequence,
+            before: None,
+            stood: BTreeSet::new(),
+            raised: self.raised.unwrap_or_default(),
+            project: self.project.clone(),
+            moves: None,
+            after: AlarmState { standing: announced, ..self.state.clone() },
+            last_updated: self.last_updated,
+            revision: self.revision,
+            base_url: base_url.map(str::to_owned),
+            reminds: Vec::new(),
+        }
+    }
+
     /// Returns whether the condition is gone.
     #[must_use]
     pub fn is_cleared(&self) -> bool {

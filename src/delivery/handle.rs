@@ -5,6 +5,7 @@ use super::departures::Idleness;
 use super::log::AttemptLog;
 use super::parcel::kept_number;
 use super::progress::Desk;
+use super::removed;
 use super::runner::{Command, Opening, Parts, Runner};
 use super::status::{Board, HandlerStatus, lock};
 use crate::alarm::JournalPosition;
@@ -14,7 +15,7 @@ use crate::ledger::Ledger;
 use crate::store::{LaneRow, LogRetention, NewLane, RowWrite, Store, StoreError};
 use crate::task::Scope;
 use jiff::Timestamp;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, OnceLock};
 use tokio::sync::mpsc;
@@ -74,7 +75,7 @@ impl Deliveries {
     /// When the lanes cannot be read or the thread not be started.
     pub fn start(scope: &Scope, ledger: Ledger, store: Store, clock: Clock) -> Result<Self, StartError> {
         let lanes = store.lanes()?;
-        let next = next_number(&store, &lanes)?;
+        let next = removed::settle_left_behind(&store, next_number(&store, &lanes)?)?;
         let stored = lanes.into_iter().map(|lane| (lane.handler.clone(), lane)).collect();
         let board = Arc::new(Board::default());
         let (commands, inbox) = mpsc::unbounded_channel();
@@ -169,7 +170,8 @@ enum Step {
         from: String,
         handler: Arc<Handler>,
     },
-    Remove(String),
+    /// By name and lane: the name may be another's in the same commit.
+    Remove(String, Uuid),
     /// Says the address that links begin with, when the change is taken into use.
     BaseUrl(Box<dyn FnOnce() -> Option<String> + Send>),
     Revision(Arc<OnceLock<u64>>),
@@ -228,7 +230,7 @@ impl LaneChange {
     pub fn remove(&mut self, id: &str) {
         let Some(incarnation) = self.deliveries.0.incarnation(id) else { return };
         self.rows.push(Box::new(move |tx| tx.remove_lane(incarnation)));
-        self.steps.push(Step::Remove(id.to_owned()));
+        self.steps.push(Step::Remove(id.to_owned(), incarnation));
     }
 
     /// Removes all lanes of handlers that are not named: at boot, those that the configuration does not have.
@@ -298,6 +300,23 @@ impl Shared {
 impl Deliveries {
     fn take(&self, steps: Vec<Step>) {
         let mut directory = lock(&self.0.directory);
+        // Names may change hands: all that are given up are so before the first is taken.
+        let mut renamed: HashMap<String, Lane> = HashMap::new();
+        for step in &steps {
+            match step {
+                Step::Rename { from, .. } => {
+                    if let Some(lane) = directory.give_up(from) {
+                        renamed.insert(from.clone(), lane);
+                    }
+                }
+                Step::Remove(id, incarnation) => {
+                    if let Some(Lane::Running(_)) = directory.give_up(id) {
+                        self.send(Command::Close { incarnation: *incarnation });
+                    }
+                }
+                _ => {}
+            }
+        }
         for step in steps {
             match step {
                 Step::Create { incarnation, created, handler } => {
@@ -315,21 +334,18 @@ impl Deliveries {
                     self.send(Command::Open(Box::new(Opening { row, handler })));
                 }
                 Step::Change(incarnation, handler) => self.send(Command::Change { incarnation, handler }),
-                Step::Rename { from, handler } => {
-                    if let Some(incarnation) = directory.running.remove(&from) {
+                Step::Rename { from, handler } => match renamed.remove(&from) {
+                    Some(Lane::Running(incarnation)) => {
                         directory.running.insert(handler.spec.id.clone(), incarnation);
                         self.send(Command::Change { incarnation, handler });
-                    } else if let Some(row) = directory.stored.remove(&from) {
+                    }
+                    Some(Lane::Stored(row)) => {
                         directory.running.insert(handler.spec.id.clone(), row.incarnation);
-                        self.send(Command::Open(Box::new(Opening { row, handler })));
+                        self.send(Command::Open(Box::new(Opening { row: *row, handler })));
                     }
-                }
-                Step::Remove(id) => {
-                    directory.stored.remove(&id);
-                    if let Some(incarnation) = directory.running.remove(&id) {
-                        self.send(Command::Close { incarnation });
-                    }
-                }
+                    None => {}
+                },
+                Step::Remove(..) => {}
                 Step::BaseUrl(ask) => self.send(Command::BaseUrl(ask().map(Into::into))),
                 Step::Revision(revision) => {
                     if let Some(revision) = revision.get() {
@@ -339,6 +355,20 @@ impl Deliveries {
                 Step::Keep(keep) => self.send(Command::Keep(keep)),
             }
         }
+    }
+}
+
+/// A lane that gave up its name.
+enum Lane {
+    Running(Uuid),
+    Stored(Box<LaneRow>),
+}
+
+impl Directory {
+    fn give_up(&mut self, name: &str) -> Option<Lane> {
+        let running = self.running.remove(name).map(Lane::Running);
+        let stored = self.stored.remove(name).map(|row| Lane::Stored(Box::new(row)));
+        running.or(stored)
     }
 }
 
@@ -353,5 +383,7 @@ fn new_row(incarnation: Uuid, created: Created, handler: &Handler) -> LaneRow {
         condition: None,
         created: created.at,
         exceptions: Vec::new(),
+        settled_above: BTreeSet::new(),
+        sent: Vec::new(),
     }
 }

@@ -4,15 +4,16 @@ use super::Deliveries;
 use super::admission::{Admission, Principal};
 use super::fate::{Fate, IN_PLACE_OF, standing_of};
 use super::filter::{Filter, FilteredBy};
+use super::handle::Shared;
 use super::lane::Inserted;
+use super::removed::Unread;
 use super::runner::Command;
 use super::running::Watcher;
-use super::standing;
 use super::view::{DeliveryEntry, DeliveryState, DeliveryStep, LaneView};
 use crate::alarm::{AlarmId, AlarmRecord, JournalPosition, Transition};
-use crate::store::{AttemptRow, LaneFilter, Settlement, StoreError};
+use crate::store::{AttemptRow, LaneFilter, LoggedLane, Settlement, StoreError};
 use jiff::Timestamp;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel, sync_channel};
@@ -170,6 +171,50 @@ impl Deliveries {
         query: &DeliveryQuery,
         mut see: impl FnMut(DeliveryEntry) -> ControlFlow<()>,
     ) -> Result<(), InquiryError> {
+        let lanes_known = self.shared().store.logged_lanes()?;
+        let is_unread = |lane: &&LoggedLane| lane.ended.as_ref().is_some_and(|end| end.low < end.at);
+        let former: HashSet<Uuid> = lanes_known.values().filter(is_unread).map(|lane| lane.incarnation).collect();
+        let mut recorded: HashSet<(Uuid, JournalPosition)> = HashSet::new();
+        let mut has_enough = false;
+        // Whenever it was: that there is a word of it counts.
+        let whenever = DeliveryQuery { since: None, until: None, ..query.clone() };
+        self.recorded(&whenever, |entry| {
+            if former.contains(&entry.incarnation) {
+                recorded.insert((entry.incarnation, entry.position));
+            }
+            if !query.wants(&entry) {
+                return ControlFlow::Continue(());
+            }
+            let flow = see(entry);
+            has_enough = flow.is_break();
+            flow
+        })?;
+        if has_enough || query.only_failed {
+            return Ok(());
+        }
+        // What a removed lane had not come to.
+        let Shared { ledger, store, .. } = self.shared();
+        for (number, lane) in &lanes_known {
+            if query.handler.as_ref().is_some_and(|handler| *handler != lane.handler) {
+                continue;
+            }
+            let Some(unread) = Unread::of(store, *number, lane)? else { continue };
+            let is_known = |position| recorded.contains(&(lane.incarnation, position));
+            let mut see =
+                |entry: DeliveryEntry| if query.wants(&entry) { see(entry) } else { ControlFlow::Continue(()) };
+            if unread.each(ledger, store, query.alarm.as_ref(), is_known, &mut see)?.is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Shows deliveries of which there is a word: those that lanes have in memory, then those in the log.
+    fn recorded(
+        &self,
+        query: &DeliveryQuery,
+        mut see: impl FnMut(DeliveryEntry) -> ControlFlow<()>,
+    ) -> Result<(), InquiryError> {
         let lanes = self.look(query.alarm)?;
         self.settle();
         let mut waiting: Vec<DeliveryEntry> =
@@ -209,7 +254,7 @@ impl Deliveries {
     /// When there is none, or the log cannot be read.
     pub fn delivery(&self, number: u64) -> Result<DeliveryRecord, InquiryError> {
         let mut found = None;
-        self.log(&DeliveryQuery::default(), |entry| {
+        self.recorded(&DeliveryQuery::default(), |entry| {
             if entry.number != Some(number) {
                 return ControlFlow::Continue(());
             }
@@ -305,7 +350,7 @@ impl Deliveries {
         let mut resent = Resent::default();
         // What was sent again and arrived has not failed any more: the newest word counts, so all must be seen.
         let all = DeliveryQuery { only_failed: false, until: None, ..query.clone() };
-        self.log(&all, |entry| {
+        self.recorded(&all, |entry| {
             let DeliveryState::Settled(fate) = entry.state else {
                 seen.insert((entry.incarnation, entry.position));
                 return ControlFlow::Continue(());
@@ -353,8 +398,7 @@ impl Deliveries {
     pub fn explain(&self, record: &AlarmRecord) -> Result<Vec<Explanation>, InquiryError> {
         let mut transitions = self.shared().store.transitions_of(&record.id, EXPLAINED_MAX)?;
         if transitions.first().is_none_or(|newest| newest.position < record.position) {
-            let announced = standing::announced(record);
-            transitions.splice(0..0, announced.map(|announced| standing::transition(record, announced, None)));
+            transitions.splice(0..0, record.announced().map(|announced| record.retold(announced, None)));
         }
         let mut logged: BTreeMap<(Uuid, JournalPosition), DeliveryEntry> = BTreeMap::new();
         let lanes = self.look(Some(record.id))?;
@@ -404,7 +448,7 @@ impl Deliveries {
     fn insert(&self, incarnation: Uuid, transitions: Vec<Inserted>) -> Result<Vec<u64>, InquiryError> {
         let (told, answer) = sync_channel(1);
         self.send(Command::Insert { incarnation, transitions, told });
-        answer.recv_timeout(ANSWER_WITHIN).map_err(|_| InquiryError::Ended)
+        Ok(answer.recv_timeout(ANSWER_WITHIN).map_err(|_| InquiryError::Ended)??)
     }
 
     /// Lets what was settled a moment ago be written, so that it is seen. Where that cannot be, it is not, as after a crash.
@@ -429,8 +473,7 @@ impl Deliveries {
             return Ok(Some(Arc::new(transition)));
         }
         let record = shared.ledger.alarm(&entry.alarm).filter(|record| record.position == entry.position);
-        let announced = record.and_then(|record| Some((standing::announced(&record)?, record)));
-        Ok(announced.map(|(announced, record)| Arc::new(standing::transition(&record, announced, None))))
+        Ok(record.and_then(|record| Some(Arc::new(record.retold(record.announced()?, None)))))
     }
 
     fn names(&self) -> Result<BTreeMap<u32, (Uuid, String)>, InquiryError> {

@@ -23,7 +23,6 @@
 
 mod admission;
 mod departures;
-mod farewell;
 mod fate;
 mod filter;
 mod flight;
@@ -36,11 +35,13 @@ mod pace;
 mod parcel;
 mod progress;
 mod reading;
+mod removed;
 mod runner;
 mod running;
 mod spec;
 mod standing;
 mod status;
+mod succession;
 mod view;
 
 #[cfg(test)]
@@ -55,4 +56,5 @@ pub use inquiry::{
 pub use pace::RateLimit;
 pub use spec::{DeliverySpec, HandlerSpec, Order, SuspendAfter, UnknownOrder};
 pub use status::{HandlerState, HandlerStatus};
+pub use succession::Succession;
 pub use view::{DeliveryEntry, DeliveryState, DeliveryStep, LaneView, WaitsFor};

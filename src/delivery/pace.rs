@@ -12,11 +12,14 @@ pub struct RateLimit {
     pub per: Duration,
 }
 
+/// What was sent by an earlier process was so before time began: the longest period that can be configured is a day.
+const BEFORE: Duration = Duration::from_secs(86_400);
+
 /// Times of the newest messages: no stretch of the period has more than the limit, wherever it begins.
 #[derive(Debug, Default)]
 pub(super) struct Pace {
     limit: Option<RateLimit>,
-    /// Rising; at most as many as the limit allows in one period.
+    /// Rising, each later by [`BEFORE`]; at most as many as the limit allows in one period.
     sent: VecDeque<Duration>,
 }
 
@@ -44,16 +47,30 @@ impl Pace {
         if self.sent.len() < limit.messages.max(1) as usize {
             return None;
         }
-        self.sent.front().map(|oldest| oldest.saturating_add(limit.per)).filter(|free| *free > now)
+        self.sent
+            .front()
+            .map(|oldest| oldest.saturating_add(limit.per).saturating_sub(BEFORE))
+            .filter(|free| *free > now)
+    }
+
+    /// Takes note of a message that went so long before now. These come first, the oldest of them first.
+    pub(super) fn sent_before(&mut self, age: Duration, now: Duration) {
+        if let Some(at) = now.saturating_add(BEFORE).checked_sub(age) {
+            self.note(at);
+        }
     }
 
     /// Takes note of a message that goes now.
     pub(super) fn sent(&mut self, now: Duration) {
+        self.note(now.saturating_add(BEFORE));
+    }
+
+    fn note(&mut self, at: Duration) {
         let Some(limit) = self.limit else { return };
         if self.sent.len() >= limit.messages.max(1) as usize {
             self.sent.pop_front();
         }
-        self.sent.push_back(now);
+        self.sent.push_back(at);
     }
 }
 
@@ -61,6 +78,16 @@ impl Pace {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn what_an_earlier_process_sent_counts() {
+        let mut pace = Pace::new(Some(RateLimit { messages: 2, per: Duration::from_secs(10) }));
+        let now = Duration::from_millis(5);
+        for age in [100_000, 30, 8, 3] {
+            pace.sent_before(Duration::from_secs(age), now);
+        }
+        assert_eq!(pace.held_until(now), Some(Duration::from_millis(2005)));
+    }
 
     proptest! {
         #[test]

@@ -61,10 +61,21 @@ impl Desk {
         }
     }
 
-    /// Writes what waits, and returns when it is on the disk.
+    /// Writes what waits, and returns when it is on the disk. What could not be written waits again.
     pub(super) async fn flush(self: &Arc<Self>) -> Result<(), StoreError> {
-        let here = Arc::clone(self);
-        self.store.write_async(move |tx| write(tx, &here.take())).await
+        let (here, taken) = (Arc::clone(self), Arc::new(Mutex::new(Vec::new())));
+        let put = Arc::clone(&taken);
+        let written = self.store.write_async(move |tx| {
+            let lanes = here.take();
+            let outcome = write(tx, &lanes);
+            *put.lock().unwrap_or_else(PoisonError::into_inner) = lanes;
+            outcome
+        });
+        let written = written.await;
+        if let Err(error) = &written {
+            self.give_back(std::mem::take(&mut *taken.lock().unwrap_or_else(PoisonError::into_inner)), error);
+        }
+        written
     }
 
     fn take(&self) -> Vec<LaneProgress> {
@@ -120,6 +131,7 @@ fn merge(older: &mut LaneProgress, newer: LaneProgress) {
     older.settlements.extend(newer.settlements);
     older.condition = newer.condition.or(older.condition.take());
     older.filters.extend(newer.filters);
+    older.is_last |= newer.is_last;
 }
 
 fn write(tx: &mut WriteTransaction<'_>, lanes: &[LaneProgress]) -> Result<(), StoreError> {
@@ -128,6 +140,9 @@ fn write(tx: &mut WriteTransaction<'_>, lanes: &[LaneProgress]) -> Result<(), St
             // The handler was removed a moment ago, and its lane with it.
             Ok(()) | Err(StoreError::Missing { .. }) => {}
             Err(error) => return Err(error),
+        }
+        if progress.is_last {
+            tx.forget_exceptions(progress.incarnation)?;
         }
     }
     let settled: Vec<Settlement> = lanes.iter().flat_map(|lane| lane.settlements.iter().copied()).collect();
@@ -169,7 +184,7 @@ mod tests {
                 let put = put.into_iter().filter(|p| !settled_ever.contains(p) && !settled.contains(p)).map(|p| exception(p, number)).collect();
                 settled_ever.extend(settled.iter().copied());
                 let settled = settled.into_iter().map(JournalPosition).collect();
-                let progress = LaneProgress { incarnation: Uuid::nil(), low: JournalPosition(u64::from(number)), put, settled, settlements: Vec::new(), condition: None, filters: Vec::new() };
+                let progress = LaneProgress { incarnation: Uuid::nil(), low: JournalPosition(u64::from(number)), put, settled, settlements: Vec::new(), condition: None, filters: Vec::new(), is_last: false };
                 apply(&mut rows, &progress);
                 match &mut merged {
                     None => merged = Some(progress),

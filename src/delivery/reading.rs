@@ -6,6 +6,8 @@ use crate::alarm::{JournalPosition, Transition};
 use crate::clock::Clock;
 use crate::ledger::Ledger;
 use crate::store::{LaneException, LaneRow, Store, StoreError};
+use jiff::Timestamp;
+use std::collections::BTreeSet;
 use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +28,10 @@ pub(super) struct Restored {
     pub(super) condition: Option<String>,
     /// What it let through last.
     pub(super) admission: Option<Admission>,
+    /// What is settled above its low-water mark.
+    pub(super) settled_above: BTreeSet<JournalPosition>,
+    /// When it sent something, the newest first.
+    pub(super) sent: Vec<Timestamp>,
 }
 
 /// Reads transitions until that succeeds.
@@ -56,6 +62,8 @@ fn find(store: &Store, lane: &LaneRow) -> Result<Restored, StoreError> {
     let newest = store.lane_filters(lane.number)?.into_iter().next();
     let mut restored = Restored {
         condition: lane.condition.clone(),
+        settled_above: lane.settled_above.clone(),
+        sent: lane.sent.clone(),
         admission: newest.and_then(|newest| serde_json::from_str(&newest.filter).ok()),
         ..Restored::default()
     };

@@ -2,7 +2,6 @@
 
 use super::admission::{Principal, StandIn};
 use super::departures::{Departures, Idleness};
-use super::farewell::{self, Means};
 use super::flight::{Flight, Landed};
 use super::handle::Handler;
 use super::lane::{Identity, Inserted, Lane, WINDOW};
@@ -18,7 +17,7 @@ use super::view::LaneView;
 use crate::alarm::{AlarmId, JournalPosition, Transition};
 use crate::clock::Clock;
 use crate::ledger::Ledger;
-use crate::store::{LaneRow, LogRetention, Store};
+use crate::store::{LaneRow, LogRetention, Store, StoreError};
 use crate::task::Scope;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -58,7 +57,7 @@ pub(super) enum Command {
     Revision(u64),
     Keep(LogRetention),
     Resume { incarnation: Uuid },
-    Insert { incarnation: Uuid, transitions: Vec<Inserted>, told: SyncSender<Vec<u64>> },
+    Insert { incarnation: Uuid, transitions: Vec<Inserted>, told: SyncSender<Result<Vec<u64>, StoreError>> },
     Look { alarm: Option<AlarmId>, told: SyncSender<Vec<LaneView>> },
     Watch { incarnation: Uuid, watcher: Watcher },
 }
@@ -102,7 +101,8 @@ pub(super) struct Runner {
     routes: HashMap<Id, (Uuid, JournalPosition)>,
     reads: JoinSet<(Uuid, JournalPosition, Vec<Arc<Transition>>)>,
     openings: JoinSet<(Arc<LaneRow>, Restored)>,
-    farewells: JoinSet<()>,
+    /// Writes that somebody waits for.
+    writes: JoinSet<()>,
     disk: Arc<Semaphore>,
     alarms: BTreeSet<(Duration, Uuid)>,
     awake: HashSet<Uuid>,
@@ -150,7 +150,7 @@ impl Runner {
             routes: HashMap::new(),
             reads: JoinSet::new(),
             openings: JoinSet::new(),
-            farewells: JoinSet::new(),
+            writes: JoinSet::new(),
             disk: Arc::new(Semaphore::new(DISK_READS_MAX)),
             alarms: BTreeSet::new(),
             awake: HashSet::new(),
@@ -195,7 +195,7 @@ impl Runner {
                 Some(landed) = self.flights.join_next_with_id(), if !self.flights.is_empty() => self.take_landings(landed),
                 Some(read) = self.reads.join_next(), if !self.reads.is_empty() => self.take_read(read),
                 Some(opened) = self.openings.join_next(), if !self.openings.is_empty() => self.take_opened(opened),
-                Some(_) = self.farewells.join_next(), if !self.farewells.is_empty() => {}
+                Some(_) = self.writes.join_next(), if !self.writes.is_empty() => {}
                 changed = self.tail.changed() => if changed.is_err() { break },
                 () = desk.failed.notified() => self.write_again_at = Some(self.now().elapsed.saturating_add(AFTER_FAILURE)),
                 () = sleep => {}
@@ -211,10 +211,10 @@ impl Runner {
         let clock = self.clock.clone();
         let enough = clock.sleep(LAST_ATTEMPTS);
         tokio::pin!(enough);
-        while !self.flights.is_empty() || !self.farewells.is_empty() {
+        while !self.flights.is_empty() || !self.writes.is_empty() {
             tokio::select! {
                 Some(landed) = self.flights.join_next_with_id() => self.take_landings(landed),
-                Some(_) = self.farewells.join_next() => {}
+                Some(_) = self.writes.join_next() => {}
                 () = &mut enough => break,
             }
         }
@@ -441,7 +441,10 @@ impl Runner {
                 let lane = self.lanes.get_mut(&incarnation);
                 let numbers = lane.map(|running| running.lane.insert(transitions, true)).unwrap_or_default();
                 self.awake.insert(incarnation);
-                tell(&told, numbers);
+                self.settle_down(incarnation, now);
+                // Who is told that it is sent again relies on it, whatever happens next.
+                let desk = Arc::clone(&self.desk);
+                self.writes.spawn(async move { tell(&told, desk.flush().await.map(|()| numbers)) });
             }
             Command::Look { alarm, told } => {
                 let views = self.lanes.values().map(|running| running.view(alarm.as_ref(), now));
@@ -464,21 +467,9 @@ impl Runner {
                 self.alarms.remove(&(at, incarnation));
             }
             self.unwell = self.unwell.saturating_sub(usize::from(running.is_counted_unwell));
-            // Alarms that stood when it was created are in memory; what comes after them is in the journal.
-            while running.lane.read() < running.lane.start_position() {
-                let start = running.lane.start_position();
-                let (transitions, read) = running.standing.next(&self.ledger, WINDOW, start, self.base_url.as_deref());
-                running.lane.offer(transitions, read, now);
-            }
             running.lane.end(now);
             if let Some(progress) = running.lane.progress(now) {
                 self.desk.put(progress);
-            }
-            let newest = *self.tail.borrow();
-            if running.lane.read() < newest {
-                let (ledger, clock) = (self.ledger.clone(), self.clock.clone());
-                let (disk, desk) = (Arc::clone(&self.disk), Arc::clone(&self.desk));
-                self.farewells.spawn(farewell::farewell(running.lane, newest, Means { ledger, clock, disk, desk }));
             }
             self.is_rearranged = true;
         }

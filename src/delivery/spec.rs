@@ -51,6 +51,12 @@ impl HandlerSpec {
         self.delivery.fallback.is_some() == other.delivery.fallback.is_some()
             && without_names(self).is_same_but_named(&without_names(other))
     }
+
+    /// Returns whether another handler tells the same receiver, whatever else it is told to do.
+    #[must_use]
+    pub fn tells_the_same(&self, other: &Self) -> bool {
+        self.notifier.tells_the_same(&other.notifier)
+    }
 }
 
 /// Which changes of an alarm are told.

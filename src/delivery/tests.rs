@@ -668,6 +668,9 @@ struct World {
     now: u64,
     under_way: Vec<Arc<Transition>>,
     settled: BTreeMap<JournalPosition, Fate>,
+    /// What is settled and written to be.
+    written: BTreeSet<JournalPosition>,
+    resent: BTreeSet<JournalPosition>,
     /// Settlements of the lane that were looked at since it was asked for its progress.
     seen: usize,
     /// Positions that may be told again, because a crash forgot that they were.
@@ -685,6 +688,8 @@ enum Step {
     Wait(u64),
     Reconfigure(Option<Severity>, Order),
     Resume,
+    /// Somebody wants one again that was settled.
+    Resend(prop::sample::Index),
     Shrink,
 }
 
@@ -709,6 +714,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => (prop::option::of(severity()), prop::sample::select(Order::ALL.to_vec()))
             .prop_map(|(only, order)| Step::Reconfigure(only, order)),
         1 => Just(Step::Resume),
+        1 => any::<prop::sample::Index>().prop_map(Step::Resend),
         1 => Just(Step::Shrink),
     ];
     prop::collection::vec(step, 1..120)
@@ -728,6 +734,8 @@ impl World {
             now: 0,
             under_way: Vec::new(),
             settled: BTreeMap::new(),
+            written: BTreeSet::new(),
+            resent: BTreeSet::new(),
             seen: 0,
             crashed_at: JournalPosition(0),
             last: HashMap::new(),
@@ -776,7 +784,9 @@ impl World {
                 if let Some(progress) = self.lane.progress(at(self.now)) {
                     self.seen = 0;
                     assert!(progress.low >= self.low, "the low-water mark fell");
-                    assert!(progress.put.iter().all(|e| e.position <= progress.low));
+                    let is_ahead = |at: JournalPosition| at > progress.low && !self.resent.contains(&at);
+                    assert!(!progress.put.iter().any(|e| is_ahead(e.position)));
+                    self.written.extend(progress.settlements.iter().map(|settled| settled.position));
                     self.low = progress.low;
                     self.rows.retain(|position, _| !progress.settled.contains(position));
                     self.rows.extend(progress.put.into_iter().map(|e| (e.position, e)));
@@ -797,6 +807,8 @@ impl World {
                     found: found.collect(),
                     missing: Vec::new(),
                     condition: self.condition.clone(),
+                    settled_above: self.written.iter().filter(|at| **at > self.low).copied().collect(),
+                    sent: Vec::new(),
                     admission: self.filters.last().map(|filter| serde_json::from_str(&filter.filter).unwrap()),
                 };
                 self.crashed_at = self.settled.last_key_value().map(|(at, _)| *at).unwrap_or_default();
@@ -809,6 +821,17 @@ impl World {
                 self.terms.filter.severities = only.into_iter().collect();
                 self.terms.delivery.order = order;
                 self.lane.reconfigure(self.terms.clone(), at(self.now));
+            }
+            Step::Resend(index) => {
+                let known: Vec<JournalPosition> = self.settled.keys().copied().collect();
+                if known.is_empty() {
+                    return;
+                }
+                let position = known[index.index(known.len())];
+                let transition = Arc::clone(&self.journal[usize::try_from(position.0).unwrap() - 1]);
+                if !self.lane.insert(vec![(transition, None)], true).is_empty() {
+                    self.resent.insert(position);
+                }
             }
             Step::Resume => self.lane.resume(at(self.now)),
             Step::Shrink => self.lane.shrink(3),
@@ -828,7 +851,12 @@ impl World {
     fn settle(&mut self, position: JournalPosition, fate: Fate) {
         let transition = Arc::clone(&self.journal[usize::try_from(position.0).unwrap() - 1]);
         let was = self.settled.insert(position, fate);
-        assert!(was.is_none() || position <= self.crashed_at, "settled twice without a crash: {was:?}, {fate:?}");
+        let is_again = self.resent.contains(&position);
+        assert!(
+            was.is_none() || is_again || position <= self.crashed_at,
+            "settled twice without a crash: {was:?}, {fate:?}"
+        );
+        assert!(is_again || !self.written.contains(&position), "told again though that was written: {was:?}, {fate:?}");
         match fate {
             Fate::Superseded => {
                 let newer = self.journal.iter().any(|t| t.id == transition.id && t.position > position);
@@ -840,6 +868,7 @@ impl World {
                 let is_believed = told.is_some_and(|told| !told.after.standing.is_cleared && told.position < position);
                 assert!(!is_believed || !transition.after.standing.is_cleared, "who heard of it must hear of its end");
             }
+            Fate::Delivered if is_again => {}
             Fate::Delivered => {
                 let last = self.last.insert(transition.id, position);
                 assert!(last.is_none_or(|last| last < position) || position <= self.crashed_at, "out of order");
@@ -880,6 +909,7 @@ impl World {
             self.take(Step::Finish(index, DELIVERED));
         }
         self.take(Step::Write);
+        assert!(self.rows.is_empty(), "rows are left: {:?}", self.rows);
         assert_eq!((self.low.0, self.rows.len()), (self.journal.len() as u64, 0));
         assert_eq!((self.lane.unsettled(), self.lane.wake_at(Duration::from_secs(self.now))), (0, None));
     }

@@ -3,7 +3,7 @@
 use super::registry::entry_name;
 use crate::alarm::{AlarmRecord, Severity, Standing};
 use crate::datastore::CommitContext;
-use crate::delivery::HandlerSpec;
+use crate::delivery::{HandlerSpec, Succession};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::ledger::AlarmList;
 use crate::secret::Sealer;
@@ -32,15 +32,22 @@ pub(super) fn warnings(
         let left = handlers.at(change.after, path).filter(|spec| spec.is_enabled);
         told.is_some_and(|told| left.is_none_or(|left| (told.filter, told.notify) != (left.filter, left.notify)))
     });
+    let enabled = |tree: &DataTree| -> Vec<HandlerSpec> {
+        let specs = changed.iter().filter_map(|(path, _)| handlers.at(tree, path));
+        specs.filter(|spec| spec.is_enabled).collect()
+    };
+    let ended = Succession::between(&enabled(change.before), &enabled(change.after)).ended;
     for (path, what) in changed {
-        let told = handlers.at(change.before, &path).filter(|spec| spec.is_enabled);
-        let is_told = handlers.at(change.after, &path).is_some_and(|spec| spec.is_enabled);
-        if is_told || told.is_none_or(|gone| handlers.is_renamed(change, &gone)) {
+        let id = entry_name(&path).unwrap_or_default();
+        if !ended.contains(&id) {
             continue;
         }
-        let id = entry_name(&path).unwrap_or_default();
         if let Some(count) = waiting.get(&id).filter(|count| **count > 0) {
-            let what = if what == EntryChange::Removed { "removed" } else { "disabled" };
+            let what = match what {
+                EntryChange::Removed => "removed",
+                _ if handlers.at(change.after, &path).is_some_and(|spec| spec.is_enabled) => "replaced",
+                _ => "disabled",
+            };
             let noun = if *count == 1 { "notification that waits" } else { "notifications that wait" };
             let said =
                 format!("alarm handler `{id}` is {what} with {count} {noun} for it: nobody will be told of them");
@@ -115,12 +122,6 @@ pub(super) struct Handlers<'a> {
 }
 
 impl Handlers<'_> {
-    /// Returns whether a handler that goes comes back under another name, with what waits for it.
-    fn is_renamed(&self, change: &CommitContext<'_>, gone: &HandlerSpec) -> bool {
-        let mut created = change.entries(self.list).into_iter().filter(|(_, what)| *what == EntryChange::Created);
-        created.any(|(path, _)| self.at(change.after, &path).is_some_and(|spec| gone.is_renamed_to(&spec)))
-    }
-
     /// Returns those that are told of alarms.
     fn told(&self, tree: &DataTree) -> Vec<HandlerSpec> {
         let list = DataPath::new(self.list, Vec::new());

@@ -5,7 +5,7 @@ use super::crypto::Building;
 use super::placed;
 use super::registry::{Changed, Fate, Registry, entry_name};
 use crate::datastore::CommitContext;
-use crate::delivery::{Handler, HandlerSpec, LaneChange};
+use crate::delivery::{Handler, LaneChange, Succession};
 use crate::diagnostic::Diagnostics;
 use crate::settings::{self, Places};
 use crate::tree::{DataPath, EntryChange};
@@ -63,49 +63,30 @@ impl ChangedHandlers {
     }
 
     /// Says what becomes of the lanes of those that change. One that is disabled has none; one that cannot be built keeps
-    /// the lane that it has, which rests; one that takes the place of another with the same content is that one, renamed,
-    /// and has its lane.
+    /// the lane that it has, which rests; one that takes the place of another is that one, renamed, and has its lane.
     pub(super) fn change_lanes(&self, in_use: &Handlers, lanes: &mut LaneChange) {
-        let renamed = self.renamed(in_use);
-        for (from, to) in &renamed {
-            lanes.rename(from, Handler::clone(to));
-        }
-        let is_renamed = |id: &String| renamed.iter().any(|(from, to)| from == id || to.spec.id == *id);
-        for (id, handler) in self.0.each().filter(|(id, _)| !is_renamed(id)) {
-            match handler {
-                Fate::Becomes(handler) if handler.spec.is_enabled => lanes.put(Handler::clone(handler)),
-                Fate::Becomes(_) | Fate::Goes => lanes.remove(id),
-                Fate::Fails | Fate::Stays => {}
-            }
-        }
-    }
-
-    /// Finds the handlers that go while one with the same content comes, by name where several are alike: the names that
-    /// they had, and what they become. The names of a handler's client and of who stands in for it may change with it.
-    fn renamed(&self, in_use: &Handlers) -> Vec<(String, Arc<Handler>)> {
-        let mut gone: Vec<Arc<Handler>> = Vec::new();
-        let mut come: Vec<Arc<Handler>> = Vec::new();
+        let (mut before, mut after) = (Vec::new(), Vec::new());
         for (id, fate) in self.0.each() {
-            match (fate, in_use.get(id)) {
-                (Fate::Goes, Some(handler)) => gone.push(handler),
-                (Fate::Becomes(handler), None) => come.push(Arc::clone(handler)),
-                _ => {}
+            let comes = match fate {
+                Fate::Becomes(handler) => Some(handler),
+                Fate::Goes => None,
+                Fate::Fails | Fate::Stays => continue,
+            };
+            before.extend(in_use.get(id).filter(|handler| handler.spec.is_enabled).map(|handler| handler.spec.clone()));
+            after.extend(comes.filter(|handler| handler.spec.is_enabled).map(|handler| handler.spec.clone()));
+        }
+        let Succession { renamed, ended } = Succession::between(&before, &after);
+        ended.iter().for_each(|id| lanes.remove(id));
+        for (id, fate) in self.0.each() {
+            match fate {
+                Fate::Becomes(handler) if handler.spec.is_enabled => match renamed.get(id) {
+                    Some(from) => lanes.rename(from, Handler::clone(handler)),
+                    None => lanes.put(Handler::clone(handler)),
+                },
+                Fate::Becomes(_) | Fate::Goes if !before.iter().any(|spec| spec.id == *id) => lanes.remove(id),
+                Fate::Becomes(_) | Fate::Goes | Fate::Fails | Fate::Stays => {}
             }
         }
-        for handlers in [&mut gone, &mut come] {
-            handlers.retain(|handler| handler.spec.is_enabled);
-            handlers.sort_by(|a, b| a.spec.id.cmp(&b.spec.id));
-        }
-        let mut renamed = Vec::new();
-        // Those that are exactly alike belong together before those that are alike but for the names of others.
-        for is_it in [HandlerSpec::is_same_but_named, HandlerSpec::is_renamed_to] {
-            gone.retain(|from| {
-                let Some(at) = come.iter().position(|to| is_it(&from.spec, &to.spec)) else { return true };
-                renamed.push((from.spec.id.clone(), come.remove(at)));
-                false
-            });
-        }
-        renamed
     }
 
     /// Returns the names of those that are removed or disabled.

@@ -145,6 +145,17 @@ impl NotifierSpec {
         }
     }
 
+    /// Returns whether another one tells the same receiver.
+    #[must_use]
+    pub fn tells_the_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Webhook(one), Self::Webhook(other)) => {
+                let (one, other) = (&one.web_service, &other.web_service);
+                (&one.hostname, one.port, &one.context) == (&other.hostname, other.port, &other.context)
+            }
+        }
+    }
+
     /// Returns the named HTTP client that it delivers through, when it does.
     #[must_use]
     pub fn http_client(&self) -> Option<&str> {

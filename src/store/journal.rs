@@ -3,7 +3,7 @@
 use super::error::{StoreError, from_sql, to_sql};
 use super::queue::Queue;
 use super::writer::Pair;
-use super::{FaultPoint, Isolation, Store, WriteTransaction};
+use super::{FaultPoint, Isolation, Store, StoredAlarms, WriteTransaction};
 use crate::alarm::{AlarmId, AlarmRecord, JournalPosition, Standing, Transition};
 use crate::clock::format_utc;
 use rusqlite::Connection;
@@ -56,23 +56,8 @@ impl WriteTransaction<'_> {
     pub fn append_transition(&mut self, transition: &Transition) -> Result<(), StoreError> {
         self.reach(FaultPoint::BeforeAppend)?;
         let seq = self.advance(transition.position)?;
-        let body = serde_json::to_string(transition).map_err(StoreError::encode("a transition"))?;
-        self.bytes = self.bytes.saturating_add(body.len());
-        self.execute(
-            "append to the journal",
-            "INSERT INTO journal (seq, alarm, alarm_seq, revision, time, before, after, body)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-            (
-                seq,
-                transition.id.as_uuid().as_bytes(),
-                to_sql("alarm sequence", transition.sequence)?,
-                to_sql("revision", transition.revision)?,
-                format_utc(transition.last_updated),
-                transition.before.map(standing_word),
-                standing_word(transition.after.standing),
-                body,
-            ),
-        )?;
+        let written = insert(self.connection, seq, transition)?;
+        self.bytes = self.bytes.saturating_add(written);
         self.reach(FaultPoint::AfterAppend)
     }
 
@@ -142,6 +127,50 @@ impl WriteTransaction<'_> {
             .and_then(|mut statement| statement.query_row([up_to], |row| row.get(0)))
             .map_err(StoreError::sql("trim the journal"))
     }
+}
+
+/// Writes a transition; returns how long it is.
+fn insert(connection: &Connection, seq: i64, transition: &Transition) -> Result<usize, StoreError> {
+    let doing = "append to the journal";
+    let body = serde_json::to_string(transition).map_err(StoreError::encode("a transition"))?;
+    let mut statement = connection
+        .prepare_cached(
+            "INSERT INTO journal (seq, alarm, alarm_seq, revision, time, before, after, body)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        )
+        .map_err(StoreError::sql(doing))?;
+    let row = (
+        seq,
+        transition.id.as_uuid().as_bytes(),
+        to_sql("alarm sequence", transition.sequence)?,
+        to_sql("revision", transition.revision)?,
+        format_utc(transition.last_updated),
+        transition.before.map(standing_word),
+        standing_word(transition.after.standing),
+        &body,
+    );
+    statement.execute(row).map_err(StoreError::sql(doing))?;
+    Ok(body.len())
+}
+
+/// Puts the newest transition of each alarm back into a journal that ends at `written`, before what the alarm list knows:
+/// lanes tell of it, under the identifier that it had. Returns how many.
+pub(super) fn mend(connection: &mut Connection, written: u64, known: &StoredAlarms) -> Result<usize, StoreError> {
+    let doing = "mend the journal";
+    let both = connection.transaction().map_err(StoreError::sql(doing))?;
+    let mut count = 0;
+    for record in known.records.iter().filter(|record| record.position.0 > written) {
+        let Some(announced) = record.announced() else { continue };
+        insert(&both, to_sql("journal position", record.position.0)?, &record.retold(announced, None))?;
+        count += 1;
+    }
+    both.execute(
+        "INSERT INTO meta (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+        (FLOOR, known.watermark.0.to_string()),
+    )
+    .map_err(StoreError::sql(doing))?;
+    both.commit().map_err(StoreError::sql(doing))?;
+    Ok(count)
 }
 
 /// Rows that a background trim removes in one group: about a millisecond, which nobody feels.

@@ -6,8 +6,16 @@ use crate::alarm::JournalPosition;
 use crate::clock::format_utc;
 use jiff::Timestamp;
 use rusqlite::{Connection, Row};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::ControlFlow;
 use uuid::Uuid;
+
+/// Records of the delivery log that are looked at for what is settled above the low-water marks: some tens of milliseconds.
+/// What is further back was settled long ago, and may be told twice.
+const SETTLED_READ_MAX: usize = 262_144;
+
+/// Times of deliveries that a lane is given at most: as many as a handler may be limited to.
+const SENT_MAX: usize = 10_000;
 
 /// A handler's ordered progress through the journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,8 +34,12 @@ pub struct LaneRow {
     pub condition: Option<String>,
     /// When the lane was created.
     pub created: Timestamp,
-    /// What is not settled at or below `low`, rising.
+    /// What is not settled at or below `low`, and what above it the journal alone does not tell, rising.
     pub exceptions: Vec<LaneException>,
+    /// What is settled above `low`, as far as the delivery log has it: it is not to be told again.
+    pub settled_above: BTreeSet<JournalPosition>,
+    /// When deliveries were settled that had been attempted, the newest first; only the newest are there.
+    pub sent: Vec<Timestamp>,
 }
 
 /// A transition at or below the low-water mark that is not settled.
@@ -97,6 +109,8 @@ pub struct LaneProgress {
     pub condition: Option<String>,
     /// The lane's number, and the filters that it began to read with.
     pub filters: Vec<(u32, LaneFilter)>,
+    /// Whether the lane was removed, and this settles all that it had: its exceptions are not needed any more.
+    pub is_last: bool,
 }
 
 impl WriteTransaction<'_> {
@@ -119,17 +133,30 @@ impl WriteTransaction<'_> {
         u32::try_from(number).map_err(|e| StoreError::corrupt("logged_lane", number, e))
     }
 
-    /// Removes a lane with its exceptions; one that does not exist is fine.
+    /// Removes a lane; one that does not exist is fine. Its exceptions stay until [`WriteTransaction::forget_exceptions`]:
+    /// whoever has it in memory knows what becomes of them.
     ///
     /// # Errors
     /// Those of the database.
     pub fn remove_lane(&mut self, incarnation: Uuid) -> Result<(), StoreError> {
         let doing = "remove a lane";
-        self.execute(doing, "DELETE FROM exception WHERE incarnation = ?1", [incarnation.as_bytes()])?;
-        self.execute(doing, "DELETE FROM lane WHERE incarnation = ?1", [incarnation.as_bytes()])?;
         let end = to_sql("journal position", self.end.handed_out)?;
-        let sql = "UPDATE logged_lane SET ended = ?2 WHERE incarnation = ?1";
-        self.execute(doing, sql, (incarnation.as_bytes(), end))?;
+        let revision = to_sql("revision", self.last_revision()?)?;
+        let sql = "UPDATE logged_lane SET ended = ?2, ended_at = ?3, ended_revision = ?4,
+                   (low, start) = (SELECT low, start FROM lane WHERE lane.incarnation = logged_lane.incarnation)
+                   WHERE incarnation = ?1 AND ended IS NULL";
+        self.execute(doing, sql, (incarnation.as_bytes(), end, format_utc(self.now), revision))?;
+        self.execute(doing, "DELETE FROM lane WHERE incarnation = ?1", [incarnation.as_bytes()])?;
+        Ok(())
+    }
+
+    /// Removes the exceptions of a lane that is no more.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn forget_exceptions(&mut self, incarnation: Uuid) -> Result<(), StoreError> {
+        let sql = "DELETE FROM exception WHERE incarnation = ?1 AND incarnation NOT IN (SELECT incarnation FROM lane)";
+        self.execute("remove a lane", sql, [incarnation.as_bytes()])?;
         Ok(())
     }
 
@@ -198,9 +225,47 @@ impl Store {
             for lane in &mut lanes {
                 lane.exceptions = exceptions.remove(&lane.incarnation).unwrap_or_default();
             }
+            read_settled(&both, &mut lanes)?;
             Ok(lanes)
         })
     }
+
+    /// Returns the exceptions of lanes that are no more, with the lanes' numbers: an end of the process left them without a
+    /// word of what became of them.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn left_behind(&self) -> Result<Vec<(u32, Uuid, LaneException)>, StoreError> {
+        let logged: BTreeMap<Uuid, u32> =
+            self.logged_lanes()?.into_iter().map(|(number, lane)| (lane.incarnation, number)).collect();
+        self.read(|connection| {
+            let both = connection.unchecked_transaction().map_err(StoreError::sql("read the lanes"))?;
+            let mut exceptions = read_exceptions(&both)?;
+            for lane in read_lanes(&both)? {
+                exceptions.remove(&lane.incarnation);
+            }
+            let left = exceptions.into_iter().filter_map(|(lane, left)| Some((*logged.get(&lane)?, lane, left)));
+            Ok(left.flat_map(|(number, lane, left)| left.into_iter().map(move |one| (number, lane, one))).collect())
+        })
+    }
+}
+
+/// Adds what the newest records of the delivery log know of lanes.
+fn read_settled(connection: &Connection, lanes: &mut [LaneRow]) -> Result<(), StoreError> {
+    let mut by_number: HashMap<u32, &mut LaneRow> = lanes.iter_mut().map(|lane| (lane.number, lane)).collect();
+    let mut seen = 0;
+    super::settled::walk(connection, |settled| {
+        seen += 1;
+        if let Some(lane) = by_number.get_mut(&settled.lane) {
+            if settled.position > lane.low {
+                lane.settled_above.insert(settled.position);
+            }
+            if settled.attempts > 0 && lane.sent.len() < SENT_MAX {
+                lane.sent.push(settled.time);
+            }
+        }
+        if seen < SETTLED_READ_MAX { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    })
 }
 
 fn missing(incarnation: Uuid) -> StoreError {
@@ -211,7 +276,7 @@ fn read_lanes(connection: &Connection) -> Result<Vec<LaneRow>, StoreError> {
     let doing = "read the lanes";
     let mut statement = connection
         .prepare_cached(
-            "SELECT incarnation, lane.handler, low, created, start, condition, number FROM lane
+            "SELECT incarnation, lane.handler, lane.low, created, lane.start, condition, number FROM lane
              JOIN logged_lane USING (incarnation) ORDER BY lane.handler, incarnation",
         )
         .map_err(StoreError::sql(doing))?;
@@ -229,6 +294,8 @@ fn read_lanes(connection: &Connection) -> Result<Vec<LaneRow>, StoreError> {
             number: lane.5,
             created: created.parse().map_err(|e| StoreError::corrupt("lane", incarnation, e))?,
             exceptions: Vec::new(),
+            settled_above: BTreeSet::new(),
+            sent: Vec::new(),
         });
     }
     Ok(lanes)

@@ -49,6 +49,11 @@ CREATE TABLE contribution (
 INSERT INTO contribution (alarm, key, severity, ends_at, turn, text, note)
   SELECT alarm, key, severity, ends_at, turn, text, note FROM contribution_by_alarm;
 DROP TABLE contribution_by_alarm;
+", "
+ALTER TABLE logged_lane ADD COLUMN low INTEGER;
+ALTER TABLE logged_lane ADD COLUMN start INTEGER;
+ALTER TABLE logged_lane ADD COLUMN ended_at TEXT;
+ALTER TABLE logged_lane ADD COLUMN ended_revision INTEGER;
 "];
 
 /// Steps of `records.db`.

@@ -54,7 +54,7 @@ pub use lock::FolderLock;
 pub use open::{JOURNAL_NAME, RECORDS_NAME, Store, StoreOptions};
 pub use records::{RecordChange, StoredAlarms};
 pub use revision::{Checkpoint, NewRevision, Revision};
-pub use settled::{LaneFilter, LogRetention, LoggedLane, Settlement};
+pub use settled::{LaneEnd, LaneFilter, LogRetention, LoggedLane, Settlement};
 pub use silence::KeptAnswer;
 pub use transaction::{RowWrite, WriteTransaction};
 pub use writer::Isolation;

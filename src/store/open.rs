@@ -108,15 +108,18 @@ impl Store {
         let mut connection = open_file(&journal_path, "FULL", migration::JOURNAL, identity::JOURNAL)?;
         let records = open_file(&records_path, "NORMAL", migration::RECORDS, identity::RECORDS)?;
         let records = Records::new(records, options.fault.clone());
-        // The alarm list is ahead when the journal was put back from an older copy: its positions are used, too.
+        // The alarm list is ahead when the journal lost its end, or was put back from an older copy: its positions are used,
+        // too, and what it knows of them is told again.
         let (written, known) = (journal::newest_position(&connection)?, records.watermark()?.0);
         if written < known {
+            let alarms = journal::mend(&mut connection, written, &records.read_all()?)?;
             tracing::error!(
                 path = %journal_path.display(),
                 written,
                 known,
+                alarms,
                 "the journal ends before what the alarm list knows: the file is damaged, or was put back from an older \
-                 copy; commits, and notifications that waited, may be lost"
+                 copy; the newest states of alarms are put back and told, earlier ones and commits may be lost"
             );
         }
         let newest = written.max(known);

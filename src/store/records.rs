@@ -42,6 +42,26 @@ impl Records {
         Self { connection: Mutex::new(connection), fault }
     }
 
+    /// Reads the stored alarm list.
+    pub(super) fn read_all(&self) -> Result<StoredAlarms, StoreError> {
+        let doing = "read the alarm list";
+        self.with(|connection| {
+            let watermark = read_watermark(connection)?;
+            let mut statement =
+                connection.prepare_cached("SELECT id, body FROM alarm ORDER BY id").map_err(StoreError::sql(doing))?;
+            let mut rows = statement.query([]).map_err(StoreError::sql(doing))?;
+            let mut records = Vec::new();
+            while let Some(row) = rows.next().map_err(StoreError::sql(doing))? {
+                let id: [u8; 16] = row.get(0).map_err(StoreError::sql(doing))?;
+                let body = row.get_ref(1).map_err(StoreError::sql(doing))?;
+                let corrupt = |reason: String| StoreError::corrupt("alarm", Uuid::from_bytes(id), reason);
+                let body = body.as_str().map_err(|e| corrupt(e.to_string()))?;
+                records.push(serde_json::from_str(body).map_err(|e| corrupt(e.to_string()))?);
+            }
+            Ok(StoredAlarms { watermark, records })
+        })
+    }
+
     /// Reads the watermark of the stored alarm list.
     pub(super) fn watermark(&self) -> Result<JournalPosition, StoreError> {
         self.with(|connection| read_watermark(connection))
@@ -110,22 +130,7 @@ impl Store {
     /// # Errors
     /// Those of the database; [`StoreError::Corrupt`] for a row that cannot be read.
     pub fn read_records(&self) -> Result<StoredAlarms, StoreError> {
-        let doing = "read the alarm list";
-        self.records().with(|connection| {
-            let watermark = read_watermark(connection)?;
-            let mut statement =
-                connection.prepare_cached("SELECT id, body FROM alarm ORDER BY id").map_err(StoreError::sql(doing))?;
-            let mut rows = statement.query([]).map_err(StoreError::sql(doing))?;
-            let mut records = Vec::new();
-            while let Some(row) = rows.next().map_err(StoreError::sql(doing))? {
-                let id: [u8; 16] = row.get(0).map_err(StoreError::sql(doing))?;
-                let body = row.get_ref(1).map_err(StoreError::sql(doing))?;
-                let corrupt = |reason: String| StoreError::corrupt("alarm", Uuid::from_bytes(id), reason);
-                let body = body.as_str().map_err(|e| corrupt(e.to_string()))?;
-                records.push(serde_json::from_str(body).map_err(|e| corrupt(e.to_string()))?);
-            }
-            Ok(StoredAlarms { watermark, records })
-        })
+        self.records().read_all()
     }
 
     /// Writes the whole tree at a revision and puts it on the disk. Blocks the thread, not the journal's writer: call

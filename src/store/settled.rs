@@ -5,7 +5,7 @@ use super::{Store, WriteTransaction};
 use crate::alarm::{AlarmId, JournalPosition};
 use crate::clock::format_utc;
 use jiff::Timestamp;
-use rusqlite::Connection;
+use rusqlite::{Connection, Row};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -107,8 +107,23 @@ pub struct LoggedLane {
     pub incarnation: Uuid,
     /// Its handler's name, the last that it had.
     pub handler: String,
-    /// Where the journal was when the lane was removed.
-    pub ended: Option<JournalPosition>,
+    /// How it was removed, if it was.
+    pub ended: Option<LaneEnd>,
+}
+
+/// The removal of a lane: what it had not come to is removed with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LaneEnd {
+    /// Everything at or below was settled or an exception.
+    pub low: JournalPosition,
+    /// Where it began; of what is at or below and above `low`, it had to tell the alarms that stood.
+    pub start: JournalPosition,
+    /// Where the journal was.
+    pub at: JournalPosition,
+    /// When it was.
+    pub time: Timestamp,
+    /// Under which revision.
+    pub revision: u64,
 }
 
 /// Which filter a lane read the journal with, from one position on.
@@ -205,31 +220,8 @@ impl Store {
     ///
     /// # Errors
     /// Those of the database.
-    pub fn settled(&self, mut see: impl FnMut(&Settlement) -> ControlFlow<()>) -> Result<(), StoreError> {
-        let doing = "read the delivery log";
-        self.read(|connection| {
-            let mut statement = connection
-                .prepare_cached("SELECT id, data FROM settled ORDER BY id DESC")
-                .map_err(StoreError::sql(doing))?;
-            let mut rows = statement.query([]).map_err(StoreError::sql(doing))?;
-            while let Some(row) = rows.next().map_err(StoreError::sql(doing))? {
-                let id: i64 = row.get(0).map_err(StoreError::sql(doing))?;
-                let data = row.get_ref(1).map_err(StoreError::sql(doing))?;
-                let data = data.as_blob().map_err(|e| StoreError::corrupt("settled", id, e))?;
-                let (records, rest) = data.as_chunks::<RECORD_BYTES>();
-                if !rest.is_empty() {
-                    return Err(StoreError::corrupt("settled", id, "a record is cut short"));
-                }
-                for record in records.iter().rev() {
-                    let one = Settlement::decode(record)
-                        .ok_or_else(|| StoreError::corrupt("settled", id, "a time is out of range"))?;
-                    if see(&one).is_break() {
-                        return Ok(());
-                    }
-                }
-            }
-            Ok(())
-        })
+    pub fn settled(&self, see: impl FnMut(&Settlement) -> ControlFlow<()>) -> Result<(), StoreError> {
+        self.read(|connection| walk(connection, see))
     }
 
     /// Returns the largest number of a settled delivery.
@@ -250,19 +242,17 @@ impl Store {
         let doing = "read the delivery log";
         self.read(|connection| {
             let mut statement = connection
-                .prepare_cached("SELECT number, incarnation, handler, ended FROM logged_lane")
+                .prepare_cached(
+                    "SELECT number, incarnation, handler, ended, low, ended_at, ended_revision, start FROM logged_lane",
+                )
                 .map_err(StoreError::sql(doing))?;
-            let rows = statement
-                .query_map([], |row| {
-                    Ok((row.get::<_, u32>(0)?, row.get::<_, [u8; 16]>(1)?, row.get(2)?, row.get::<_, Option<i64>>(3)?))
-                })
-                .map_err(StoreError::sql(doing))?;
-            rows.map(|row| {
-                let (number, incarnation, handler, ended) = row.map_err(StoreError::sql(doing))?;
-                let ended = ended.map(|seq| from_sql("logged_lane", seq).map(JournalPosition)).transpose()?;
-                Ok((number, LoggedLane { incarnation: Uuid::from_bytes(incarnation), handler, ended }))
-            })
-            .collect()
+            let mut rows = statement.query([]).map_err(StoreError::sql(doing))?;
+            let mut lanes = BTreeMap::new();
+            while let Some(row) = rows.next().map_err(StoreError::sql(doing))? {
+                let (number, incarnation, handler) = read_name(row).map_err(StoreError::sql(doing))?;
+                lanes.insert(number, LoggedLane { incarnation, handler, ended: read_end(row)? });
+            }
+            Ok(lanes)
         })
     }
 
@@ -273,6 +263,57 @@ impl Store {
     pub fn lane_filters(&self, lane: u32) -> Result<Vec<LaneFilter>, StoreError> {
         self.read(|connection| read_filters(connection, lane))
     }
+}
+
+/// Shows settled deliveries, the newest first, until told to stop.
+pub(super) fn walk(
+    connection: &Connection,
+    mut see: impl FnMut(&Settlement) -> ControlFlow<()>,
+) -> Result<(), StoreError> {
+    let doing = "read the delivery log";
+    let mut statement =
+        connection.prepare_cached("SELECT id, data FROM settled ORDER BY id DESC").map_err(StoreError::sql(doing))?;
+    let mut rows = statement.query([]).map_err(StoreError::sql(doing))?;
+    while let Some(row) = rows.next().map_err(StoreError::sql(doing))? {
+        let id: i64 = row.get(0).map_err(StoreError::sql(doing))?;
+        let data = row.get_ref(1).map_err(StoreError::sql(doing))?;
+        let data = data.as_blob().map_err(|e| StoreError::corrupt("settled", id, e))?;
+        let (records, rest) = data.as_chunks::<RECORD_BYTES>();
+        if !rest.is_empty() {
+            return Err(StoreError::corrupt("settled", id, "a record is cut short"));
+        }
+        for record in records.iter().rev() {
+            let one = Settlement::decode(record)
+                .ok_or_else(|| StoreError::corrupt("settled", id, "a time is out of range"))?;
+            if see(&one).is_break() {
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
+}
+
+fn read_name(row: &Row<'_>) -> rusqlite::Result<(u32, Uuid, String)> {
+    Ok((row.get(0)?, Uuid::from_bytes(row.get(1)?), row.get(2)?))
+}
+
+/// Reads how a lane was removed. One that was by a version that did not say so left nothing behind that is known.
+fn read_end(row: &Row<'_>) -> Result<Option<LaneEnd>, StoreError> {
+    type Columns = (Option<i64>, Option<i64>, Option<String>, Option<i64>, Option<i64>);
+    let columns = |row: &Row<'_>| -> rusqlite::Result<Columns> {
+        Ok((row.get(3)?, row.get(4)?, row.get(5)?, row.get(6)?, row.get(7)?))
+    };
+    let (Some(at), low, time, revision, start) = columns(row).map_err(StoreError::sql("read the delivery log"))? else {
+        return Ok(None);
+    };
+    let time = time.map(|time| time.parse().map_err(|e| StoreError::corrupt("logged_lane", at, e))).transpose()?;
+    Ok(Some(LaneEnd {
+        low: JournalPosition(from_sql("logged_lane", low.unwrap_or(at))?),
+        start: JournalPosition(from_sql("logged_lane", start.unwrap_or(at))?),
+        at: JournalPosition(from_sql("logged_lane", at)?),
+        time: time.unwrap_or(Timestamp::UNIX_EPOCH),
+        revision: from_sql("logged_lane", revision.unwrap_or(0))?,
+    }))
 }
 
 fn read_filters(connection: &Connection, lane: u32) -> Result<Vec<LaneFilter>, StoreError> {

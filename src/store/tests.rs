@@ -1,11 +1,12 @@
 //! Tests of the store on a real file system, each in a folder of its own.
 
 use super::*;
-use crate::alarm::{AlarmId, AlarmKey, AlarmState, JournalPosition, Severity, Standing, Transition};
+use crate::alarm::{AlarmId, AlarmKey, AlarmRecord, AlarmState, JournalPosition, Severity, Standing, Transition};
 use crate::clock::Clock;
 use jiff::Timestamp;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
+use std::time::Duration;
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -101,6 +102,7 @@ fn progress(incarnation: Uuid) -> LaneProgress {
         settlements: Vec::new(),
         condition: None,
         filters: Vec::new(),
+        is_last: false,
     }
 }
 
@@ -360,9 +362,89 @@ fn a_lane_lives_through_rename_and_restart_and_its_removal_takes_its_exceptions(
     assert_eq!(lanes[0].exceptions, std::slice::from_ref(&retrying));
     store.write(move |tx| tx.remove_lane(lane)).unwrap();
     assert!(store.lanes().unwrap().is_empty());
+    store.write(move |tx| tx.forget_exceptions(lane)).unwrap();
     assert_eq!(store.write(move |tx| tx.trim_journal(retrying.position, 10)).unwrap(), 1);
     let gone = LaneProgress { low: JournalPosition(1), ..progress(lane) };
     assert!(matches!(store.write(move |tx| tx.record_progress(&gone)), Err(StoreError::Missing { .. })));
+}
+
+#[test]
+fn a_journal_that_lost_its_end_gets_back_what_the_alarm_list_knows() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder);
+    append(&store, "kept").unwrap();
+    drop(store);
+    let copy = std::fs::read(folder.path().join("journal.db")).unwrap();
+    let store = open(&folder);
+    let positions = [append(&store, "a").unwrap(), append(&store, "b").unwrap(), append(&store, "a").unwrap()];
+    let told = [store.transition(positions[1]).unwrap().unwrap(), store.transition(positions[2]).unwrap().unwrap()];
+    let records = told.iter().map(|told| RecordChange::Put(Arc::new(AlarmRecord::replay(None, told, 8))));
+    store.write_records(positions[2], records.collect::<Vec<_>>()).unwrap();
+    drop(store);
+    std::fs::write(folder.path().join("journal.db"), copy).unwrap();
+    for _ in 0..2 {
+        let store = open(&folder);
+        assert_eq!(store.transition(positions[0]).unwrap(), None);
+        for told in &told {
+            let again = store.transition(told.position).unwrap().unwrap();
+            assert_eq!((again.id, &again.after, again.last_updated), (told.id, &told.after, told.last_updated));
+        }
+        assert!(append(&store, "c").unwrap() > positions[2]);
+    }
+}
+
+#[test]
+fn lanes_know_what_was_settled_above_their_low_water_mark_and_when() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder);
+    let (lane, other) = (Uuid::from_u128(7), Uuid::from_u128(8));
+    let positions: Vec<JournalPosition> = (0..4).map(|_| append(&store, "a").unwrap()).collect();
+    let time = Timestamp::from_second(1_800_000_060).unwrap();
+    let settled = move |lane: u32, position: JournalPosition, attempts| Settlement {
+        number: position.0,
+        position,
+        alarm: AlarmId::from_uuid(Uuid::nil()),
+        sequence: 1,
+        lane,
+        time,
+        attempts,
+        revision: 1,
+        duration: Duration::ZERO,
+        status: 204,
+        reason: 0,
+        fate: 0,
+        standing: 0,
+    };
+    let change = LaneProgress { low: positions[1], ..progress(lane) };
+    let (all, low) = (positions.clone(), change.low);
+    store
+        .write(move |tx| {
+            for incarnation in [lane, other] {
+                let (start, low) = (JournalPosition(0), JournalPosition(0));
+                tx.create_lane(&NewLane { incarnation, handler: "wh1", start, low })?;
+            }
+            tx.record_progress(&change)?;
+            tx.append_settled(&[settled(1, all[0], 1), settled(1, all[3], 1), settled(2, all[2], 0)])
+        })
+        .unwrap();
+    let lanes = store.lanes().unwrap();
+    let found = |incarnation| lanes.iter().find(|row| row.incarnation == incarnation).unwrap();
+    assert_eq!(found(lane).settled_above, [positions[3]].into());
+    assert_eq!(found(lane).sent, [time, time]);
+    assert_eq!((found(other).settled_above.clone(), found(other).sent.len()), ([positions[2]].into(), 0));
+    // A lane that is removed leaves behind what it had not read, and what it did not settle.
+    let waits = LaneException { position: positions[0], state: LaneExceptionState::Parked, attempts: 1, detail: None };
+    let change = LaneProgress { low, put: vec![waits.clone()], ..progress(lane) };
+    let removed = move |tx: &mut WriteTransaction<'_>| {
+        tx.record_progress(&change)?;
+        tx.remove_lane(lane)
+    };
+    store.write(removed).unwrap();
+    let ended = store.logged_lanes().unwrap()[&1].ended.clone().unwrap();
+    assert_eq!((ended.low, ended.start, ended.at), (low, JournalPosition(0), positions[3]));
+    assert_eq!(store.left_behind().unwrap(), [(1, lane, waits)]);
+    store.write(move |tx| tx.forget_exceptions(lane)).unwrap();
+    assert!(store.left_behind().unwrap().is_empty());
 }
 
 #[test]

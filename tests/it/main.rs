@@ -7,6 +7,7 @@
 )]
 
 mod boot;
+mod change_of_names;
 mod check;
 mod clients;
 mod commit;

@@ -15,7 +15,7 @@ use crate::delivery::parcel::{Now, Parcel, Stage, Urgency};
 use crate::delivery::reading::Restored;
 use crate::delivery::spec::Terms;
 use crate::handler::Outcome;
-use crate::store::{LaneFilter, Settlement};
+use crate::store::{LaneException, LaneFilter, Settlement};
 use crate::transport::FailureReason;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
@@ -131,6 +131,14 @@ pub(super) struct Lane {
     written_condition: Condition,
     /// Exceptions that changed since they were written.
     unwritten: BTreeSet<JournalPosition>,
+    /// Those that were taken up out of order, and have no row yet.
+    unwritten_inserted: BTreeSet<JournalPosition>,
+    /// What was settled before this process and is not read yet.
+    settled_before: BTreeSet<JournalPosition>,
+    /// What an earlier process took up out of order and is not read yet.
+    inserted_before: BTreeMap<JournalPosition, (Arc<Transition>, LaneException)>,
+    /// Whether the handler is gone.
+    has_ended: bool,
     /// Settled exceptions whose rows are still there.
     gone: Vec<JournalPosition>,
     settlements: Vec<Settlement>,
@@ -172,6 +180,10 @@ impl Lane {
             health,
             written_low: low,
             unwritten: BTreeSet::new(),
+            unwritten_inserted: BTreeSet::new(),
+            settled_before: restored.settled_above,
+            inserted_before: BTreeMap::new(),
+            has_ended: false,
             gone: restored.missing.clone(),
             settlements: Vec::new(),
             unwritten_filters: Vec::new(),
@@ -181,9 +193,17 @@ impl Lane {
             lane.note_admission();
         }
         restored.missing.iter().for_each(|position| lane.note_lost(*position, now.wall));
+        lane.top = lane.settled_before.last().copied().unwrap_or(low).max(low);
+        for time in restored.sent.iter().rev() {
+            lane.pace.sent_before(Duration::try_from(now.wall.duration_since(*time)).unwrap_or_default(), now.elapsed);
+        }
         let pause =
             lane.health.paused_until(now.elapsed).map_or(Duration::ZERO, |(at, _)| at.saturating_sub(now.elapsed));
         for (transition, exception) in restored.found {
+            if transition.position > low {
+                lane.inserted_before.insert(transition.position, (transition, exception));
+                continue;
+            }
             let chain = lane.chains.entry(transition.id).or_default();
             chain.push_back(transition.position);
             // No wait that this program writes down is longer, jitter included.
@@ -291,12 +311,25 @@ impl Lane {
                 continue;
             }
             self.read = position;
+            if self.settled_before.remove(&position) || self.inserted_before.contains_key(&position) {
+                continue;
+            }
             // What is read and kept back is told by the filters that the lane read with.
             if let Ok(in_place_of) = self.admit(&transition) {
                 self.append(transition, in_place_of, now);
             }
         }
         self.read = self.read.max(read);
+        if self.settled_before.first().is_some_and(|first| *first <= self.read) {
+            self.settled_before = self.settled_before.split_off(&self.next_read());
+        }
+        if !self.inserted_before.is_empty() {
+            let ahead = self.inserted_before.split_off(&self.next_read());
+            for (_, (transition, exception)) in std::mem::replace(&mut self.inserted_before, ahead) {
+                let parcel = Parcel::restored(transition, &exception, false, Duration::ZERO, now);
+                self.squeeze_in(parcel);
+            }
+        }
     }
 
     fn append(&mut self, transition: Arc<Transition>, in_place_of: Option<Arc<Principal>>, now: Now) {
@@ -343,15 +376,11 @@ impl Lane {
     pub(super) fn insert(&mut self, transitions: Vec<Inserted>, is_resend: bool) -> Vec<u64> {
         let mut numbers = Vec::new();
         for (transition, in_place_of) in transitions {
-            let (id, position) = (transition.id, transition.position);
+            let position = transition.position;
             if position > self.read || self.unsettled.contains_key(&position) {
                 continue;
             }
-            let chain = self.chains.entry(id).or_default();
-            let stage = if chain.is_empty() { Stage::Ready } else { Stage::Parked };
-            let at = chain.partition_point(|other| *other < position);
-            chain.insert(at, position);
-            let mut parcel = Parcel::new(transition, stage);
+            let mut parcel = Parcel::new(transition, Stage::Parked);
             (parcel.is_resend, parcel.admitted_by) = (is_resend, self.filter_number);
             parcel.in_place_of = in_place_of;
             if is_resend {
@@ -359,12 +388,23 @@ impl Lane {
                 parcel.number = Some(number);
                 numbers.push(number);
             }
-            self.unsettled.insert(position, parcel);
-            self.except(position);
-            self.enlist(position);
-            self.hurry(id, position);
+            self.squeeze_in(parcel);
+            self.unwritten_inserted.insert(position);
         }
         numbers
+    }
+
+    /// Takes up a transition out of order, at its place among those of its alarm.
+    fn squeeze_in(&mut self, mut parcel: Parcel) {
+        let (id, position) = (parcel.transition.id, parcel.position());
+        let chain = self.chains.entry(id).or_default();
+        parcel.stage = if chain.is_empty() { Stage::Ready } else { Stage::Parked };
+        let at = chain.partition_point(|other| *other < position);
+        chain.insert(at, position);
+        self.unsettled.insert(position, parcel);
+        self.except(position);
+        self.enlist(position);
+        self.hurry(id, position);
     }
 
     /// Returns the next transition to attempt now, which is under way from then on.
@@ -479,6 +519,11 @@ impl Lane {
         for position in all {
             self.settle(position, Fate::Removed, None, now);
         }
+        for (_, (transition, exception)) in std::mem::take(&mut self.inserted_before) {
+            let parcel = Parcel::restored(transition, &exception, false, Duration::ZERO, now);
+            self.note(&parcel, Fate::Removed, None, now.wall);
+        }
+        self.has_ended = true;
     }
 
     /// Forgets what was read and not attempted, the newest first, until so many are left: it is read again later. For lanes
@@ -499,10 +544,8 @@ impl Lane {
             self.read = JournalPosition(position.0.saturating_sub(1));
             if let Some(chain) = self.chains.get_mut(&id) {
                 chain.pop_back();
-                if chain.is_empty() {
-                    self.chains.remove(&id);
-                }
             }
+            self.wake_chain(id);
         }
     }
 
@@ -564,6 +607,7 @@ impl Lane {
         let number = self.note(&parcel, fate, landing, now.wall);
         self.plain.remove(&position);
         self.unwritten.remove(&position);
+        self.unwritten_inserted.remove(&position);
         self.withheld.remove(&position);
         match parcel.stage {
             Stage::Ready => drop(self.ready.remove(&(parcel.urgency, position))),
@@ -578,9 +622,16 @@ impl Lane {
         if let Some(at) = chain.iter().position(|other| *other == position) {
             chain.remove(at);
         }
+        self.wake_chain(parcel.transition.id);
+        number
+    }
+
+    /// Lets the first of an alarm go on when no other does.
+    fn wake_chain(&mut self, id: AlarmId) {
+        let Some(chain) = self.chains.get(&id) else { return };
         let Some(next) = chain.front().copied() else {
-            self.chains.remove(&parcel.transition.id);
-            return number;
+            self.chains.remove(&id);
+            return;
         };
         let is_active = |at: &JournalPosition| self.unsettled.get(at).is_some_and(|other| other.stage != Stage::Parked);
         if !chain.iter().any(is_active)
@@ -589,7 +640,6 @@ impl Lane {
             parcel.stage = Stage::Ready;
             self.enlist(next);
         }
-        number
     }
 
     /// Puts a parcel where its stage says.

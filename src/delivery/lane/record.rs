@@ -24,7 +24,7 @@ impl Lane {
         let put = self.changed_exceptions(low, now);
         let condition = self.health.condition();
         let condition = (condition != self.written_condition).then_some(condition);
-        let is_same = low == self.written_low && put.is_empty() && self.gone.is_empty();
+        let is_same = low == self.written_low && put.is_empty() && self.gone.is_empty() && !self.has_ended;
         let says_nothing = self.settlements.is_empty() && condition.is_none() && self.unwritten_filters.is_empty();
         if is_same && says_nothing {
             return None;
@@ -42,6 +42,7 @@ impl Lane {
             settlements: std::mem::take(&mut self.settlements),
             condition: condition.map(Condition::text),
             filters: std::mem::take(&mut self.unwritten_filters).into_iter().map(|filter| (lane, filter)).collect(),
+            is_last: self.has_ended,
         })
     }
 
@@ -52,12 +53,13 @@ impl Lane {
     }
 
     /// Returns the rows of exceptions at or below the low-water mark; those above are read again after a restart, in order.
+    /// What somebody wants again is no part of that order and has its row wherever it is.
     fn changed_exceptions(&mut self, low: JournalPosition, now: Now) -> Vec<LaneException> {
-        if self.unwritten.first().is_none_or(|first| *first > low) {
-            return Vec::new();
+        let mut changed = std::mem::take(&mut self.unwritten_inserted);
+        if self.unwritten.first().is_some_and(|first| *first <= low) {
+            let above = self.unwritten.split_off(&JournalPosition(low.0.saturating_add(1)));
+            changed.append(&mut std::mem::replace(&mut self.unwritten, above));
         }
-        let above = self.unwritten.split_off(&JournalPosition(low.0.saturating_add(1)));
-        let changed = std::mem::replace(&mut self.unwritten, above);
         let is_suspended = self.is_suspended();
         let mut put = Vec::with_capacity(changed.len());
         for position in changed {
@@ -65,7 +67,7 @@ impl Lane {
             if let Some(parcel) = self.unsettled.get_mut(&position) {
                 parcel.is_written = true;
                 // The journal may have been trimmed behind what is old.
-                let keeps_transition = position <= start || parcel.is_resend;
+                let keeps_transition = position <= start || parcel.is_resend || parcel.in_place_of.is_some();
                 put.push(parcel.exception(is_suspended, keeps_transition, now));
             }
         }
