@@ -76,7 +76,9 @@ impl ChangedHandlers {
             after.extend(comes.filter(|handler| handler.spec.is_enabled).map(|handler| handler.spec.clone()));
         }
         let Succession { renamed, ended } = Succession::between(&before, &after);
-        ended.iter().for_each(|id| lanes.remove(id));
+        for id in &ended {
+            lanes.remove(id);
+        }
         for (id, fate) in self.0.each() {
             match fate {
                 Fate::Becomes(handler) if handler.spec.is_enabled => match renamed.get(id) {

@@ -381,7 +381,7 @@ fn a_journal_that_lost_its_end_gets_back_what_the_alarm_list_knows() {
     let records = told.iter().map(|told| RecordChange::Put(Arc::new(AlarmRecord::replay(None, told, 8))));
     store.write_records(positions[2], records.collect::<Vec<_>>()).unwrap();
     drop(store);
-    std::fs::write(folder.path().join("journal.db"), copy).unwrap();
+    crate::persist::write_atomically(&folder.path().join("journal.db"), &copy, 0o600).unwrap();
     for _ in 0..2 {
         let store = open(&folder);
         assert_eq!(store.transition(positions[0]).unwrap(), None);
