@@ -83,7 +83,7 @@ fn circles(
             names.join(" and ")
         );
         let place = format!("{}/delivery/fallback-handler", path.display(change.after.schema()));
-        let hint = "let the last of them have a `fallback-handler` that is none of them, or none at all";
+        let hint = "give one of them a `fallback-handler` that is none of them, or none at all";
         warnings.push(Diagnostic::warning(said).on(place).hint(hint));
     }
     warnings

@@ -37,7 +37,10 @@ pub(super) fn show(engine: &mut Engine, given: &Given, call: &mut Call<'_>) -> R
         return json(engine, given.has("shelved"), &shown, call);
     }
     if shown.is_empty() && call.pipes.is_empty() {
-        return call.nothing(if list.standing() == 0 { "No alarms stand.\n" } else { "No such alarm stands.\n" });
+        if call.is_terminal {
+            call.say(if list.standing() == 0 { "No alarms stand.\n" } else { "No such alarm stands.\n" })?;
+        }
+        return Ok(Status::Done);
     }
     if is_history {
         return history(engine, &shown, call);
@@ -99,12 +102,12 @@ fn brief(engine: &Engine, shown: &[Arc<AlarmRecord>], call: &mut Call<'_>) -> Re
         Give::Out(6, 4),
         Give::Out(6, 5),
         Give::Out(8, 2),
-        Give::Cut(10),
-        Give::Cut(10),
+        Give::Cut(12),
+        Give::Cut(14),
         Give::Out(8, 3),
         Give::Nothing,
         Give::Out(6, 1),
-        Give::Cut(14),
+        Give::Cut(20),
     ];
     print_table(engine, call, table, gives)
 }

@@ -62,7 +62,7 @@ pub(super) fn held(lane: &LaneView, time: &dyn Fn(Timestamp) -> String) -> Strin
         (lane.paused_until, "Retry-After until"),
         (lane.paced_until, "rate-limit until"),
         (lane.held_until, "next attempt"),
-        (lane.probe_at, "next probe"),
+        (lane.probe_at, "probe"),
     ];
     let last = reasons.into_iter().filter_map(|(until, what)| Some((until?, what))).max_by_key(|(until, _)| *until);
     said.extend(last.map(|(until, what)| format!("{what} {}", time(until))));
@@ -165,7 +165,7 @@ mod tests {
         assert_eq!(said(LaneView { paced_until: at(3), ..lane() }), "rate-limit until 3");
         assert_eq!(said(LaneView { held_until: at(4), ..lane() }), "next attempt 4");
         let suspended = LaneView { suspended_since: at(1), probe_at: at(9), ..lane() };
-        assert_eq!(said(suspended.clone()), "since 1, next probe 9");
+        assert_eq!(said(suspended.clone()), "since 1, probe 9");
         assert_eq!(said(LaneView { paused_until: at(20), ..suspended }), "since 1, Retry-After until 20");
     }
 

@@ -28,7 +28,7 @@ pub(super) fn show(engine: &mut Engine, _given: &Given, call: &mut Call<'_>) -> 
     if handlers.is_empty() && call.pipes.is_empty() {
         return call.nothing("No handler is told of alarms.\n");
     }
-    let time = engine.brief_time(call);
+    let (time, is_narrow) = (engine.brief_time(call), engine.is_narrow(call));
     let names = [
         "Name",
         "Kind",
@@ -45,7 +45,10 @@ pub(super) fn show(engine: &mut Engine, _given: &Given, call: &mut Call<'_>) -> 
     for HandlerStatus { id, kind, destination, state, waiting, delivered, given_up, last_success, last_failure } in
         handlers
     {
-        let failure = last_failure.map(|(at, reason)| format!("{}: {reason}", time(at)));
+        // What is cut off on a narrow screen must not be why.
+        let failure = last_failure.map(|(at, reason)| {
+            if is_narrow { format!("{reason}, {}", time(at)) } else { format!("{}: {reason}", time(at)) }
+        });
         let held = lane(&id).map(|lane| held(lane, &time)).unwrap_or_default();
         table.row([
             id,
@@ -63,14 +66,14 @@ pub(super) fn show(engine: &mut Engine, _given: &Given, call: &mut Call<'_>) -> 
     let gives = [
         Give::Cut(8),
         Give::Out(16, 1),
-        Give::Out(16, 3),
+        Give::Out(28, 3),
         Give::Nothing,
-        Give::Cut(22),
+        Give::Nothing,
         Give::Nothing,
         Give::Out(9, 4),
         Give::Out(8, 5),
         Give::Out(8, 2),
-        Give::Cut(24),
+        Give::Cut(12),
     ];
     print_table(engine, call, table, gives)
 }

@@ -60,7 +60,7 @@ use std::sync::Arc;
 const LINE_BYTES_MAX: usize = 1 << 20;
 
 /// Columns of a screen that has room for whole times in tables.
-const WIDE_COLUMNS: usize = 120;
+const WIDE_COLUMNS: usize = 160;
 
 /// Who is at the shell.
 #[derive(Debug, Clone, Default)]
@@ -205,19 +205,22 @@ impl Engine {
     /// a pipe looks for something in it or keeps it.
     fn screen(&self, call: &Call<'_>) -> Option<usize> {
         let hello = call.terminal.hello();
-        let columns = match self.settings.screen_width {
-            0 => usize::from(hello.size.map_or(0, |(columns, _)| columns)),
-            set => set,
-        };
+        let size = || usize::from(hello.size.map_or(0, |(columns, _)| columns));
+        let columns = self.settings.screen_width.unwrap_or_else(size);
         let is_shown =
             |effect| matches!(effect, Effect::NoMore | Effect::Count | Effect::Last | Effect::Number | Effect::Display);
         let is_shown = call.pipes.iter().all(|pipe| is_shown(pipe.pipe.effect));
         (call.is_terminal && is_shown && columns > 0).then_some(columns)
     }
 
+    /// Returns whether a table is for a screen that has no room for all.
+    fn is_narrow(&self, call: &Call<'_>) -> bool {
+        self.screen(call).is_some_and(|columns| columns < WIDE_COLUMNS)
+    }
+
     /// Returns how a table writes times: shortened on a narrow screen, where today's have no date.
     fn brief_time(&self, call: &Call<'_>) -> impl Fn(Timestamp) -> String + use<> {
-        let is_narrow = self.screen(call).is_some_and(|columns| columns < WIDE_COLUMNS);
+        let is_narrow = self.is_narrow(call);
         let (zone, now) = (self.zone.clone(), self.management.clock().now());
         move |time| {
             let (time, now) = (time.to_zoned(zone.clone()), now.to_zoned(zone.clone()));
@@ -238,8 +241,8 @@ impl Engine {
     /// Cuts a line of help to the width of the screen.
     fn cut(&self, line: &str) -> String {
         match self.settings.screen_width {
-            0 => line.to_owned(),
-            width => line.chars().take(width).collect(),
+            None | Some(0) => line.to_owned(),
+            Some(width) => line.chars().take(width).collect(),
         }
     }
 

@@ -353,7 +353,8 @@ pub(super) static COMMANDS: &[Command] = &[
         words: &["set", "cli", "screen-width"],
         mode: Operational,
         help: "Sets how wide a screen is",
-        about: "Lists of completions and commands are cut to it; the configuration is never folded or cut.",
+        about: "Lists of alarms, handlers, deliveries, completions and commands are cut to it; the configuration is never \
+                folded or cut. Until it is set, it is that of the terminal.",
         arguments: &[Number { name: "COLUMNS", required: true, help: "Columns of a screen, 0 for no limit" }],
         piped: Piped::No,
         run: session::set_screen_width,
