@@ -147,6 +147,17 @@ impl AlarmRecord {
         self.operator_changes.first().map(|change| change.state).unwrap_or_default()
     }
 
+    /// Returns the changes that came while the alarm was on a shelf, the newest first, as far as the histories go back.
+    pub fn changes_on_shelves(&self) -> impl Iterator<Item = &StatusChange> {
+        let moves =
+            |change: &&OperatorChange| matches!(change.state, OperatorState::Shelved | OperatorState::UnShelved);
+        let is_on_shelf = move |time: Timestamp| {
+            let newest = self.operator_changes.iter().filter(moves).find(|change| change.time <= time);
+            newest.is_some_and(|change| change.state == OperatorState::Shelved)
+        };
+        self.status_changes.iter().filter(move |change| is_on_shelf(change.time))
+    }
+
     /// Returns the state that was announced last; `None` when none ever was.
     #[must_use]
     pub fn announced(&self) -> Option<Standing> {

@@ -227,12 +227,19 @@ fn an_alarm_on_a_shelf_is_kept_up_and_told_when_it_comes_off_it_as_it_is_then() 
     alarm.now += 1;
     assert_eq!(alarm.say(standing(Severity::Critical, "worse")), 0);
     assert_eq!(&*alarm.record().state.text.brief, "worse");
+    let on_shelf = |alarm: &Alarm| -> Vec<Severity> {
+        alarm.record().changes_on_shelves().map(|change| change.standing.severity).collect()
+    };
+    assert_eq!(on_shelf(&alarm), [Severity::Critical]);
     alarm.now += 1;
     let changed = alarm.record().last_changed;
     assert_eq!(alarm.revise(Control::default()), 1);
     assert_eq!(alarm.told[1].before.map(|before| before.severity), Some(Severity::Major));
     assert_eq!((alarm.record().operator_state(), alarm.record().last_changed), (OperatorState::UnShelved, changed));
     assert_eq!(alarm.told_words(), ["major", "critical"]);
+    alarm.now += 1;
+    alarm.say(GONE);
+    assert_eq!(on_shelf(&alarm), [Severity::Critical]);
 }
 
 #[test]

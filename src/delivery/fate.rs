@@ -17,8 +17,6 @@ pub enum Fate {
     Superseded,
     /// The filter in force at what would have been its first attempt keeps it back.
     Filtered(FilteredBy),
-    /// Its alarm is shelved.
-    Shelved,
     /// It was tried for as long as the handler is configured to.
     Expired(FailureReason),
     /// The receiver refuses its body each time.
@@ -39,7 +37,6 @@ impl Fate {
             Self::Delivered => "delivered",
             Self::Superseded => "superseded",
             Self::Filtered(_) => "filtered",
-            Self::Shelved => "shelved",
             Self::Expired(_) => "expired",
             Self::Dead(_) => "dead",
             Self::Unwritable => "unwritable",
@@ -69,7 +66,6 @@ impl Fate {
             Self::Delivered => (1, 0),
             Self::Superseded => (2, 0),
             Self::Filtered(by) => (3, word_code(by.as_str())),
-            Self::Shelved => (4, 0),
             Self::Expired(reason) => (5, word_code(reason.as_str())),
             Self::Dead(reason) => (6, word_code(reason.as_str())),
             Self::Unwritable => (7, 0),
@@ -84,7 +80,6 @@ impl Fate {
             1 => Self::Delivered,
             2 => Self::Superseded,
             3 => Self::Filtered(FilteredBy::ALL.into_iter().find(|known| word_code(known.as_str()) == reason)?),
-            4 => Self::Shelved,
             5 => Self::Expired(failure()?),
             6 => Self::Dead(failure()?),
             7 => Self::Unwritable,
@@ -126,8 +121,7 @@ mod tests {
 
     #[test]
     fn every_fate_is_read_as_it_was_written() {
-        let mut all =
-            vec![Fate::Delivered, Fate::Superseded, Fate::Shelved, Fate::Unwritable, Fate::Removed, Fate::Lost];
+        let mut all = vec![Fate::Delivered, Fate::Superseded, Fate::Unwritable, Fate::Removed, Fate::Lost];
         all.extend(FilteredBy::ALL.map(Fate::Filtered));
         all.extend(FailureReason::ALL.map(Fate::Expired));
         all.extend(FailureReason::ALL.map(Fate::Dead));

@@ -6,12 +6,14 @@ use super::columns::one_line;
 use super::delivery_text::{entry_json, holds, many, outcome, standing, told};
 use super::fault::Fault;
 use super::line::{Call, Given};
-use crate::alarm::UntoldBy;
+use crate::alarm::{StatusChange, UntoldBy};
 use crate::clock::format_utc;
 use crate::delivery::{Decision, DeliveryState, Explanation, LaneView};
 use crate::diagnostic::Diagnostic;
 use crate::shell::Status;
+use jiff::Timestamp;
 use serde_json::{Value, json};
+use std::cmp::Reverse;
 use std::fmt::Write as _;
 
 /// `show alarms A explain`
@@ -24,8 +26,15 @@ pub(super) fn show(engine: &Engine, given: &Given, call: &mut Call<'_>) -> Resul
     let deliveries = engine.management.deliveries().map_err(|error| told(&error))?;
     let explained = deliveries.explain(&record).map_err(|error| told(&error.into()))?;
     let lanes = deliveries.look(Some(record.id)).map_err(|error| told(&error.into()))?;
+    // Unshelving tells what came of them, at its own time.
+    let is_told = |change: &&StatusChange| explained.iter().any(|one| one.transition.last_updated == change.time);
+    let mut shelved: Vec<&StatusChange> = record.changes_on_shelves().filter(|change| !is_told(change)).collect();
     if is_json(call) {
-        let all: Vec<Value> = explained.iter().map(explanation_json).collect();
+        let told = explained.iter().map(|one| (one.transition.last_updated, explanation_json(one)));
+        let kept_back = shelved.iter().map(|change| (change.time, shelved_json(change)));
+        let mut all: Vec<(Timestamp, Value)> = told.chain(kept_back).collect();
+        all.sort_by_key(|(time, _)| Reverse(*time));
+        let all: Vec<Value> = all.into_iter().map(|(_, one)| one).collect();
         return print(call, |out| writeln!(out, "{}", Value::Array(all)));
     }
     print(call, |out| {
@@ -43,7 +52,11 @@ pub(super) fn show(engine: &Engine, given: &Given, call: &mut Call<'_>) -> Resul
         if lanes.is_empty() {
             writeln!(out, "  no handler is told of alarms")?;
         }
+        shelved.reverse();
         for Explanation { transition, decisions } in &explained {
+            while let Some(change) = shelved.pop_if(|change| change.time > transition.last_updated) {
+                shelved_line(engine, out, change)?;
+            }
             let state = standing(transition.after.standing);
             let time = engine.local_time(transition.last_updated);
             writeln!(out, "change {}  {state}  {time}  revision {}", transition.sequence, transition.revision)?;
@@ -51,6 +64,9 @@ pub(super) fn show(engine: &Engine, given: &Given, call: &mut Call<'_>) -> Resul
                 let lane = lanes.iter().find(|lane| lane.handler == *handler);
                 writeln!(out, "  {handler}: {}", one_line(&decided(engine, decision, lane)))?;
             }
+        }
+        while let Some(change) = shelved.pop() {
+            shelved_line(engine, out, change)?;
         }
         Ok(())
     })
@@ -96,6 +112,22 @@ fn decided(engine: &Engine, decision: &Decision, lane: Option<&LaneView>) -> Str
         }
         Decision::NoRecord => "what became of it is no longer kept".to_owned(),
     }
+}
+
+fn shelved_line(engine: &Engine, out: &mut impl std::fmt::Write, change: &StatusChange) -> std::fmt::Result {
+    let (state, time) = (standing(change.standing), engine.local_time(change.time));
+    writeln!(out, "change -  {state}  {time}\n  shelved: the alarm was on a shelf, and no handler is told")
+}
+
+fn shelved_json(change: &StatusChange) -> Value {
+    json!({
+        "sequence": null,
+        "severity": change.standing.severity.as_str(),
+        "cleared": change.standing.is_cleared,
+        "last_updated": format_utc(change.time),
+        "outcome": "shelved",
+        "handlers": [],
+    })
 }
 
 fn explanation_json(explanation: &Explanation) -> Value {
