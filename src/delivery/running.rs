@@ -222,7 +222,7 @@ impl Running {
             standing: transition.after.standing,
             time: None,
             attempts,
-            revision,
+            revision: if attempts > 0 { revision } else { self.lane.revision() },
             duration: Duration::ZERO,
             status: last_failure.map(|(_, status)| status).filter(|status| *status > 0),
             last_failure: last_failure.map(|(reason, _)| reason),
