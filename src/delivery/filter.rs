@@ -216,10 +216,13 @@ impl Filter {
 
     fn explain_severity(&self, transition: &Transition) -> String {
         let state = |standing: &Standing| if standing.is_cleared { "cleared" } else { standing.severity.as_str() };
-        let before = transition.before.as_ref().map_or("nothing", state);
         let after = state(&transition.after.standing);
         let wanted: Vec<&str> = self.severities.iter().map(|severity| severity.as_str()).collect();
-        format!("neither `{before}` before nor `{after}` after is among `severities` [ {} ]", wanted.join(" "))
+        let wanted = wanted.join(" ");
+        match transition.before.as_ref().map(state) {
+            None => format!("`{after}` is not among `severities` [ {wanted} ]"),
+            Some(before) => format!("neither `{before}` before nor `{after}` after is among `severities` [ {wanted} ]"),
+        }
     }
 }
 

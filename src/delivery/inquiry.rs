@@ -47,9 +47,17 @@ pub enum InquiryError {
     /// The lane of a delivery is no more.
     #[error("delivery {0} was for a handler that is no longer configured")]
     HandlerGone(u64),
+    /// A delivery is sent again already.
+    #[error("delivery {0} is on its way again already")]
+    OnItsWay(u64),
     /// There are too many.
-    #[error("{0} deliveries are too many to be sent again at once, at most {RESEND_MAX} are")]
-    TooMany(usize),
+    #[error("{count} deliveries are too many to be sent again at once, at most {RESEND_MAX} are")]
+    TooMany {
+        /// So many are meant.
+        count: usize,
+        /// Since when as many as can be at once were settled, where a time parts them.
+        newest_since: Option<Timestamp>,
+    },
     /// The element is stopping.
     #[error("delivery has ended")]
     Ended,
@@ -67,7 +75,9 @@ pub struct DeliveryQuery {
     pub alarm: Option<AlarmId>,
     /// Those settled at or after a time; what is not settled is always meant.
     pub since: Option<Timestamp>,
-    /// Those that failed, at last or so far.
+    /// Those settled before a time; what is not settled is then not meant.
+    pub until: Option<Timestamp>,
+    /// Those that failed, at last or so far, and were not sent again since.
     pub only_failed: bool,
 }
 
@@ -76,6 +86,7 @@ impl DeliveryQuery {
         self.handler.as_ref().is_none_or(|handler| *handler == entry.handler)
             && self.alarm.is_none_or(|alarm| alarm == entry.alarm)
             && self.since.is_none_or(|since| entry.time.is_none_or(|time| time >= since))
+            && self.until.is_none_or(|until| entry.time.is_some_and(|time| time < until))
             && (!self.only_failed || entry.is_failed())
     }
 }
@@ -89,6 +100,21 @@ pub struct Resent {
     pub not_kept: usize,
     /// So many were for lanes that are no more.
     pub of_removed: usize,
+    /// The first and the last number that they have in the delivery log; others may have some in between.
+    pub numbers: Option<(u64, u64)>,
+}
+
+/// All that is kept of one delivery.
+#[derive(Debug, Clone)]
+pub struct DeliveryRecord {
+    /// The delivery.
+    pub entry: DeliveryEntry,
+    /// Its attempts that are kept.
+    pub attempts: Vec<AttemptRow>,
+    /// The delivery that it was sent again as, the newest where there are several.
+    pub sent_again: Option<DeliveryEntry>,
+    /// The number of the delivery that it is sent again of.
+    pub again_of: Option<u64>,
 }
 
 /// What was decided of one transition for one handler.
@@ -150,9 +176,14 @@ impl Deliveries {
         let former: HashSet<Uuid> = lanes_known.values().filter(is_unread).map(|lane| lane.incarnation).collect();
         let mut recorded: HashSet<(Uuid, JournalPosition)> = HashSet::new();
         let mut has_enough = false;
-        self.recorded(query, |entry| {
+        // Whenever it was: that there is a word of it counts.
+        let whenever = DeliveryQuery { since: None, until: None, ..query.clone() };
+        self.recorded(&whenever, |entry| {
             if former.contains(&entry.incarnation) {
                 recorded.insert((entry.incarnation, entry.position));
+            }
+            if !query.wants(&entry) {
+                return ControlFlow::Continue(());
             }
             let flow = see(entry);
             has_enough = flow.is_break();
@@ -186,11 +217,13 @@ impl Deliveries {
     ) -> Result<(), InquiryError> {
         let lanes = self.look(query.alarm)?;
         self.settle();
-        let mut waiting: Vec<DeliveryEntry> = lanes
-            .into_iter()
-            .flat_map(|lane| lane.waiting.into_iter().map(|(_, entry)| entry))
-            .filter(|entry| query.wants(entry))
-            .collect();
+        let mut waiting: Vec<DeliveryEntry> =
+            lanes.into_iter().flat_map(|lane| lane.waiting.into_iter().map(|(_, entry)| entry)).collect();
+        // What was sent again has not failed any more: the newest word counts, whether or not it is one that is meant.
+        let mut told = BTreeSet::new();
+        let mut is_newest =
+            |entry: &DeliveryEntry| !query.only_failed || told.insert((entry.incarnation, entry.position));
+        waiting.retain(|entry| is_newest(entry) && query.wants(entry));
         waiting.sort_by(|a, b| b.position.cmp(&a.position).then_with(|| a.handler.cmp(&b.handler)));
         for entry in waiting {
             if see(entry).is_break() {
@@ -207,7 +240,7 @@ impl Deliveries {
                 return ControlFlow::Continue(());
             }
             let beside = in_place_of.take().filter(|beside| beside.number == settled.number);
-            match entry(settled, beside, &names).filter(|entry| query.wants(entry)) {
+            match entry(settled, beside, &names).filter(|entry| is_newest(entry) && query.wants(entry)) {
                 Some(entry) => see(entry),
                 None => ControlFlow::Continue(()),
             }
@@ -215,11 +248,11 @@ impl Deliveries {
         Ok(())
     }
 
-    /// Returns the delivery of a number, with the attempts of it that are kept.
+    /// Returns all that is kept of the delivery of a number.
     ///
     /// # Errors
     /// When there is none, or the log cannot be read.
-    pub fn delivery(&self, number: u64) -> Result<(DeliveryEntry, Vec<AttemptRow>), InquiryError> {
+    pub fn delivery(&self, number: u64) -> Result<DeliveryRecord, InquiryError> {
         let mut found = None;
         self.recorded(&DeliveryQuery::default(), |entry| {
             if entry.number != Some(number) {
@@ -228,8 +261,36 @@ impl Deliveries {
             found = Some(entry);
             ControlFlow::Break(())
         })?;
-        let found = found.ok_or(InquiryError::UnknownDelivery(number))?;
-        Ok((found, self.shared().store.attempts(number)?))
+        let entry = found.ok_or(InquiryError::UnknownDelivery(number))?;
+        let mut same = Vec::new();
+        let query = DeliveryQuery { alarm: Some(entry.alarm), ..DeliveryQuery::default() };
+        self.log(&query, |other| {
+            if (other.incarnation, other.position) == (entry.incarnation, entry.position) {
+                same.push(other);
+            }
+            ControlFlow::Continue(())
+        })?;
+        let place = same.iter().position(|other| other.number == Some(number));
+        let again_of = place.and_then(|place| same.get(place + 1)).and_then(|other| other.number);
+        let sent_again = if place > Some(0) { same.into_iter().next() } else { None };
+        Ok(DeliveryRecord { entry, attempts: self.shared().store.attempts(number)?, sent_again, again_of })
+    }
+
+    /// Returns the handlers of which the delivery log tells, those no longer configured included.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn logged_handlers(&self) -> Result<BTreeSet<String>, InquiryError> {
+        Ok(self.names()?.into_values().map(|(_, handler)| handler).collect())
+    }
+
+    /// Returns how all lanes are, without what waits in them. Blocks for a moment.
+    ///
+    /// # Errors
+    /// When delivery has ended.
+    pub fn lanes(&self) -> Result<Vec<LaneView>, InquiryError> {
+        // No alarm has this identifier.
+        self.look(Some(AlarmId::from_uuid(Uuid::nil())))
     }
 
     /// Tries at once whatever waits for a handler, suspended or not.
@@ -253,12 +314,13 @@ impl Deliveries {
         Ok(steps)
     }
 
-    /// Sends one settled delivery again, under the identifier that it had. Blocks for the disk.
+    /// Sends one settled delivery again, under the identifier that it had. Returns it and the number that it has from now on.
+    /// Blocks for the disk.
     ///
     /// # Errors
     /// Why that cannot be.
-    pub fn resend(&self, number: u64) -> Result<DeliveryEntry, InquiryError> {
-        let (entry, _) = self.delivery(number)?;
+    pub fn resend(&self, number: u64) -> Result<(DeliveryEntry, u64), InquiryError> {
+        let DeliveryRecord { entry, .. } = self.delivery(number)?;
         if matches!(entry.state, DeliveryState::Waiting(_)) {
             return Err(InquiryError::NotSettled(number));
         }
@@ -267,8 +329,9 @@ impl Deliveries {
         }
         let transition = self.transition(&entry)?.ok_or(InquiryError::NotKept(number))?;
         let principal = self.principal(&entry)?;
-        self.insert(entry.incarnation, vec![(transition, principal)])?;
-        Ok(entry)
+        let numbers = self.insert(entry.incarnation, vec![(transition, principal)])?;
+        let again = numbers.first().copied().ok_or(InquiryError::OnItsWay(number))?;
+        Ok((entry, again))
     }
 
     /// Sends settled deliveries again that reached their handler's receiver, or were to, each under the identifier that it
@@ -286,14 +349,15 @@ impl Deliveries {
         let mut seen = BTreeSet::new();
         let mut resent = Resent::default();
         // What was sent again and arrived has not failed any more: the newest word counts, so all must be seen.
-        let all = DeliveryQuery { only_failed: false, ..query.clone() };
+        let all = DeliveryQuery { only_failed: false, until: None, ..query.clone() };
         self.recorded(&all, |entry| {
             let DeliveryState::Settled(fate) = entry.state else {
                 seen.insert((entry.incarnation, entry.position));
                 return ControlFlow::Continue(());
             };
             let is_told = fate.is_failure() || fate == Fate::Delivered && !query.only_failed;
-            if !seen.insert((entry.incarnation, entry.position)) || !is_told {
+            let is_late = query.until.is_some_and(|until| entry.time.is_none_or(|time| time >= until));
+            if !seen.insert((entry.incarnation, entry.position)) || !is_told || is_late {
                 return ControlFlow::Continue(());
             }
             if self.lane_of(&entry.handler) == Some(entry.incarnation) {
@@ -305,7 +369,8 @@ impl Deliveries {
         })?;
         let count: usize = chosen.values().map(BTreeMap::len).sum();
         if count > RESEND_MAX {
-            return Err(InquiryError::TooMany(count));
+            let times = chosen.values().flat_map(BTreeMap::values).filter_map(|entry| entry.time);
+            return Err(InquiryError::TooMany { count, newest_since: newest_since(times.collect(), RESEND_MAX) });
         }
         for (incarnation, entries) in chosen {
             let mut transitions = Vec::with_capacity(entries.len());
@@ -315,7 +380,13 @@ impl Deliveries {
                     None => resent.not_kept += 1,
                 }
             }
-            resent.sent += self.insert(incarnation, transitions)?;
+            let numbers = self.insert(incarnation, transitions)?;
+            resent.sent += numbers.len();
+            let ends = numbers.iter().min().copied().zip(numbers.iter().max().copied());
+            resent.numbers = match (resent.numbers, ends) {
+                (Some(known), Some(more)) => Some((known.0.min(more.0), known.1.max(more.1))),
+                (known, more) => known.or(more),
+            };
         }
         Ok(resent)
     }
@@ -374,7 +445,7 @@ impl Deliveries {
         Ok(transitions.into_iter().map(&mut explain).collect())
     }
 
-    fn insert(&self, incarnation: Uuid, transitions: Vec<Inserted>) -> Result<usize, InquiryError> {
+    fn insert(&self, incarnation: Uuid, transitions: Vec<Inserted>) -> Result<Vec<u64>, InquiryError> {
         let (told, answer) = sync_channel(1);
         self.send(Command::Insert { incarnation, transitions, told });
         Ok(answer.recv_timeout(ANSWER_WITHIN).map_err(|_| InquiryError::Ended)??)
@@ -437,6 +508,13 @@ fn entry(
     })
 }
 
+/// Returns the earliest of some times since which at most so many of them are.
+fn newest_since(mut times: Vec<Timestamp>, most: usize) -> Option<Timestamp> {
+    times.sort_unstable_by(|a, b| b.cmp(a));
+    let beyond = *times.get(most)?;
+    times.into_iter().take(most).rfind(|time| *time > beyond)
+}
+
 fn decision(
     lane: &LaneView,
     transition: &Transition,
@@ -474,5 +552,21 @@ fn decision(
             Decision::Filtered { by, why, revision: read_with.revision.max(transition.revision) }
         }
         Ok(_) => Decision::NoRecord,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_parts_what_can_be_had_at_once_from_the_rest() {
+        let at = |seconds: &[i64]| seconds.iter().map(|s| Timestamp::from_second(*s).unwrap()).collect::<Vec<_>>();
+        let since = |seconds: &[i64], most| newest_since(at(seconds), most).map(Timestamp::as_second);
+        assert_eq!(since(&[1, 2, 3, 4], 2), Some(3));
+        // Those of one moment cannot be parted: fewer then.
+        assert_eq!(since(&[1, 3, 2, 2, 4], 3), Some(3));
+        assert_eq!(since(&[2, 2, 2], 2), None);
+        assert_eq!(since(&[1, 2], 2), None);
     }
 }

@@ -260,7 +260,11 @@ impl Ended {
             reason: self.reason.map(|reason| reason.as_str().to_owned()),
             detail,
             remote: self.made.remote.map(|remote| remote.to_string()),
-            destination: self.handler.notifier.destination(),
+            destination: format!(
+                "{}{}",
+                self.handler.notifier.destination(),
+                self.handler.spec.notifier.shown_context()
+            ),
             request_headers: lines(&self.handler.notifier.shown_headers(&self.message)),
             request_body: self.message.body.clone(),
             status: answer.as_ref().map(|answer| answer.status),

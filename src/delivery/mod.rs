@@ -50,7 +50,9 @@ mod tests;
 pub use fate::Fate;
 pub use filter::{Filter, FilteredBy};
 pub use handle::{Deliveries, Handler, LaneChange, StartError};
-pub use inquiry::{Decision, DeliveryQuery, EXPLAINED_MAX, Explanation, InquiryError, RESEND_MAX, Resent};
+pub use inquiry::{
+    Decision, DeliveryQuery, DeliveryRecord, EXPLAINED_MAX, Explanation, InquiryError, RESEND_MAX, Resent,
+};
 pub use pace::RateLimit;
 pub use spec::{DeliverySpec, HandlerSpec, Order, SuspendAfter, UnknownOrder};
 pub use status::{HandlerState, HandlerStatus};

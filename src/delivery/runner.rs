@@ -57,7 +57,7 @@ pub(super) enum Command {
     Revision(u64),
     Keep(LogRetention),
     Resume { incarnation: Uuid },
-    Insert { incarnation: Uuid, transitions: Vec<Inserted>, told: SyncSender<Result<usize, StoreError>> },
+    Insert { incarnation: Uuid, transitions: Vec<Inserted>, told: SyncSender<Result<Vec<u64>, StoreError>> },
     Look { alarm: Option<AlarmId>, told: SyncSender<Vec<LaneView>> },
     Watch { incarnation: Uuid, watcher: Watcher },
 }
@@ -438,13 +438,13 @@ impl Runner {
                 }
             }
             Command::Insert { incarnation, transitions, told } => {
-                let count =
-                    self.lanes.get_mut(&incarnation).map_or(0, |running| running.lane.insert(transitions, true));
+                let lane = self.lanes.get_mut(&incarnation);
+                let numbers = lane.map(|running| running.lane.insert(transitions, true)).unwrap_or_default();
                 self.awake.insert(incarnation);
                 self.settle_down(incarnation, now);
                 // Who is told that it is sent again relies on it, whatever happens next.
                 let desk = Arc::clone(&self.desk);
-                self.writes.spawn(async move { tell(&told, desk.flush().await.map(|()| count)) });
+                self.writes.spawn(async move { tell(&told, desk.flush().await.map(|()| numbers)) });
             }
             Command::Look { alarm, told } => {
                 let views = self.lanes.values().map(|running| running.view(alarm.as_ref(), now));

@@ -206,6 +206,8 @@ impl Running {
             suspended_since: self.lane.health().suspended_since(),
             paused_until: self.lane.health().paused_until(now.elapsed).map(|(_, until)| until),
             paced_until: self.lane.held_by_pace(now.elapsed).map(wall),
+            held_until: self.lane.health().held_until(now.elapsed).map(wall),
+            probe_at: self.lane.health().probe_at().map(wall),
             waiting: self.lane.look(alarm).into_iter().map(|parcel| self.entry(parcel)).collect(),
         }
     }

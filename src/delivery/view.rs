@@ -150,6 +150,10 @@ pub struct LaneView {
     pub paused_until: Option<Timestamp>,
     /// Until when its own rate limit holds it.
     pub paced_until: Option<Timestamp>,
+    /// Until when it makes no attempt because it is failing.
+    pub held_until: Option<Timestamp>,
+    /// When it is probed next, while it is suspended.
+    pub probe_at: Option<Timestamp>,
     /// Its deliveries that are not settled: those that were asked for.
     pub waiting: Vec<(Arc<Transition>, DeliveryEntry)>,
 }

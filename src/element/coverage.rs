@@ -8,9 +8,9 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::ledger::AlarmList;
 use crate::secret::Sealer;
 use crate::settings;
-use crate::tree::{DataPath, DataTree, EntryChange};
+use crate::tree::{DataPath, DataTree, EntryChange, Key, Value};
 use crate::yang::SchemaId;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// Alarms named in a warning at most: what a person reads; the rest is counted.
@@ -26,6 +26,7 @@ pub(super) fn warnings(
 ) -> Diagnostics {
     let mut warnings = Diagnostics::new();
     let changed = change.entries(handlers.list);
+    warnings.extend(circles(change, handlers, &changed));
     // All handlers are read only where that can say anything: most commits change where a handler delivers to.
     let is_narrower = changed.iter().any(|(path, _)| {
         let told = handlers.at(change.before, path).filter(|spec| spec.is_enabled);
@@ -58,6 +59,32 @@ pub(super) fn warnings(
         let (told, left) = (handlers.told(change.before), handlers.told(change.after));
         warnings.extend(uncovered(&told, &left, alarms));
         warnings.extend(unheard(&told, &left));
+    }
+    warnings
+}
+
+/// Says which handlers stand in for one another with nobody behind them, where a commit makes it so.
+fn circles(
+    change: &CommitContext<'_>,
+    handlers: &Handlers<'_>,
+    changed: &[(DataPath, EntryChange)],
+) -> Vec<Diagnostic> {
+    let mut told: BTreeSet<BTreeSet<String>> = BTreeSet::new();
+    let mut warnings = Vec::new();
+    let now = changed.iter().filter_map(|(path, _)| Some((path, handlers.circle(change.after, path)?)));
+    for (path, circle) in now {
+        if handlers.circle(change.before, path).as_ref() == Some(&circle) || !told.insert(circle.clone()) {
+            continue;
+        }
+        let names: Vec<String> = circle.iter().map(|name| format!("`{name}`")).collect();
+        let all = if names.len() == 2 { "both" } else { "all" };
+        let said = format!(
+            "alarm handlers {} stand in for one another: while {all} are suspended nobody is told in their place",
+            names.join(" and ")
+        );
+        let place = format!("{}/delivery/fallback-handler", path.display(change.after.schema()));
+        let hint = "give one of them a `fallback-handler` that is none of them, or none at all";
+        warnings.push(Diagnostic::warning(said).on(place).hint(hint));
     }
     warnings
 }
@@ -129,6 +156,23 @@ impl Handlers<'_> {
         let specs =
             entries.filter_map(|entry| settings::handler(entry, &list.entry(entry.key()?.clone()), self.sealer).ok());
         specs.filter(|spec| spec.is_enabled).collect()
+    }
+
+    /// Follows those that stand in for a handler, and returns them when they lead back to it.
+    fn circle(&self, tree: &DataTree, from: &DataPath) -> Option<BTreeSet<String>> {
+        let mut seen = BTreeSet::new();
+        let mut path = from.clone();
+        loop {
+            let spec = self.at(tree, &path).filter(|spec| spec.is_enabled)?;
+            let fallback = spec.delivery.fallback?;
+            if !seen.insert(spec.id) {
+                return None;
+            }
+            path = DataPath::new(self.list, Vec::new()).entry(Key::new(vec![Value::Text(fallback.as_str().into())]));
+            if path == *from {
+                return Some(seen);
+            }
+        }
     }
 
     fn at(&self, tree: &DataTree, path: &DataPath) -> Option<HandlerSpec> {

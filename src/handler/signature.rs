@@ -55,11 +55,17 @@ pub enum VerifyError {
     #[error("the header `webhook-timestamp` is no number of seconds")]
     BadTimestamp,
     /// The message is too old, or from the future.
-    #[error("the message is {0} seconds from now, at most {TOLERANCE_SECONDS} are tolerated")]
+    #[error("the message is {}, at most {TOLERANCE_SECONDS} are tolerated", age(*.0))]
     OutOfTime(i64),
     /// No signature is by one of the secrets.
     #[error("no signature matches")]
     NoMatch,
+}
+
+/// Says how old a message of so many seconds is.
+fn age(seconds: i64) -> String {
+    let many = seconds.unsigned_abs();
+    if seconds < 0 { format!("{many} seconds ahead of this clock") } else { format!("{many} seconds old") }
 }
 
 impl SigningKey {
@@ -178,6 +184,8 @@ mod tests {
         assert_eq!(check(&many, BODY, AT + 300), Ok(()));
         assert_eq!(check(SIGNATURE, BODY, AT + 301), Err(VerifyError::OutOfTime(301)));
         assert_eq!(check(SIGNATURE, BODY, AT - 301), Err(VerifyError::OutOfTime(-301)));
+        assert!(VerifyError::OutOfTime(-301).to_string().starts_with("the message is 301 seconds ahead of this clock"));
+        assert!(VerifyError::OutOfTime(301).to_string().starts_with("the message is 301 seconds old"));
         assert_eq!(check(SIGNATURE, b"{}", AT), Err(VerifyError::NoMatch));
         assert_eq!(check("v2,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=", BODY, AT), Err(VerifyError::NoMatch));
         let without = |missing: &'static str| {

@@ -321,17 +321,69 @@ pub(super) fn said_of_tls(error: &rustls::Error) -> String {
         Error::InvalidCertificate(Bad::UnknownIssuer) => {
             "the certificate of the server is issued by nobody that the client trusts (unknown issuer)".to_owned()
         }
-        Error::InvalidCertificate(_) => format!("the certificate of the server: {error}"),
+        Error::InvalidCertificate(bad) => format!("the certificate of the server {}", said_of_certificate(bad)),
         Error::AlertReceived(Alert::CertificateRequired) => {
             "the server asks for a client certificate (certificate required)".to_owned()
         }
         Error::AlertReceived(Alert::ProtocolVersion) => {
             "the server speaks no version of TLS that the client speaks (protocol version)".to_owned()
         }
-        Error::AlertReceived(alert) => format!("the server ends the handshake with the alert {alert:?}"),
+        Error::AlertReceived(alert) => {
+            let name = format!("{alert:?}");
+            format!("the server ends the handshake with the alert {} ({name})", spaced(&name))
+        }
         Error::InvalidMessage(_) => format!("what the server sends is not TLS: {error}"),
         other => other.to_string(),
     }
+}
+
+/// Says what is wrong with a certificate; the libraries' own words stand behind it, for those who search for them.
+fn said_of_certificate(bad: &rustls::CertificateError) -> String {
+    use rustls::CertificateError as Bad;
+    let what = match bad {
+        Bad::Expired => "has expired",
+        Bad::NotValidYet => "is not valid yet",
+        Bad::NotValidForName => "is not for the name of the server",
+        Bad::UnknownIssuer => "is issued by nobody that the client trusts",
+        Bad::Revoked => "is revoked",
+        Bad::UnknownRevocationStatus => "may be revoked: no list says",
+        Bad::ExpiredRevocationList | Bad::ExpiredRevocationListContext { .. } => {
+            "may be revoked: the list that says so has expired"
+        }
+        Bad::BadEncoding => "cannot be read",
+        Bad::BadSignature => "has a signature that does not fit it",
+        Bad::InvalidPurpose | Bad::InvalidPurposeContext { .. } => "is not one for servers",
+        Bad::UnhandledCriticalExtension => "has a critical extension that is not understood",
+        Bad::Other(other) => return said_of_other(&other.0),
+        other => return format!("is not accepted ({other})"),
+    };
+    what.to_owned()
+}
+
+/// Says what is wrong with a certificate where only the library below knows: its errors are names, and their type is its own.
+fn said_of_other(error: &(dyn Error + 'static)) -> String {
+    let name = error.to_string();
+    match name.as_str() {
+        "CaUsedAsEndEntity" => {
+            "is that of a certificate authority, as a self-signed one mostly is, and no server's: the server \
+                                needs one of its own, issued by an authority that the client trusts (CaUsedAsEndEntity)"
+                .to_owned()
+        }
+        _ if name.chars().all(char::is_alphanumeric) => format!("is not accepted: {} ({name})", spaced(&name)),
+        _ => format!("is not accepted: {name}"),
+    }
+}
+
+/// Makes words of a name in which each word begins with a capital.
+fn spaced(name: &str) -> String {
+    let mut words = String::new();
+    for c in name.chars() {
+        if c.is_uppercase() && !words.is_empty() {
+            words.push(' ');
+        }
+        words.extend(c.to_lowercase());
+    }
+    words
 }
 
 /// Returns an error and all its causes; unlike `source()`, it looks into what an [`io::Error`] carries.
@@ -357,6 +409,24 @@ fn below<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'stati
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_wrong_with_a_certificate_is_said_in_words() {
+        use rustls::{CertificateError as Bad, Error as Tls, OtherError};
+        #[derive(Debug, thiserror::Error)]
+        #[error("{0}")]
+        struct Named(&'static str);
+        let other = |name| Bad::Other(OtherError(std::sync::Arc::new(Named(name))));
+        let said = |bad| said_of_tls(&Tls::InvalidCertificate(bad));
+        assert!(said(other("CaUsedAsEndEntity")).contains("self-signed"));
+        let unsupported = "the certificate of the server is not accepted: bad der time (BadDerTime)";
+        assert_eq!(said(other("BadDerTime")), unsupported);
+        assert_eq!(said(Bad::Revoked), "the certificate of the server is revoked");
+        for bad in [other("CaUsedAsEndEntity"), other("X"), Bad::BadEncoding, Bad::ApplicationVerificationFailure] {
+            let text = said(bad);
+            assert!(!text.contains("Other("), "{text}");
+        }
+    }
 
     #[test]
     fn every_status_but_success_has_a_reason() {

@@ -4,7 +4,8 @@ use crate::harness::http::{Answer, Gate, HttpReceiver, Recorded};
 use annunciator::alarm::{AlarmKey, AlarmText, ContributionKey, Notify, Severity, Transition};
 use annunciator::clock::Clock;
 use annunciator::delivery::{
-    Decision, Deliveries, DeliveryQuery, DeliverySpec, Filter, Handler, HandlerSpec, HandlerState, LaneChange, Resent,
+    Decision, Deliveries, DeliveryEntry, DeliveryQuery, DeliverySpec, Filter, Handler, HandlerSpec, HandlerState,
+    LaneChange, Resent,
 };
 use annunciator::handler::webhook::{MessageFormat, WebhookSpec};
 use annunciator::handler::{Clients, DeliveryId, NotifierSpec, WEBHOOK_ID, WebService};
@@ -367,8 +368,8 @@ fn what_failed_is_sent_again_until_it_arrived_and_no_longer() {
     let (folder, receiver, clock) = (tempfile::tempdir().unwrap(), HttpReceiver::start(), manual());
     receiver.always(Answer::status(400));
     let world = World::start(folder.path(), &clock);
-    world.put("h1", &receiver, &[Duration::ZERO]);
-    world.put("h2", &receiver, &[Duration::ZERO]);
+    world.put("h1", &receiver, &[Duration::ZERO; 2]);
+    world.put("h2", &receiver, &[Duration::ZERO; 2]);
     world.report(&[1, 2, 3], 1);
     receiver.wait_for(18);
     let failed = DeliveryQuery { only_failed: true, ..DeliveryQuery::default() };
@@ -391,12 +392,29 @@ fn what_failed_is_sent_again_until_it_arrived_and_no_longer() {
     assert!(world.deliveries.statuses().iter().all(|status| status.state == HandlerState::Refused));
     world.commit(|lanes| lanes.remove("h2"));
     receiver.always(Answer::status(204));
-    let Resent { sent, not_kept, of_removed } = world.deliveries.resend_all(&failed).unwrap();
-    assert_eq!((sent, not_kept, of_removed), (3, 0, 3));
+    let listed = || {
+        let mut numbers = Vec::new();
+        let see = |entry: DeliveryEntry| {
+            numbers.extend(entry.number.filter(|_| entry.handler == "h1"));
+            ControlFlow::Continue(())
+        };
+        world.deliveries.log(&failed, see).unwrap();
+        numbers
+    };
+    let before = listed();
+    let Resent { sent, not_kept, of_removed, numbers } = world.deliveries.resend_all(&failed).unwrap();
+    assert_eq!((sent, not_kept, of_removed, before.len()), (3, 0, 3, 3));
+    assert_eq!(numbers, Some((7, 9)));
     receiver.wait_for(21);
     while states("h1").iter().filter(|state| **state == "delivered").count() != 3 {
         receiver.wait_for_count(0);
     }
     assert_eq!(world.deliveries.resend_all(&failed).unwrap().sent, 0);
+    // What was sent again has not failed any more, and each of both knows the other.
+    assert_eq!(listed(), [0; 0]);
+    let first = world.deliveries.delivery(before[2]).unwrap();
+    let again = first.sent_again.unwrap();
+    assert_eq!((again.state.as_str(), again.position), ("delivered", first.entry.position));
+    assert_eq!(world.deliveries.delivery(again.number.unwrap()).unwrap().again_of, first.entry.number);
     assert_eq!(world.deliveries.statuses()[0].state, HandlerState::Idle);
 }

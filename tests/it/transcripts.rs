@@ -3,7 +3,7 @@
 //! A line that begins with a prompt is typed; what follows up to the next one is the screen. `…?` asks for help and
 //! `…<TAB>` for completion. `## script` types the next line from a script instead of a terminal, `## eve COMMANDS` has
 //! somebody else run commands parted by `;;`, none of which may fail; `## eve sees COMMANDS` shows her screen. Other lines that begin with `##` are remarks. Times and sealed secrets
-//! are not compared. An answer stands behind its question; a masked one is always `hunter2`.
+//! are not compared. `## screen N` makes the screen N columns wide. An answer stands behind its question; a masked one is always `hunter2`.
 
 use crate::harness;
 use annunciator::clock::Clock;
@@ -43,6 +43,7 @@ impl Element {
 #[derive(Default)]
 struct Screen {
     is_terminal: bool,
+    columns: u16,
     text: String,
     /// What the transcript expects from here on.
     expected: String,
@@ -58,7 +59,8 @@ impl Screen {
 
 impl Terminal for Screen {
     fn hello(&self) -> Hello {
-        Hello { is_terminal: self.is_terminal, via: "console".to_owned(), ..Hello::default() }
+        let size = Some((self.columns, 24)).filter(|(columns, _)| *columns > 0);
+        Hello { is_terminal: self.is_terminal, size, via: "console".to_owned(), ..Hello::default() }
     }
 
     fn write(&mut self, text: &str) -> Result<(), TerminalError> {
@@ -123,6 +125,9 @@ fn replay(transcript: &str) -> String {
         if let Some(remark) = line.strip_prefix("##") {
             screen.show(&[line]);
             is_script = remark.trim() == "script";
+            if let Some(columns) = remark.trim().strip_prefix("screen ") {
+                screen.columns = columns.parse().unwrap();
+            }
             if let Some(commands) = remark.trim().strip_prefix("eve ").filter(|rest| !rest.starts_with("sees ")) {
                 let mut other = element.session("eve");
                 let mut nobody = Screen::default();
@@ -161,10 +166,12 @@ fn replay(transcript: &str) -> String {
         }
     }
     let times = Regex::new(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d").unwrap();
+    let short = Regex::new(r"(\d\d-\d\d )?\d\d:\d\d:\d\d").unwrap();
     let sealed = Regex::new(r"\$9\$[A-Za-z0-9+/=]{8,}").unwrap();
     let utc = Regex::new(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z").unwrap();
     let text = times.replace_all(&screen.text, "TIME");
     let text = utc.replace_all(&text, "UTC");
+    let text = short.replace_all(&text, "SHORT");
     sealed.replace_all(&text, "$$9$$SEALED").into_owned()
 }
 

@@ -19,7 +19,7 @@ use crate::store::{LaneException, LaneFilter, Settlement};
 use crate::transport::FailureReason;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -372,9 +372,9 @@ impl Lane {
     }
 
     /// Takes up transitions that were read before: again, because a person wants that, or because this handler stands in
-    /// for another. Returns how many were not there already.
-    pub(super) fn insert(&mut self, transitions: Vec<Inserted>, is_resend: bool) -> usize {
-        let mut count = 0;
+    /// for another. Those that a person wants have numbers at once, to be told; returns those that were not there already.
+    pub(super) fn insert(&mut self, transitions: Vec<Inserted>, is_resend: bool) -> Vec<u64> {
+        let mut numbers = Vec::new();
         for (transition, in_place_of) in transitions {
             let position = transition.position;
             if position > self.read || self.unsettled.contains_key(&position) {
@@ -383,11 +383,15 @@ impl Lane {
             let mut parcel = Parcel::new(transition, Stage::Parked);
             (parcel.is_resend, parcel.admitted_by) = (is_resend, self.filter_number);
             parcel.in_place_of = in_place_of;
+            if is_resend {
+                let number = self.numbers.fetch_add(1, Ordering::Relaxed);
+                parcel.number = Some(number);
+                numbers.push(number);
+            }
             self.squeeze_in(parcel);
             self.unwritten_inserted.insert(position);
-            count += 1;
         }
-        count
+        numbers
     }
 
     /// Takes up a transition out of order, at its place among those of its alarm.

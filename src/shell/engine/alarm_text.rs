@@ -5,7 +5,7 @@ use super::line::Call;
 use super::pipe::Effect;
 use crate::alarm::{AlarmRecord, Contribution, ContributionKey, OperatorChange, Severity, Standing, Untold, UntoldBy};
 use crate::clock::format_utc;
-use crate::delivery::HandlerStatus;
+use crate::delivery::{HandlerStatus, LaneView};
 use crate::ledger::AlarmList;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -166,9 +166,13 @@ fn source(said: &Contribution, local: &LocalTime<'_>) -> String {
     one_line(&format!("{}{until}: {who}", said.severity))
 }
 
-/// Writes handlers as a JSON array.
-pub(super) fn write_handlers_json(handlers: &[HandlerStatus], out: &mut dyn Write) -> fmt::Result {
-    write_array(handlers.iter().map(handler_json), out)
+/// Writes handlers, with their lanes where they have any, as a JSON array.
+pub(super) fn write_handlers_json<'a>(
+    handlers: &[HandlerStatus],
+    lane: &dyn Fn(&str) -> Option<&'a LaneView>,
+    out: &mut dyn Write,
+) -> fmt::Result {
+    write_array(handlers.iter().map(|handler| handler_json(handler, lane(&handler.id))), out)
 }
 
 /// Writes values one by one: the array of very many alarms is never in memory as a whole.
@@ -184,13 +188,19 @@ fn write_array(values: impl Iterator<Item = Value>, out: &mut dyn Write) -> fmt:
     out.write_str(if is_empty { "]\n" } else { "\n]\n" })
 }
 
-fn handler_json(handler: &HandlerStatus) -> Value {
+fn handler_json(handler: &HandlerStatus, lane: Option<&LaneView>) -> Value {
     let failure = handler.last_failure.as_ref();
+    let time = |of: fn(&LaneView) -> Option<Timestamp>| lane.and_then(of).map(format_utc);
     json!({
         "name": handler.id,
         "kind": handler.kind.as_str(),
         "destination": handler.destination,
         "state": handler.state.to_string(),
+        "suspended_since": time(|lane| lane.suspended_since),
+        "next_probe": time(|lane| lane.probe_at),
+        "retry_after_until": time(|lane| lane.paused_until),
+        "rate_limit_until": time(|lane| lane.paced_until),
+        "failing_until": time(|lane| lane.held_until),
         "waiting": handler.waiting,
         "delivered": handler.delivered,
         "given_up": handler.given_up,

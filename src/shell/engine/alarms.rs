@@ -2,13 +2,12 @@
 
 use super::Engine;
 use super::alarm_text::{self, Painted};
-use super::columns::Columns;
+use super::columns::{Columns, Give};
 use super::fault::Fault;
 use super::line::{Call, Given};
 use super::output::Output;
 use super::pipe::Effect;
 use crate::alarm::{AlarmRecord, OperatorState, Severity};
-use crate::delivery::HandlerStatus;
 use crate::diagnostic::Diagnostic;
 use crate::ledger::AlarmList;
 use crate::management::alarm_json;
@@ -26,7 +25,7 @@ pub(super) fn show(engine: &mut Engine, given: &Given, call: &mut Call<'_>) -> R
         return inventory(engine, call);
     }
     if given.has("explain") {
-        return super::deliveries::explain(engine, given, call);
+        return super::explain::show(engine, given, call);
     }
     let list = engine.management.alarms();
     let is_history = given.has("history");
@@ -74,6 +73,7 @@ fn brief(engine: &Engine, shown: &[Arc<AlarmRecord>], call: &mut Call<'_>) -> Re
         "Text",
     ]);
     let (now, painted) = (engine.management.clock().now(), Painted::of(call));
+    let time = engine.brief_time(call);
     for record in shown {
         let key = &record.key;
         let hold = record.hold.filter(|hold| hold.is_flapping(now));
@@ -91,13 +91,25 @@ fn brief(engine: &Engine, shown: &[Arc<AlarmRecord>], call: &mut Call<'_>) -> Re
                 key.resource.clone(),
                 key.alarm_type.clone(),
                 key.qualifier.clone(),
-                engine.local_time(record.last_changed).to_string(),
+                time(record.last_changed),
                 hold.map(|hold| format!("{} held back", hold.held_back)).unwrap_or_default(),
                 record.state.text.brief.as_ref().to_owned(),
             ],
         );
     }
-    print(call, |out| table.write(out))
+    let gives = [
+        Give::Nothing,
+        Give::Out(6, 4),
+        Give::Out(6, 5),
+        Give::Out(8, 2),
+        Give::Cut(12),
+        Give::Cut(14),
+        Give::Out(8, 3),
+        Give::Nothing,
+        Give::Out(6, 1),
+        Give::Cut(20),
+    ];
+    print_table(engine, call, table, gives)
 }
 
 /// Writes what changed, newest first.
@@ -114,11 +126,12 @@ fn history(engine: &Engine, shown: &[Arc<AlarmRecord>], call: &mut Call<'_>) -> 
         }
     }
     changes.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.id.cmp(&b.1.id)));
+    let local = engine.brief_time(call);
     let mut table = Columns::new(["Time", "Change", "Resource type", "Resource", "Alarm type", "Qualifier", "Text"]);
     for (time, record, said, text) in changes {
         let key = &record.key;
         table.row([
-            engine.local_time(time).to_string(),
+            local(time),
             said,
             key.resource_type.clone(),
             key.resource.clone(),
@@ -127,7 +140,9 @@ fn history(engine: &Engine, shown: &[Arc<AlarmRecord>], call: &mut Call<'_>) -> 
             text.as_ref().to_owned(),
         ]);
     }
-    print(call, |out| table.write(out))
+    let gives =
+        [Give::Nothing, Give::Cut(10), Give::Out(8, 1), Give::Cut(10), Give::Cut(10), Give::Out(8, 2), Give::Cut(14)];
+    print_table(engine, call, table, gives)
 }
 
 fn summary(engine: &Engine, call: &mut Call<'_>) -> Result<Status, Fault> {
@@ -267,48 +282,6 @@ fn selected(list: &AlarmList, given: &Given, with_cleared: bool) -> Vec<Arc<Alar
     shown
 }
 
-/// `show handlers`
-pub(super) fn handlers(engine: &mut Engine, _given: &Given, call: &mut Call<'_>) -> Result<Status, Fault> {
-    let handlers = engine.management.handlers();
-    if is_json(call) {
-        return print(call, |out| alarm_text::write_handlers_json(&handlers, out));
-    }
-    if handlers.is_empty() && call.pipes.is_empty() {
-        if call.is_terminal {
-            call.say("No handler is told of alarms.\n")?;
-        }
-        return Ok(Status::Done);
-    }
-    let mut table = Columns::new([
-        "Name",
-        "Kind",
-        "Destination",
-        "State",
-        "Waiting",
-        "Delivered",
-        "Given up",
-        "Last success",
-        "Last failure",
-    ]);
-    for HandlerStatus { id, kind, destination, state, waiting, delivered, given_up, last_success, last_failure } in
-        handlers
-    {
-        let failure = last_failure.map(|(time, reason)| format!("{}: {reason}", engine.local_time(time)));
-        table.row([
-            id,
-            kind.to_string(),
-            destination,
-            state.to_string(),
-            waiting.to_string(),
-            delivered.to_string(),
-            if given_up == 0 { String::new() } else { given_up.to_string() },
-            last_success.map_or_else(|| "never".to_owned(), |time| engine.local_time(time).to_string()),
-            failure.unwrap_or_default(),
-        ]);
-    }
-    print(call, |out| table.write(out))
-}
-
 pub(super) fn is_json(call: &Call<'_>) -> bool {
     call.pipes.iter().any(|pipe| pipe.pipe.effect == Effect::Display)
 }
@@ -321,4 +294,15 @@ pub(super) fn print(call: &mut Call<'_>, write: impl FnOnce(&mut Output<'_>) -> 
     output.write(write);
     output.finish()?;
     Ok(Status::Done)
+}
+
+/// Sends a table through the pipes of the line. On a screen no row is wider than that.
+pub(super) fn print_table<const N: usize>(
+    engine: &Engine,
+    call: &mut Call<'_>,
+    table: Columns<N>,
+    gives: [Give; N],
+) -> Result<Status, Fault> {
+    let table = table.fit(engine.screen(call), gives);
+    print(call, |out| table.write(out))
 }

@@ -57,6 +57,20 @@ pub(super) enum Values {
     Words(&'static [(&'static str, &'static str)]),
     /// Alarm handlers.
     Handlers,
+    /// Identifiers of alarms.
+    Alarms,
+}
+
+/// What of the other arguments may stand together. Arguments are named by their words, positional ones as usage lines have
+/// them.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Rule {
+    /// With one of the first none of the others, and the other way round.
+    Apart(&'static [&'static str], &'static [&'static str]),
+    /// All of one of these, at least.
+    OneOf(&'static [&'static [&'static str]]),
+    /// The first only with the second.
+    With(&'static str, &'static str),
 }
 
 /// One thing that may follow a command's words.
@@ -86,12 +100,24 @@ pub(super) enum Argument {
     Line { mode: Mode, required: bool, help: &'static str },
     /// The words of a command of either mode.
     CommandName { help: &'static str },
+    /// None, but what of the others may stand together.
+    Rule(Rule),
 }
 
 impl Argument {
     /// Returns whether it takes words by their place and not by a keyword.
     pub(super) fn is_positional(&self) -> bool {
-        !matches!(self, Self::Keyword { .. } | Self::Option { .. } | Self::Counted { .. })
+        !matches!(self, Self::Keyword { .. } | Self::Option { .. } | Self::Counted { .. } | Self::Rule(_))
+    }
+
+    /// Returns what rules call it.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Keyword { word, .. } | Self::Option { word, .. } | Self::Counted { word, .. } => word,
+            Self::Number { name, .. } | Self::Text { name, .. } => name,
+            Self::AlarmId { .. } => "ALARM_ID",
+            _ => "",
+        }
     }
 
     /// Returns whether the command does nothing without it.
@@ -127,6 +153,7 @@ impl Argument {
             }
             Self::Line { required: true, .. } => "COMMAND".to_owned(),
             Self::Line { .. } | Self::CommandName { .. } => "[COMMAND]".to_owned(),
+            Self::Rule(_) => String::new(),
         }
     }
 
@@ -144,7 +171,7 @@ impl Argument {
             | Self::Line { help, .. }
             | Self::AlarmId { help }
             | Self::CommandName { help } => help,
-            Self::Choice { .. } => "",
+            Self::Choice { .. } | Self::Rule(_) => "",
         }
     }
 }
@@ -187,7 +214,8 @@ impl Command {
 
     /// Returns the words with what may follow them.
     pub(super) fn usage(&self) -> String {
-        let arguments = self.arguments.iter().map(Argument::usage);
+        let arguments =
+            self.arguments.iter().filter(|argument| !matches!(argument, Argument::Rule(_))).map(Argument::usage);
         std::iter::once(self.name()).chain(arguments).collect::<Vec<_>>().join(" ")
     }
 }

@@ -4,17 +4,20 @@ use super::command::{Argument, Piped, Purpose, Tree, Values};
 use super::line::{Given, Line, Stage};
 use super::values::{Offer, Offers, SCANNED_MAX};
 use super::{Engine, Mode};
-use crate::alarm::{AlarmKey, Severity};
+use crate::alarm::{AlarmKey, AlarmRecord, Severity};
 use crate::codec::{Format, Ignore, Next, Token, TokenKind, Walker, lex, quote_word};
 use crate::diagnostic::{Diagnostic, Source, Span, printable};
 use crate::shell::{CANDIDATES_MAX, Candidate, Candidates};
 use crate::tree::{DataPath, DataTree};
 use crate::yang::SchemaId;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// Commits offered at most: half a screen; `show system commit` lists them all.
 const COMMITS_OFFERED: usize = 12;
+
+/// Alarms offered at most before anything of an identifier is typed: half a screen.
+const ALARMS_OFFERED: usize = 10;
 
 /// The line up to the place, as tokens and the word being typed.
 struct Typed {
@@ -219,7 +222,7 @@ impl Engine {
                     let words: Vec<&str> = given.words.iter().filter_map(Token::word).collect();
                     command_words(line.mode(), &words, typed, found);
                 }
-                Argument::Line { .. } => {}
+                Argument::Line { .. } | Argument::Rule(_) => {}
             }
         }
         Ok(may_end)
@@ -246,6 +249,7 @@ impl Engine {
                 let some = keys.filter(|key| of_type.is_none_or(|ty| ty == key.resource_type));
                 (some.map(|key| key.resource.as_str()).collect(), "A resource that has alarms")
             }
+            Values::Alarms => return self.alarm_ids(prefix, found),
             Values::Handlers => {
                 let handlers = self.management.handlers();
                 return handlers.iter().for_each(|status| found.word(prefix, &status.id, status.state.as_str()));
@@ -284,15 +288,35 @@ impl Engine {
         }
     }
 
-    /// Offers identifiers, once something of one is typed: without that there would be a screen of them.
+    /// Offers identifiers: all that begin with what is typed; before that those of the worst alarms that stand, and says how
+    /// many more there are.
     fn alarm_ids(&self, prefix: &str, found: &mut Collected) {
+        let list = self.management.alarms();
+        let mut some: Vec<_> = list.iter().take(SCANNED_MAX).collect();
+        let mut more = 0;
+        let begins = |record: &AlarmRecord| record.id.as_uuid().as_fields().0;
+        let mut first: HashMap<u32, usize> = HashMap::new();
+        for record in &some {
+            *first.entry(begins(record)).or_default() += 1;
+        }
         if prefix.is_empty() {
-            return;
+            some.sort_by(|a, b| {
+                let standing = a.is_cleared().cmp(&b.is_cleared()).then(b.severity().cmp(&a.severity()));
+                standing.then(b.last_changed.cmp(&a.last_changed))
+            });
+            more = some.len().saturating_sub(ALARMS_OFFERED);
+            some.truncate(ALARMS_OFFERED);
         }
-        for record in self.management.alarms().iter().take(SCANNED_MAX) {
+        for record in some {
             let AlarmKey { resource, alarm_type, .. } = &*record.key;
-            found.word(prefix, &record.id.to_string(), &printable(&format!("{alarm_type} of {resource}")));
+            let state = if record.is_cleared() { "cleared" } else { record.severity().as_str() };
+            let id = record.id.to_string();
+            // What comes before the first dash is enough, where it is of one alarm only.
+            let is_enough = prefix.len() <= 8 && first.get(&begins(record)) == Some(&1);
+            let id = id.split_once('-').map_or(id.as_str(), |(begin, _)| if is_enough { begin } else { &id });
+            found.word(prefix, id, &printable(&format!("{alarm_type} of {resource}, {state}")));
         }
+        found.more += more;
     }
 
     fn schema_words(

@@ -1,6 +1,6 @@
 //! From tokens to a command, its arguments and pipes: what running, completing and helping have in common.
 
-use super::command::{Argument, Command, Mode, Piped, Values};
+use super::command::{Argument, Command, Mode, Piped, Rule, Values};
 use super::pipe::{PIPES, Pipe};
 use super::table::COMMANDS;
 use crate::alarm::Severity;
@@ -67,6 +67,8 @@ impl Given {
         // Behind the positional words only what the table has behind them.
         let mut may_follow = false;
         let open = |argument: &&Argument| match argument {
+            Argument::Rule(_) => false,
+            other if self.excluding(arguments, other).is_some() => false,
             Argument::Keyword { word, .. } => (self.words.is_empty() || may_follow) && !self.has(word),
             Argument::Option { word, .. } | Argument::Counted { word, .. } => self.words.is_empty() && !self.has(word),
             positional => {
@@ -75,6 +77,42 @@ impl Given {
             }
         };
         arguments.iter().filter(open).collect()
+    }
+
+    /// Returns whether what a rule names was given.
+    fn is_given(&self, arguments: &[Argument], name: &str) -> bool {
+        let is_positional = |argument: &Argument| argument.is_positional() && argument.name() == name;
+        self.has(name) || !self.words.is_empty() && arguments.iter().any(is_positional)
+    }
+
+    /// Returns what was given that an argument cannot stand beside.
+    fn excluding(&self, arguments: &[Argument], argument: &Argument) -> Option<&'static str> {
+        let name = argument.name();
+        rules(arguments).find_map(|rule| {
+            let Rule::Apart(some, others) = rule else { return None };
+            let against: &[&'static str] = match (some.contains(&name), others.contains(&name)) {
+                (true, _) => others,
+                (_, true) => some,
+                _ => return None,
+            };
+            against.iter().copied().find(|other| *other != name && self.is_given(arguments, other))
+        })
+    }
+
+    /// Says what is missing that rules ask for.
+    fn missing(&self, arguments: &[Argument]) -> Option<String> {
+        rules(arguments).find_map(|rule| match rule {
+            Rule::Apart(..) => None,
+            Rule::OneOf(sets) => {
+                let is_given = sets.iter().any(|set| set.iter().all(|name| self.is_given(arguments, name)));
+                let all = sets.iter().map(|set| set.iter().map(|name| quoted(name)).collect::<Vec<_>>().join(" and "));
+                (!is_given).then(|| all.collect::<Vec<_>>().join(if sets.len() > 2 { ", or " } else { " or " }))
+            }
+            Rule::With(word, other) => {
+                let is_missing = self.is_given(arguments, word) && !self.is_given(arguments, other);
+                is_missing.then(|| format!("{other} with `{word}`"))
+            }
+        })
     }
 
     fn step(&mut self, arguments: &'static [Argument], token: &Token, source: &Arc<Source>) -> Result<(), Diagnostic> {
@@ -106,11 +144,26 @@ impl Given {
             return Ok(());
         }
         let Some(positional) = self.expects(arguments).into_iter().find(|a| a.is_positional()) else {
+            if let Some((argument, other)) = self.refused(arguments, token) {
+                let said = format!("{} cannot stand beside {}", quoted(argument), quoted(other));
+                return Err(Diagnostic::error(said).at(span()));
+            }
             return Err(unknown_argument(&self.expects(arguments), token).at(span()));
         };
         check_word(positional, token).map_err(|d| d.at(span()))?;
         self.words.push(token.clone());
         Ok(())
+    }
+
+    /// Finds the argument that a word is which cannot stand beside what was given, and what that is.
+    fn refused(&self, arguments: &[Argument], token: &Token) -> Option<(&'static str, &'static str)> {
+        let word = token.word()?;
+        let meant = arguments.iter().filter(|argument| match argument {
+            Argument::Number { .. } => word.parse::<u64>().is_ok(),
+            Argument::Keyword { word: known, .. } | Argument::Option { word: known, .. } => known.starts_with(word),
+            _ => false,
+        });
+        meant.into_iter().find_map(|argument| Some((argument.name(), self.excluding(arguments, argument)?)))
     }
 
     /// Returns the keyword that a word stands for: whole, or begun where nothing else could be meant.
@@ -140,11 +193,21 @@ impl Given {
         }
         let missing = self.expects(arguments).into_iter().filter(|a| a.is_required()).map(Argument::usage);
         let missing: Vec<String> = missing.collect();
+        let missing = if missing.is_empty() { self.missing(arguments).into_iter().collect() } else { missing };
         if missing.is_empty() {
             return Ok(());
         }
         Err(Diagnostic::error(format!("incomplete: expected {}", missing.join(" "))).at(end))
     }
+}
+
+/// Writes the name of an argument: words as they are typed, others as usage lines have them.
+fn quoted(name: &str) -> String {
+    if name.chars().all(|c| c.is_ascii_uppercase() || c == '_') { name.to_owned() } else { format!("`{name}`") }
+}
+
+fn rules(arguments: &[Argument]) -> impl Iterator<Item = Rule> + '_ {
+    arguments.iter().filter_map(|argument| if let Argument::Rule(rule) = argument { Some(*rule) } else { None })
 }
 
 /// Returns the name and the most of the number that may follow a word.
@@ -168,6 +231,7 @@ fn check_option(arguments: &[Argument], option: &str, text: &str) -> Result<(), 
         _ => None,
     });
     match values {
+        Some(Values::Alarms) if !is_begun_id(text) => Err(no_begun_id(text)),
         Some(Values::Severities) => text.parse::<Severity>().map(drop).map_err(|unknown| {
             Diagnostic::error(unknown.to_string()).did_you_mean(text, Severity::ALL.map(Severity::as_str))
         }),
@@ -191,16 +255,18 @@ fn check_word(argument: &Argument, token: &Token) -> Result<(), Diagnostic> {
         Argument::Number { name, .. } if word.parse::<u64>().is_err() => {
             Err(Diagnostic::error(format!("`{word}` is not a number: expected {name}")))
         }
-        Argument::AlarmId { .. } if !is_begun_id(word) => {
-            Err(Diagnostic::error(format!("`{word}` is not how an alarm's identifier begins: expected ALARM_ID"))
-                .hint("four hexadecimal digits at least, as `show alarms detail` shows them"))
-        }
+        Argument::AlarmId { .. } if !is_begun_id(word) => Err(no_begun_id(word)),
         Argument::Choice { words } if !words.iter().any(|(known, _)| *known == word) => {
             let said = Diagnostic::error(format!("`{word}` is not a valid value: expected {}", argument.usage()));
             Err(said.did_you_mean(word, words.iter().map(|(known, _)| *known)))
         }
         _ => Ok(()),
     }
+}
+
+fn no_begun_id(word: &str) -> Diagnostic {
+    Diagnostic::error(format!("`{word}` is not how an alarm's identifier begins: expected ALARM_ID"))
+        .hint("four hexadecimal digits at least, as `show alarms detail` shows them")
 }
 
 /// Returns whether a word is an identifier, or enough of its beginning to be no keyword.

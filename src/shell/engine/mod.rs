@@ -15,10 +15,14 @@ mod command;
 mod commit;
 mod complete;
 mod deliveries;
+mod delivery_detail;
+mod delivery_text;
 mod edit;
+mod explain;
 mod facilities;
 mod fault;
 mod file;
+mod handlers;
 mod line;
 mod notes;
 mod output;
@@ -29,6 +33,7 @@ mod session;
 mod show;
 mod status;
 mod table;
+mod times;
 mod values;
 
 pub use reference::reference;
@@ -46,12 +51,16 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use line::{Call, Line};
 use output::Output;
+use pipe::Effect;
 use session::Settings;
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
 /// Bytes of a line at most: a certificate chain fits, and a bound on what a session may cost.
 const LINE_BYTES_MAX: usize = 1 << 20;
+
+/// Columns of a screen that has room for whole times in tables.
+const WIDE_COLUMNS: usize = 160;
 
 /// Who is at the shell.
 #[derive(Debug, Clone, Default)]
@@ -192,6 +201,38 @@ impl Engine {
         time.to_zoned(self.zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string()
     }
 
+    /// Returns how many columns the screen has that a table is for; none where no person looks at it, no limit is known, or
+    /// a pipe looks for something in it or keeps it.
+    fn screen(&self, call: &Call<'_>) -> Option<usize> {
+        let hello = call.terminal.hello();
+        let size = || usize::from(hello.size.map_or(0, |(columns, _)| columns));
+        let columns = self.settings.screen_width.unwrap_or_else(size);
+        let is_shown =
+            |effect| matches!(effect, Effect::NoMore | Effect::Count | Effect::Last | Effect::Number | Effect::Display);
+        let is_shown = call.pipes.iter().all(|pipe| is_shown(pipe.pipe.effect));
+        (call.is_terminal && is_shown && columns > 0).then_some(columns)
+    }
+
+    /// Returns whether a table is for a screen that has no room for all.
+    fn is_narrow(&self, call: &Call<'_>) -> bool {
+        self.screen(call).is_some_and(|columns| columns < WIDE_COLUMNS)
+    }
+
+    /// Returns how a table writes times: shortened on a narrow screen, where today's have no date.
+    fn brief_time(&self, call: &Call<'_>) -> impl Fn(Timestamp) -> String + use<> {
+        let is_narrow = self.is_narrow(call);
+        let (zone, now) = (self.zone.clone(), self.management.clock().now());
+        move |time| {
+            let (time, now) = (time.to_zoned(zone.clone()), now.to_zoned(zone.clone()));
+            let format = match is_narrow {
+                true if time.date() == now.date() => "%H:%M:%S",
+                true => "%m-%d %H:%M:%S",
+                false => "%Y-%m-%d %H:%M:%S",
+            };
+            time.strftime(format).to_string()
+        }
+    }
+
     fn prompt_text(&self) -> String {
         let mark = if self.editing.is_some() { '%' } else { '>' };
         format!("{}@{}{mark} ", self.user, self.node)
@@ -200,8 +241,8 @@ impl Engine {
     /// Cuts a line of help to the width of the screen.
     fn cut(&self, line: &str) -> String {
         match self.settings.screen_width {
-            0 => line.to_owned(),
-            width => line.chars().take(width).collect(),
+            None | Some(0) => line.to_owned(),
+            Some(width) => line.chars().take(width).collect(),
         }
     }
 
@@ -263,6 +304,14 @@ impl Call<'_> {
 }
 
 impl Call<'_> {
+    /// Says that there is nothing to list; a script's output stays empty, and is told beside it.
+    fn nothing(&mut self, text: &str) -> Result<Status, Fault> {
+        let terminal = &mut self.terminal;
+        let said = if self.is_terminal { terminal.write(text) } else { terminal.write_error(text) };
+        said?;
+        Ok(Status::Done)
+    }
+
     /// Sends lines through the pipes of the line.
     fn print_lines(&mut self, lines: &[String]) -> Result<Status, Fault> {
         let text: String = lines.iter().flat_map(|line| [line.as_str(), "\n"]).collect();

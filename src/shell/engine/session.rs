@@ -20,13 +20,13 @@ pub(super) struct Settings {
     pub(super) complete_on_space: bool,
     /// `None` for the terminal's own.
     pub(super) screen_length: Option<u64>,
-    /// Columns, 0 for no limit.
-    pub(super) screen_width: usize,
+    /// Columns, 0 for no limit, `None` for the terminal's own.
+    pub(super) screen_width: Option<usize>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { alarms: true, complete_on_space: true, screen_length: None, screen_width: 0 }
+        Self { alarms: true, complete_on_space: true, screen_length: None, screen_width: None }
     }
 }
 
@@ -132,7 +132,7 @@ pub(super) fn set_screen_length(engine: &mut Engine, given: &Given, _call: &mut 
 
 /// `set cli screen-width`
 pub(super) fn set_screen_width(engine: &mut Engine, given: &Given, _call: &mut Call<'_>) -> Result<Status, Fault> {
-    engine.settings.screen_width = usize::try_from(number(given)).unwrap_or(usize::MAX);
+    engine.settings.screen_width = Some(usize::try_from(number(given)).unwrap_or(usize::MAX));
     Ok(Status::Done)
 }
 
@@ -141,11 +141,11 @@ pub(super) fn show_cli(engine: &mut Engine, _given: &Given, call: &mut Call<'_>)
     let on_off = |on: bool| if on { "on" } else { "off" };
     let settings = engine.settings;
     let length = settings.screen_length.map_or_else(|| "terminal".to_owned(), |lines| lines.to_string());
+    let width = settings.screen_width.map_or_else(|| "terminal".to_owned(), |columns| columns.to_string());
     call.print(&format!(
-        "alarms            {};\ncomplete-on-space {};\nscreen-length     {length};\nscreen-width      {};\n",
+        "alarms            {};\ncomplete-on-space {};\nscreen-length     {length};\nscreen-width      {width};\n",
         on_off(settings.alarms),
         on_off(settings.complete_on_space),
-        settings.screen_width
     ))
 }
 

@@ -1,8 +1,9 @@
 //! The one table of commands: running, abbreviation, completion, `?`, `help` and the reference are read from it.
 
-use super::command::{Argument, Command, Mode, Piped, Purpose, Tree, Values};
+use super::command::{Argument, Command, Mode, Piped, Purpose, Rule, Tree, Values};
 use super::{
-    alarm_actions, alarm_follow, alarms, commit, deliveries, edit, facilities, file, notes, session, show, status,
+    alarm_actions, alarm_follow, alarms, commit, deliveries, edit, facilities, file, handlers, notes, session, show,
+    status,
 };
 use Argument::{AlarmId, Choice, CommandName, Counted, Keyword, Line, Number, Option, Path, PathAnd, Statement, Text};
 use Mode::{Configuration, Operational};
@@ -78,6 +79,8 @@ const HANDLER_ARGUMENTS: &[Argument] = &[
     part("alarm-handler", "HANDLER", Values::Handlers, "Which alarm handler"),
     Keyword { word: "test", help: "Sends a self-test alarm to it, and says what came of it" },
     Keyword { word: "resume", help: "Tries at once what waits for it, suspended or not" },
+    Argument::Rule(Rule::Apart(&["test"], &["resume"])),
+    Argument::Rule(Rule::OneOf(&[&["test"], &["resume"]])),
 ];
 
 const HANDLER_ABOUT: &str = "The test goes the way of every alarm, to this handler only, and is cleared again; the command \
@@ -183,7 +186,7 @@ pub(super) static COMMANDS: &[Command] = &[
         about: HANDLER_ABOUT,
         arguments: HANDLER_ARGUMENTS,
         piped: Piped::No,
-        run: deliveries::handler,
+        run: handlers::request,
     },
     Command {
         words: &["request", "alarms", "clear"],
@@ -270,17 +273,16 @@ pub(super) static COMMANDS: &[Command] = &[
         words: &["request", "deliveries", "resend"],
         mode: Operational,
         help: "Sends deliveries again",
-        about: "One by its number, those that failed, or those of a handler since a time. Each goes under the identifier that \
-                it had, so that a receiver that has it already sees that.",
+        about: "One by its number, those that failed and were not sent again since, or those of a handler since a time; at most \
+                10,000 at once, `since` and `until` part more. Each goes under the identifier that it had, so that a \
+                receiver that has it already sees that, and has a number of its own in the delivery log.",
         arguments: &[
+            Argument::Rule(Rule::OneOf(&[&["DELIVERY"], &["failed"], &["handler", "since"]])),
+            Argument::Rule(Rule::Apart(&["DELIVERY"], &["failed", "handler", "since", "until"])),
             Keyword { word: "failed", help: "Sends those again that expired or are dead" },
             only("handler", "HANDLER", Values::Handlers, "Sends those of one handler again"),
-            only(
-                "since",
-                "TIME",
-                Values::Any,
-                "Sends those again that were settled since: a time, or `2h` for so long ago",
-            ),
+            only("since", "TIME", Values::Any, "Sends those again that were settled at this time or after it"),
+            only("until", "TIME", Values::Any, "Sends those again that were settled before this time"),
             Number { name: "DELIVERY", required: false, help: "Number of a delivery" },
         ],
         piped: Piped::No,
@@ -293,7 +295,7 @@ pub(super) static COMMANDS: &[Command] = &[
         about: HANDLER_ABOUT,
         arguments: HANDLER_ARGUMENTS,
         piped: Piped::No,
-        run: deliveries::handler,
+        run: handlers::request,
     },
     Command {
         words: &["request", "facilities", "http"],
@@ -351,7 +353,8 @@ pub(super) static COMMANDS: &[Command] = &[
         words: &["set", "cli", "screen-width"],
         mode: Operational,
         help: "Sets how wide a screen is",
-        about: "Lists of completions and commands are cut to it; the configuration is never folded or cut.",
+        about: "Lists of alarms, handlers, deliveries, completions and commands are cut to it; the configuration is never \
+                folded or cut. Until it is set, it is that of the terminal.",
         arguments: &[Number { name: "COLUMNS", required: true, help: "Columns of a screen, 0 for no limit" }],
         piped: Piped::No,
         run: session::set_screen_width,
@@ -384,6 +387,7 @@ pub(super) static COMMANDS: &[Command] = &[
                 word: "explain",
                 help: "Shows which handlers were told of one alarm, and why the others were not",
             },
+            Argument::Rule(Rule::With("explain", "ALARM_ID")),
         ],
         piped: Piped::Entries,
         run: alarms::show,
@@ -426,12 +430,23 @@ pub(super) static COMMANDS: &[Command] = &[
         mode: Operational,
         help: "Shows what became of deliveries",
         about: "Those that wait first, then the newest. With a number all that is kept of that delivery, its requests and \
-                answers.",
+                answers. A time is `2h`, `1h30m` or `1w` for so long ago, `16:00` for the last time that it was so late, or a \
+                date and time; times are of the element's time zone where they name none. On a narrow screen columns are \
+                cut or left out; `| display json` has everything.",
         arguments: &[
-            Keyword { word: "failed", help: "Shows those that failed, at last or so far" },
+            Argument::Rule(Rule::Apart(
+                &["DELIVERY", "detail"],
+                &["failed", "handler", "alarm", "since", "until", "last"],
+            )),
+            Argument::Rule(Rule::With("detail", "DELIVERY")),
+            Keyword {
+                word: "failed",
+                help: "Shows those that failed, at last or so far, and were not sent again since",
+            },
             only("handler", "HANDLER", Values::Handlers, "Shows those of one handler"),
-            only("alarm", "ALARM_ID", Values::Any, "Shows those of one alarm: its identifier, or how it begins"),
-            only("since", "TIME", Values::Any, "Shows those settled since: a time, or `2h` for so long ago"),
+            only("alarm", "ALARM_ID", Values::Alarms, "Shows those of one alarm: its identifier, or how it begins"),
+            only("since", "TIME", Values::Any, "Shows those that wait, or were settled at this time or after it"),
+            only("until", "TIME", Values::Any, "Shows those that were settled before this time"),
             only("last", "N", Values::Any, "Shows so many at most"),
             Number { name: "DELIVERY", required: false, help: "Number of a delivery" },
             Keyword { word: "detail", help: "Shows all that is kept of one delivery" },
@@ -443,10 +458,11 @@ pub(super) static COMMANDS: &[Command] = &[
         words: &["show", "handlers"],
         mode: Operational,
         help: "Shows how the alarm handlers fare",
-        about: "What was delivered and given up is counted since the element started.",
+        about: "What was delivered and given up is counted since the element started. `Held` says what keeps a handler from the \
+                next attempt, and until when. On a narrow screen columns are cut or left out; `| display json` has everything.",
         arguments: &[],
         piped: Piped::Entries,
-        run: alarms::handlers,
+        run: handlers::show,
     },
     Command {
         words: &["show", "impact"],
