@@ -209,6 +209,14 @@ impl StoreError {
         }
     }
 
+    /// Names the file where a row cannot be read back.
+    pub(super) fn of_rows(self, path: &std::path::Path) -> Self {
+        match self {
+            Self::Corrupt { .. } => Self::Damaged { path: path.to_owned(), said: self.to_string() },
+            other => other,
+        }
+    }
+
     /// Returns whether what is in the file is not what was written.
     pub(super) fn is_damage(&self) -> bool {
         matches!(self, Self::Damaged { .. } | Self::Corrupt { .. })

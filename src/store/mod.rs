@@ -18,7 +18,7 @@
 //! waits for it. A job's completion runs after its group is on the disk, or with the error that undid the group. A
 //! journal position is never used twice. Nothing is removed from the journal that a lane or a restart needs. Two
 //! daemons never share a data folder, an older program never opens a newer file, and a file that is not the store's is
-//! never changed.
+//! never changed. A damaged `records.db` is set aside, never deleted, and begun anew; a damaged `journal.db` never is.
 
 mod aside;
 mod attempts;

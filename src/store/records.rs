@@ -94,12 +94,10 @@ impl Records {
 
     fn set_aside(&self, error: &StoreError) -> Result<(), StoreError> {
         let aside = aside::set_aside(&self.path, self.clock.now())?;
+        let name = aside.file_name().unwrap_or_default().display();
         tracing::error!(
-            path = %self.path.display(),
-            aside = %aside.display(),
-            %error,
-            "the file is damaged: it was set aside and is begun anew. Standing alarms come from the journal; older history, and \
-             requests and answers of deliveries, are in the file set aside only"
+            "{error}: it was set aside as `{name}` and is begun anew. Standing alarms come from the journal; requests and \
+             answers of deliveries, and alarms that cannot be read, are in the file set aside only"
         );
         self.era.send_modify(|era| *era = era.saturating_add(1));
         Ok(())
@@ -145,7 +143,7 @@ impl Records {
                 connection
             }
         };
-        let error = match work(connection).map_err(|error| error.of_file(&self.path)) {
+        let error = match work(connection).map_err(|error| error.of_rows(&self.path).of_file(&self.path)) {
             Err(error) if error.is_damage() && *self.era.borrow() < SET_ASIDE_MAX => error,
             outcome => return outcome,
         };

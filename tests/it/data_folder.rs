@@ -152,7 +152,11 @@ fn damaged_records_are_set_aside_and_what_stands_comes_from_the_journal() {
         told(&["storage-damaged", "\"cleared\":true"]);
         home.commit(&["set environments environment name lab2"]);
         let said = element.stop().stderr;
-        assert!(said.contains("ERROR the file is damaged: it was set aside and is begun anew"), "{said}");
+        assert!(
+            said.contains("ERROR `data/records.db` is damaged: ")
+                && said.contains("it was set aside as `records.db.damaged-"),
+            "{said}"
+        );
         let element = home.start(&[]);
         assert!(home.told(&["show alarms"]).contains("db1"));
         assert!(!element.stop().stderr.contains("damaged"));
