@@ -5,6 +5,10 @@ use std::time::Duration;
 /// Share by which an interval is lengthened or shortened at most, so that many retries do not come at once.
 pub const JITTER: f64 = 0.2;
 
+/// The last interval repeats for as long as it takes: never faster than this, whatever is configured, so that a receiver that
+/// is down costs nothing worth mentioning.
+const REPEATED_MIN: Duration = Duration::from_secs(1);
+
 /// A schedule of waiting times.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Schedule {
@@ -29,11 +33,15 @@ impl Schedule {
         Self { intervals }
     }
 
-    /// Returns how long to wait after `failures` failed tries (1 for the first), `chance` in 0..1 deciding the jitter.
+    /// Returns how long to wait, a second at least where the last interval repeats, after `failures` failed tries (1 for the first), `chance` in 0..1 deciding the jitter.
     #[must_use]
     pub fn wait(&self, failures: u32, chance: f64) -> Duration {
-        let at = (failures.max(1) as usize - 1).min(self.intervals.len() - 1);
-        self.intervals[at].mul_f64(1.0 - JITTER + 2.0 * JITTER * chance.clamp(0.0, 1.0))
+        let at = failures.max(1) as usize - 1;
+        let interval = match self.intervals.get(at) {
+            Some(interval) => *interval,
+            None => self.intervals.last().map_or(REPEATED_MIN, |last| REPEATED_MIN.max(*last)),
+        };
+        interval.mul_f64(1.0 - JITTER + 2.0 * JITTER * chance.clamp(0.0, 1.0))
     }
 }
 
@@ -48,5 +56,7 @@ mod tests {
         assert_eq!(schedule.wait(2, 0.5), Duration::from_secs(1));
         assert_eq!(schedule.wait(99, 0.0), Duration::from_secs(240));
         assert_eq!(schedule.wait(99, 1.0), Duration::from_secs(360));
+        let at_once = Schedule::new([Duration::ZERO, Duration::ZERO]);
+        assert_eq!([1, 2, 3, u32::MAX].map(|failures| at_once.wait(failures, 0.5).as_secs()), [0, 0, 1, 1]);
     }
 }

@@ -31,6 +31,8 @@ pub enum OwnType {
     StorageFull,
     /// Writes are refused for another reason than a full disk.
     StorageFailing,
+    /// A damaged file was set aside.
+    StorageDamaged,
     /// Soon nothing can be written any more.
     LowDiskSpace,
     /// The alarm list has no room for another alarm.
@@ -76,7 +78,7 @@ pub struct OwnTypeTexts {
 
 impl OwnType {
     /// All, in the order of their identities.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::FailedConnection,
         Self::FailedCommunication,
         Self::FailedAuthentication,
@@ -89,6 +91,7 @@ impl OwnType {
         Self::ConfigurationFileChanged,
         Self::StorageFull,
         Self::StorageFailing,
+        Self::StorageDamaged,
         Self::LowDiskSpace,
         Self::AlarmListFull,
     ];
@@ -109,6 +112,7 @@ impl OwnType {
             Self::ConfigurationFileChanged => "configuration-file-changed",
             Self::StorageFull => "storage-full",
             Self::StorageFailing => "storage-failing",
+            Self::StorageDamaged => "storage-damaged",
             Self::LowDiskSpace => "low-disk-space",
             Self::AlarmListFull => "alarm-list-full",
         }
@@ -256,6 +260,18 @@ impl OwnType {
                 ],
                 clear_condition: "Writes have succeeded for a minute.",
                 severities: &[Severity::Critical],
+            },
+            Self::StorageDamaged => OwnTypeTexts {
+                class,
+                brief: "A damaged file of the data folder was set aside",
+                detailed: "The file was begun anew. Standing alarms, the configuration and what waits to be delivered come from the journal; older alarms that had cleared, the history of alarms, and requests and answers of deliveries may be in the file set aside only.",
+                suggested_actions: &[
+                    "Look at the disk of the data folder: files do not damage themselves.",
+                    "Compare `show alarms` with what stands elsewhere.",
+                    "Move the file that was set aside out of the data folder, or delete it.",
+                ],
+                clear_condition: "No file that was set aside is in the data folder any more.",
+                severities: &[Severity::Major],
             },
             Self::LowDiskSpace => OwnTypeTexts {
                 class,

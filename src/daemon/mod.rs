@@ -42,7 +42,7 @@ pub use schema::{
 pub use signals::Signals;
 pub use start::{Running, StartOptions, start};
 pub use stopped::Stopped;
-pub use store_watch::watch_store;
+pub use store_watch::{restore_checkpoints, watch_store};
 
 /// Name of the shell's socket in the data folder.
 pub const SOCKET_NAME: &str = "annunciator.sock";

@@ -6,7 +6,7 @@ use super::folder::{DataFolder, say_created, socket_folder};
 use super::look_again::{Heals, look_again};
 use super::trial::try_out;
 use super::{Found, HandlerBoard, Intake, KEY_FILE_NAME, Pages, Signals, Stopped, Voice};
-use super::{announce_alarms, discover, plan_with, watch_store};
+use super::{announce_alarms, discover, plan_with, restore_checkpoints, watch_store};
 use crate::clock::Clock;
 use crate::codec::{self, Builder, Format};
 use crate::datastore::{BootInput, BootOptions, Booted, Datastore, Participant, boot};
@@ -171,6 +171,7 @@ pub async fn start(options: &StartOptions, signals: Option<&Signals>) -> Result<
     let notices = Notices::new();
     announce_alarms(&scope, &ledger, &clock, &notices);
     watch_store(&scope, &store, &clock, &notices);
+    restore_checkpoints(&scope, &store, management.datastore());
     let (deadlines, stopping) = (ledger.clone(), scope.clone());
     scope.spawn("alarm deadlines", async move { deadlines.run_deadlines(&stopping).await });
     let sessions = sessions(&scope, &clock, &node, &notices, &management);

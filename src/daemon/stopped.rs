@@ -2,7 +2,7 @@
 
 use crate::datastore::{BootError, RollbackError};
 use crate::diagnostic::Diagnostics;
-use crate::store::StoreError;
+use crate::store::{JOURNAL_NAME, StoreError};
 use std::fmt;
 
 /// Why a verb ended early.
@@ -35,11 +35,19 @@ impl Stopped {
     }
 
     /// Builds a failure of an error with its causes.
-    pub fn caused(doing: &'static str, error: &dyn std::error::Error) -> Self {
+    pub fn caused(doing: &'static str, error: &(dyn std::error::Error + 'static)) -> Self {
         let mut text = error.to_string();
-        let mut at = error.source();
+        let mut at = Some(error);
         while let Some(cause) = at {
-            text.push_str(&format!(": {cause}"));
+            if let Some((said, hint)) = cause.downcast_ref().and_then(of_the_file) {
+                return Self::failed_with_hint(doing, said, hint);
+            }
+            let said = cause.to_string();
+            // SQLite says the same twice, the second time with its number.
+            let is_said = text.rsplit(": ").next().is_some_and(|last| said.ends_with(last));
+            if !is_said {
+                text.push_str(&format!(": {said}"));
+            }
             at = cause.source();
         }
         Self::failed(doing, text)
@@ -72,6 +80,21 @@ impl fmt::Display for Stopped {
     }
 }
 
+/// What to do about a journal that cannot be used.
+const JOURNAL_HINT: &str = "the journal holds the configuration, its revisions and what nobody was told yet, so it is not begun anew \
+     by itself: put it back from a copy together with `records.db`, or move it away with its `-wal` and `-shm`, and the element \
+     begins anew with the configuration files";
+
+/// What to do about another file that cannot be used.
+const FILE_HINT: &str = "move it out of the data folder, and a new one is begun";
+
+/// Returns what there is to say of a file that is not as it was written, and what to do about it.
+fn of_the_file(error: &StoreError) -> Option<(String, &'static str)> {
+    let (StoreError::Damaged { path, .. } | StoreError::Foreign { path, .. }) = error else { return None };
+    let is_journal = path.file_name().is_some_and(|name| name == JOURNAL_NAME);
+    Some((error.to_string(), if is_journal { JOURNAL_HINT } else { FILE_HINT }))
+}
+
 impl From<StoreError> for Stopped {
     fn from(error: StoreError) -> Self {
         let doing = "use the data folder";
@@ -93,6 +116,14 @@ impl From<BootError> for Stopped {
                 "a YANG module that the configuration was stored with is missing or has changed: start with its \
                  `--schema-dir` again, delete what is configured under it, commit and stop before it goes",
             ),
+            BootError::Stored(RollbackError::Store(error @ StoreError::Corrupt { table: "revision", .. })) => {
+                Self::failed_with_hint(
+                    "start",
+                    format!("the configuration cannot be put together: {error}"),
+                    "`records.db` held the configuration as of a later revision: put it back from a copy, or move `journal.db` \
+                     and `records.db` away, and the element begins anew with the configuration files",
+                )
+            }
             other @ BootError::Stored(_) => Self::caused("start", &other),
         }
     }

@@ -1,6 +1,7 @@
 //! Says once when the disk refuses writes, tries it again, and says when it takes them again.
 
 use crate::clock::Clock;
+use crate::datastore::Datastore;
 use crate::shell::server::Notices;
 use crate::store::{Refusal, Store, StoreError};
 use crate::task::Scope;
@@ -16,6 +17,30 @@ pub fn watch_store(scope: &Scope, store: &Store, clock: &Clock, notices: &Notice
         tokio::select! {
             () = stopping.stopped() => {}
             () = watch(&store, &clock, &notices) => {}
+        }
+    });
+}
+
+/// Writes running as a whole when the file was set aside that held it so, until the scope stops: a start then does not need
+/// revisions that are kept no longer.
+pub fn restore_checkpoints(scope: &Scope, store: &Store, datastore: &Datastore) {
+    let (mut era, datastore, stopping) = (store.records_era(), datastore.clone(), scope.clone());
+    scope.spawn("checkpoint watch", async move {
+        let mut done = 0;
+        loop {
+            let now = *era.borrow_and_update();
+            if now != done {
+                let writing = datastore.clone();
+                let written = tokio::task::spawn_blocking(move || writing.write_checkpoint()).await;
+                if let Ok(Err(error)) = written {
+                    tracing::warn!(error = &error as &dyn std::error::Error, "running was not written as a whole");
+                }
+                done = now;
+            }
+            tokio::select! {
+                () = stopping.stopped() => return,
+                changed = era.changed() => if changed.is_err() { return },
+            }
         }
     });
 }

@@ -2,7 +2,7 @@
 //! those that were in force while it stood.
 
 use super::filter::{Filter, FilteredBy};
-use crate::alarm::{JournalPosition, Transition};
+use crate::alarm::{ALARM_HANDLER, JournalPosition, Transition};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -20,12 +20,26 @@ pub(super) struct Principal {
     pub(super) handler: String,
 }
 
+impl Principal {
+    /// Returns whether an alarm is about this handler.
+    fn is_subject_of(&self, transition: &Transition) -> bool {
+        transition.key.resource_type == ALARM_HANDLER && transition.key.resource == self.handler
+    }
+}
+
 /// A handler in whose place another one is told, and of what.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) struct StandIn {
     pub(super) principal: Arc<Principal>,
     pub(super) filter: Filter,
+}
+
+impl StandIn {
+    /// Returns whether the handler hears of a transition for the other: what that would, and what is the matter with it.
+    fn is_told(&self, transition: &Transition) -> bool {
+        self.principal.is_subject_of(transition) || self.filter.admit(transition).is_ok()
+    }
 }
 
 /// A filter that was in force.
@@ -69,7 +83,7 @@ impl Admission {
             Ok(()) => return Ok(None),
             Err(by) => by,
         };
-        if let Some(other) = self.stands_in_for.iter().find(|other| other.filter.admit(transition).is_ok()) {
+        if let Some(other) = self.stands_in_for.iter().find(|other| other.is_told(transition)) {
             return Ok(Some(Arc::clone(&other.principal)));
         }
         match self.former(transition) {
@@ -85,7 +99,11 @@ impl Admission {
             return None;
         }
         let raised = transition.raised_at()?;
-        self.former.iter().find(|former| former.until > raised && former.filter.admit(transition).is_ok())
+        let is_told = |former: &Former| {
+            let is_about = former.principal.as_ref().is_some_and(|principal| principal.is_subject_of(transition));
+            is_about || former.filter.admit(transition).is_ok()
+        };
+        self.former.iter().find(|former| former.until > raised && is_told(former))
     }
 
     /// Puts another filter into force from a position on; returns whether it is another.
@@ -130,7 +148,7 @@ impl Admission {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::alarm::{Severity, Standing};
+    use crate::alarm::{AlarmKey, Severity, Standing};
     use crate::handler::tests::transition;
 
     fn only(severity: Severity) -> Filter {
@@ -177,6 +195,28 @@ mod tests {
         assert_eq!(admission.admit(&transition(1, Severity::Major, false)), Err(FilteredBy::Severities));
         assert_eq!(admission.admit(&end(7)), Ok(Some(principal)));
         assert_eq!(admission.admit(&end(20)), Err(FilteredBy::Severities));
+    }
+
+    #[test]
+    fn who_stands_in_for_another_hears_why_and_when_that_ends() {
+        let principal = Arc::new(Principal { lane: 3, handler: "pager".to_owned() });
+        let mut admission = Admission::new(only(Severity::Critical));
+        let nothing = Filter { resources: ["elsewhere".to_owned()].into(), ..only(Severity::Critical) };
+        admission
+            .stand_in_for(vec![StandIn { principal: Arc::clone(&principal), filter: nothing }], JournalPosition(5));
+        let about = |handler: &str, before: Option<Standing>, is_cleared| {
+            let mut transition = transition(1, Severity::Major, is_cleared);
+            let (resource_type, resource) = (ALARM_HANDLER.to_owned(), handler.to_owned());
+            transition.key = AlarmKey { resource_type, resource, ..AlarmKey::clone(&transition.key) }.into();
+            (transition.before, transition.raised) = (before, JournalPosition(7));
+            transition
+        };
+        assert_eq!(admission.admit(&about("pager", None, false)), Ok(Some(Arc::clone(&principal))));
+        assert!(admission.admit(&about("other", None, false)).is_err());
+        admission.stand_in_for(Vec::new(), JournalPosition(20));
+        let stood = Some(Standing { severity: Severity::Major, is_cleared: false });
+        assert_eq!(admission.admit(&about("pager", stood, true)), Ok(Some(principal)));
+        assert!(admission.admit(&about("pager", None, false)).is_err());
     }
 
     #[test]

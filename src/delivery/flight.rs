@@ -5,7 +5,7 @@ use super::lane::Landing;
 use crate::alarm::{JournalPosition, Transition};
 use crate::clock::Clock;
 use crate::handler::{DeliveryId, OutgoingMessage, RenderContext};
-use crate::transport::Attempt;
+use crate::transport::{Attempt, concealed_text};
 use std::sync::Arc;
 use std::time::Duration;
 use uuid::Uuid;
@@ -35,6 +35,8 @@ pub(super) struct Attempted {
     pub(super) landing: Landing,
     pub(super) message: OutgoingMessage,
     pub(super) made: Attempt,
+    /// What made it, which a commit may have replaced since.
+    pub(super) handler: Arc<Handler>,
 }
 
 impl Flight {
@@ -53,12 +55,15 @@ impl Flight {
         if let Err(error) = notifier.vouch(&mut message, delivery, self.clock.now()) {
             return Landed::Unwritable(error.to_string());
         }
-        let made = notifier.send(&message, self.deadline).await;
+        let mut made = notifier.send(&message, self.deadline).await;
+        if let Err(fault) = &mut made.result {
+            fault.detail = concealed_text(&notifier.masks(), &fault.detail).into_owned();
+        }
         let outcome = notifier.classify(&made, self.clock.now());
         let answer = made.result.as_ref().map_or_else(|fault| fault.partial.as_ref(), Some);
         let status = answer.map_or(0, |answer| answer.status);
         let landing = Landing { outcome, status, duration: made.duration };
-        Landed::Attempted(Box::new(Attempted { landing, message, made }))
+        Landed::Attempted(Box::new(Attempted { landing, message, made, handler: self.handler }))
     }
 }
 

@@ -130,7 +130,7 @@ pub enum Decision {
         by: FilteredBy,
         /// In a sentence.
         why: String,
-        /// The configuration revision that the filter came with.
+        /// The configuration revision in force.
         revision: u64,
     },
     /// It happened before the handler was there, and was not told as a standing alarm.
@@ -548,7 +548,8 @@ fn decision(
     match admission.admit(transition) {
         Err(by) => {
             let why = admission.filter.explain(by, transition);
-            Decision::Filtered { by, why, revision: read_with.revision }
+            // The one that was in force: that of the filter, or a later one that did not change it.
+            Decision::Filtered { by, why, revision: read_with.revision.max(transition.revision) }
         }
         Ok(_) => Decision::NoRecord,
     }

@@ -3,7 +3,7 @@
 use super::handle::Handler;
 use crate::handler::OutgoingMessage;
 use crate::store::{AttemptRow, LogRetention, Store, WriteTransaction};
-use crate::transport::{Answer, Attempt, FailureReason};
+use crate::transport::{Attempt, FailureReason};
 use jiff::Timestamp;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -26,8 +26,17 @@ const GATHER_TIMES: u32 = 20;
 /// Longest time that attempts are gathered: people look for what was sent a moment ago.
 const GATHER_MAX: Duration = Duration::from_secs(2);
 
-/// How often what is beyond what is kept is looked for: that looks at all of it.
+/// How often what is beyond what is kept is looked for, when little is written: that looks at all of it.
 const TRIM_EVERY: Duration = Duration::from_secs(30);
+
+/// Share of the room for attempts after which it is looked for sooner, and as much of the file may be free: an eighth.
+const STEP_SHARE: u64 = 8;
+
+/// Bounds of that: less is not worth looking at all, more would hold the file for long.
+const STEP_BYTES: std::ops::RangeInclusive<u64> = 256 << 10..=8 << 20;
+
+/// Portions of the file that are given back in one go; the rest follows after other work.
+const PORTIONS_AT_ONCE: usize = 16;
 
 /// An attempt that ended.
 pub(super) struct Ended {
@@ -46,6 +55,8 @@ struct Desk {
     failures: VecDeque<Ended>,
     successes: HashMap<u32, VecDeque<Ended>>,
     keep: LogRetention,
+    /// Whether what is kept is another than before.
+    is_rearranged: bool,
     is_closing: bool,
 }
 
@@ -88,7 +99,11 @@ impl AttemptLog {
 
     /// Says what is kept from now on.
     pub(super) fn keep(&self, keep: LogRetention) {
-        self.lock().keep = keep;
+        let mut desk = self.lock();
+        desk.is_rearranged |= desk.keep != keep;
+        desk.keep = keep;
+        drop(desk);
+        self.0.1.notify_one();
     }
 
     /// Lets the thread write what there is and end.
@@ -100,27 +115,18 @@ impl AttemptLog {
     /// Writes until it is closed.
     pub(super) fn run(&self, store: &Store) {
         let clock = store.clock().clone();
-        // Looked for at the first write: a stopped element had no retention.
-        let mut trimmed: Option<Duration> = None;
         let mut gather = GATHER;
+        // Looked for at the first write: a stopped element had no retention.
+        let mut keeper = Keeper { trimmed: None, unlooked: 0, has_more: false };
         loop {
-            let (ended, keep, is_closing) = self.take(gather);
+            let Taken { ended, keep, is_closing, is_rearranged } = self.take(gather, keeper.has_more);
             let begun = clock.elapsed();
-            let rows: Vec<AttemptRow> = ended.iter().map(Ended::row).collect();
-            let now = clock.elapsed();
-            let is_due = trimmed.is_none_or(|at| now.saturating_sub(at) >= TRIM_EVERY);
-            if !rows.is_empty() || is_due {
-                let trim_to = is_due.then_some(keep);
-                let written = store.write_attempts(&rows, SUCCESSES_KEPT, trim_to);
-                if let Err(error) = written {
-                    let error = &error as &dyn std::error::Error;
-                    tracing::warn!(error, attempts = rows.len(), "attempts could not be written to the delivery log");
-                }
-                if is_due {
-                    trimmed = Some(now);
-                    trim(store, keep);
-                }
+            if is_rearranged {
+                keeper.trimmed = None;
             }
+            let rows: Vec<AttemptRow> = ended.iter().map(Ended::row).collect();
+            drop(ended);
+            keeper.write(store, &rows, keep, clock.elapsed());
             gather = clock.elapsed().saturating_sub(begun).saturating_mul(GATHER_TIMES).clamp(GATHER, GATHER_MAX);
             if is_closing {
                 return;
@@ -128,18 +134,95 @@ impl AttemptLog {
         }
     }
 
-    /// Waits for attempts, then a moment for more.
-    fn take(&self, gather: Duration) -> (Vec<Ended>, LogRetention, bool) {
+    /// Waits for attempts, then a moment for more; `has_work` waits for the moment only.
+    fn take(&self, gather: Duration, has_work: bool) -> Taken {
         let (_, filled) = &*self.0;
-        let desk = self.lock();
-        let idle = |desk: &mut Desk| desk.is_empty() && !desk.is_closing;
-        let (desk, _) = filled.wait_timeout_while(desk, TRIM_EVERY, idle).unwrap_or_else(PoisonError::into_inner);
+        let mut desk = self.lock();
+        if !has_work {
+            let idle = |desk: &mut Desk| desk.is_empty() && !desk.is_closing && !desk.is_rearranged;
+            desk = filled.wait_timeout_while(desk, TRIM_EVERY, idle).unwrap_or_else(PoisonError::into_inner).0;
+        }
         let (mut desk, _) =
             filled.wait_timeout_while(desk, gather, |desk| !desk.is_closing).unwrap_or_else(PoisonError::into_inner);
         let mut ended: Vec<Ended> = desk.failures.drain(..).collect();
         ended.extend(desk.successes.drain().flat_map(|(_, newest)| newest));
-        (ended, desk.keep, desk.is_closing)
+        let is_rearranged = std::mem::take(&mut desk.is_rearranged);
+        Taken { ended, keep: desk.keep, is_closing: desk.is_closing, is_rearranged }
     }
+}
+
+/// What was taken from the desk.
+struct Taken {
+    ended: Vec<Ended>,
+    keep: LogRetention,
+    is_closing: bool,
+    is_rearranged: bool,
+}
+
+/// Writes attempts, and keeps the file within its bounds.
+struct Keeper {
+    /// When all that is kept was looked at last.
+    trimmed: Option<Duration>,
+    /// Bytes written since what is beyond the room for them was looked for.
+    unlooked: u64,
+    /// Whether the file has more to give back.
+    has_more: bool,
+}
+
+impl Keeper {
+    fn write(&mut self, store: &Store, rows: &[AttemptRow], keep: LogRetention, now: Duration) {
+        let step = (keep.bytes / STEP_SHARE).clamp(*STEP_BYTES.start(), *STEP_BYTES.end());
+        let is_due = self.trimmed.is_none_or(|at| now.saturating_sub(at) >= TRIM_EVERY);
+        let mut rest = rows;
+        let mut is_first = true;
+        while !rest.is_empty() || (is_first && is_due) {
+            let (portion, after) = rest.split_at(portion_of(rest, step));
+            let bytes = portion.iter().map(AttemptRow::disk_bytes).fold(0, u64::saturating_add);
+            self.unlooked = self.unlooked.saturating_add(bytes);
+            let looks = self.unlooked >= step || (is_first && is_due);
+            if let Err(error) = store.write_attempts(portion, SUCCESSES_KEPT, looks.then_some(keep)) {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(error, attempts = portion.len(), "attempts could not be written to the delivery log");
+            }
+            if looks {
+                self.unlooked = 0;
+                self.has_more = true;
+            }
+            (rest, is_first) = (after, false);
+        }
+        if is_due {
+            self.trimmed = Some(now);
+            trim(store, keep);
+        }
+        if self.has_more {
+            self.release(store, step, is_due);
+        }
+    }
+
+    /// Gives the disk back what the file has free, a portion after the other.
+    fn release(&mut self, store: &Store, spare: u64, is_due: bool) {
+        let (mut released, mut given) = (Ok(true), 0);
+        while given < PORTIONS_AT_ONCE && matches!(released, Ok(true)) {
+            released = store.release_attempts(spare);
+            given += 1;
+        }
+        self.has_more = matches!(released, Ok(true));
+        // The file itself grows shorter only with this.
+        let shortened = if is_due || given > 1 { store.shorten_records_log() } else { Ok(()) };
+        if let Err(error) = released.map(drop).and(shortened) {
+            let error = &error as &dyn std::error::Error;
+            tracing::debug!(error, "room of the delivery log is given back later");
+        }
+    }
+}
+
+/// Returns how many of the first rows are written together: some bytes, and one row at least.
+fn portion_of(rows: &[AttemptRow], bytes_max: u64) -> usize {
+    let sizes = rows.iter().scan(0_u64, |sum, row| {
+        *sum = sum.saturating_add(row.disk_bytes());
+        Some(*sum)
+    });
+    sizes.take_while(|sum| *sum <= bytes_max).count().max(1).min(rows.len())
 }
 
 impl Desk {
@@ -165,10 +248,9 @@ fn trim(store: &Store, keep: LogRetention) {
 
 impl Ended {
     fn row(&self) -> AttemptRow {
-        let (answer, detail) = match &self.made.result {
-            Ok(answer) => (Some(answer), String::new()),
-            Err(fault) => (fault.partial.as_ref(), fault.detail.clone()),
-        };
+        // Here and not where answers come: of most that succeed nothing is kept.
+        let answer = self.made.concealed_answer(&self.handler.notifier.masks());
+        let detail = self.made.result.as_ref().err().map(|fault| fault.detail.clone()).unwrap_or_default();
         AttemptRow {
             number: self.number,
             lane: self.lane,
@@ -185,9 +267,9 @@ impl Ended {
             ),
             request_headers: lines(&self.handler.notifier.shown_headers(&self.message)),
             request_body: self.message.body.clone(),
-            status: answer.map(|answer| answer.status),
-            response_headers: answer.map(|answer: &Answer| lines(&answer.headers)).unwrap_or_default(),
-            response_body: answer.map(|answer| answer.body.clone()).unwrap_or_default(),
+            status: answer.as_ref().map(|answer| answer.status),
+            response_headers: answer.as_ref().map(|answer| lines(&answer.headers)).unwrap_or_default(),
+            response_body: answer.map(|answer| answer.body).unwrap_or_default(),
         }
     }
 }

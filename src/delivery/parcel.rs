@@ -190,6 +190,8 @@ impl Parcel {
             is_resend: detail.is_resend,
             in_place_of: detail.in_place_of,
             tried_before: Duration::from_secs(detail.tried_for_seconds),
+            // Waiting for the next attempt counts, in this process too.
+            tried_since: (exception.attempts > 0).then_some(now.elapsed),
             is_exception: true,
             is_written: true,
             ..Self::new(transition, stage)

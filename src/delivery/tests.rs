@@ -156,14 +156,16 @@ fn a_message_that_is_refused_each_time_is_given_up_and_the_next_goes_on() {
 #[test]
 fn a_delivery_is_given_up_when_it_was_tried_for_long_enough() {
     let mut lane = lane(&[1]);
-    start(&mut lane, 0);
-    finish(&mut lane, 1, RETRY, 0);
-    start(&mut lane, 86_399);
-    assert_eq!(finish(&mut lane, 1, RETRY, 86_399), Consequence::Again);
-    assert_eq!(start(&mut lane, 86_900), [1]);
+    for second in [0, 10, 100, 1000, 10_000, 86_390] {
+        start(&mut lane, second);
+        assert_eq!(finish(&mut lane, 1, RETRY, second), Consequence::Again);
+    }
+    // The last attempt is made when the time is over, not an interval later.
+    assert_eq!(start(&mut lane, 86_399), [0; 0]);
+    assert_eq!(start(&mut lane, 86_400), [1]);
     let given_up = Fate::Expired(FailureReason::ServerError);
-    assert_eq!(finish(&mut lane, 1, RETRY, 86_900), Consequence::Settled(given_up));
-    assert_eq!((lane.unsettled(), lane.progress(at(86_900)).unwrap().low), (0, JournalPosition(1)));
+    assert_eq!(finish(&mut lane, 1, RETRY, 86_400), Consequence::Settled(given_up));
+    assert_eq!((lane.unsettled(), lane.progress(at(86_400)).unwrap().low), (0, JournalPosition(1)));
 }
 
 /// Lets the first delivery be refused until the lane is suspended, at 100 seconds.

@@ -93,7 +93,8 @@ pub struct DeliveryEntry {
     pub time: Option<Timestamp>,
     /// Attempts made.
     pub attempts: u32,
-    /// The configuration revision in force at the first attempt, or at the end where there was none.
+    /// The configuration revision in force at the first attempt, or at the end where there was none; while it waits for its
+    /// first, the present one.
     pub revision: u64,
     /// How long the last attempt took, once it is settled.
     pub duration: Duration,

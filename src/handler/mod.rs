@@ -24,6 +24,7 @@ pub use web_service::{Clients, WebService};
 
 use crate::alarm::Transition;
 use crate::diagnostic::Diagnostics;
+use crate::secret::Mask;
 use crate::transport::Attempt;
 use jiff::Timestamp;
 use std::fmt;
@@ -65,6 +66,9 @@ pub trait Notifier: fmt::Debug + Send + Sync {
 
     /// Returns where it delivers to, as people are shown it: without secrets.
     fn destination(&self) -> String;
+
+    /// Returns what finds its secrets in what a receiver sends back.
+    fn masks(&self) -> Vec<Arc<Mask>>;
 
     /// Returns the headers of a message as the delivery log shows them: secrets as a placeholder.
     fn shown_headers(&self, message: &OutgoingMessage) -> Vec<(String, String)>;

@@ -2,10 +2,15 @@
 
 use super::OutgoingMessage;
 use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::secret::{Mask, Secret};
 use crate::transport::{Attempt, HttpClient, Request, Url};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// Bytes from which on a part of a secret counts for itself: longer than the names of schemes (`Bearer`, `Digest`), which are
+/// no secrets.
+pub(super) const WORD_BYTES_MIN: usize = 8;
 
 /// Where to find HTTP clients by name.
 pub trait Clients {
@@ -57,6 +62,19 @@ impl Endpoint {
     /// Returns scheme, host and port: a path may hold a token.
     pub(super) fn shown(&self) -> String {
         self.url.origin().ascii_serialization()
+    }
+
+    /// Returns what finds the secrets of the client, and those in the address, where a peer sends them back.
+    pub(super) fn masks(&self) -> Vec<Arc<Mask>> {
+        self.client.masks()
+    }
+
+    /// Returns what of the address nobody is shown: the query, and its longer values.
+    pub(super) fn hidden(&self) -> Vec<Secret> {
+        let query = self.url.query().unwrap_or_default();
+        let values = query.split('&').filter_map(|pair| pair.split_once('=')).map(|(_, value)| value);
+        let long = values.filter(|value| value.len() >= WORD_BYTES_MIN);
+        std::iter::once(query).chain(long).map(Secret::new).collect()
     }
 
     pub(super) fn shown_headers(&self, message: &OutgoingMessage) -> Vec<(String, String)> {

@@ -59,6 +59,7 @@ impl Recorder {
     pub(super) fn start(store: Store, stored: AlarmList) -> std::io::Result<Self> {
         let shared = Arc::new(Shared::default());
         let work = Work {
+            era: *store.records_era().borrow(),
             store,
             trimmed: JournalPosition(0),
             stored,
@@ -90,6 +91,8 @@ impl Recorder {
 struct Work {
     store: Store,
     stored: AlarmList,
+    /// How often the file had been set aside that holds what is stored.
+    era: u64,
     trimmed: JournalPosition,
     /// How long changes are gathered now.
     gather: Duration,
@@ -126,13 +129,21 @@ impl Work {
         }
     }
 
-    fn write(&self, list: &AlarmList) -> Result<(), StoreError> {
+    fn write(&mut self, list: &AlarmList) -> Result<(), StoreError> {
+        let era = *self.store.records_era().borrow();
+        if era != self.era {
+            // A new file has nothing, or what could be read of the one before.
+            let nothing = AlarmList::default();
+            self.store.write_records_of(era, true, list.position(), list.changes_since(&nothing))?;
+            self.era = era;
+            return Ok(());
+        }
         let mut changes = list.changes_since(&self.stored).peekable();
         // A deadline that moved is no business of the stored list.
         if changes.peek().is_none() && list.position() == self.stored.position() {
             return Ok(());
         }
-        self.store.write_records(list.position(), changes)
+        self.store.write_records_of(era, false, list.position(), changes)
     }
 
     /// Waits for a list, then a moment for a newer one; `None` when there is nothing left and nothing will come.

@@ -3,8 +3,10 @@
 //! **Invariants**: no `Debug`, `Display` or serialisation of clear text; clear text is zeroised on drop.
 
 mod keyring;
+mod mask;
 
 pub use keyring::{KeyRing, KeyRingError};
+pub use mask::{MASKED_BYTES_MIN, Mask};
 
 use std::fmt;
 use zeroize::Zeroizing;

@@ -41,12 +41,45 @@ pub struct AttemptRow {
     pub response_body: Bytes,
 }
 
+/// Bytes of a page of the file, without what SQLite keeps of each.
+const PAGE_BYTES: usize = 4088;
+
+/// Bytes of the longest row that stands in one page; of a longer one the rest is in pages of its own.
+const WHOLE_ROW_BYTES_MAX: usize = 4061;
+
+/// Bytes of a longer row that stand with the others at least.
+const BEGINNING_BYTES_MIN: usize = 489;
+
+/// Bytes of a row's numbers and time, and of its places in the indices.
+const BESIDE_BYTES: usize = 160;
+
 impl AttemptRow {
-    fn bytes(&self) -> usize {
+    /// Returns how much of the file it takes: pages are filled by whole rows, and the rest of a long row by whole pages.
+    #[must_use]
+    pub fn disk_bytes(&self) -> u64 {
         let texts = [&self.detail, &self.destination, &self.request_headers, &self.response_headers];
-        texts.iter().map(|text| text.len()).sum::<usize>() + self.request_body.len() + self.response_body.len() + 100
+        let texts = texts.iter().map(|text| text.len()).fold(0, usize::saturating_add);
+        let row = texts.saturating_add(self.request_body.len()).saturating_add(self.response_body.len());
+        let row = row.saturating_add(BESIDE_BYTES);
+        let (beginning, pages) = if row <= WHOLE_ROW_BYTES_MAX {
+            (row, 0)
+        } else {
+            let rest = row.saturating_sub(BEGINNING_BYTES_MIN);
+            let beginning = BEGINNING_BYTES_MIN.saturating_add(rest % PAGE_BYTES);
+            let is_short = beginning <= WHOLE_ROW_BYTES_MAX;
+            (
+                if is_short { beginning } else { BEGINNING_BYTES_MIN },
+                (rest / PAGE_BYTES).saturating_add(usize::from(!is_short)),
+            )
+        };
+        let rows_a_page = (PAGE_BYTES / beginning.max(1)).max(1);
+        let bytes = (PAGE_BYTES / rows_a_page).saturating_add(pages.saturating_mul(PAGE_BYTES));
+        u64::try_from(bytes).unwrap_or(u64::MAX)
     }
 }
+
+/// Pages that are given back at once: a megabyte, which holds nobody up who waits for the file.
+const PAGES_AT_ONCE: u64 = 256;
 
 impl Store {
     /// Writes attempts, keeps of successes the newest `successes_kept` of each lane, and removes what is beyond `trim_to`, when
@@ -62,7 +95,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         let doing = "write the delivery log";
         let now = self.clock().now();
-        self.records().with(|connection| {
+        self.records().with_patience(|connection| {
             let tx = connection.transaction().map_err(StoreError::sql(doing))?;
             for attempt in attempts {
                 insert(&tx, attempt)?;
@@ -85,6 +118,43 @@ impl Store {
         })
     }
 
+    /// Gives a portion of the file's free room back to the disk, but for `spare` bytes; returns whether there is more to give
+    /// back. Blocks the thread, not the journal's writer.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn release_attempts(&self, spare: u64) -> Result<bool, StoreError> {
+        let doing = "give room back to the disk";
+        self.records().with_patience(|connection| {
+            let number = |sql| super::transaction::read_number(connection, doing, sql);
+            let kept = spare / number("PRAGMA page_size")?.max(1);
+            let free = number("PRAGMA freelist_count")?;
+            let more = free.saturating_sub(kept);
+            if more == 0 {
+                return Ok(false);
+            }
+            let portion = more.min(PAGES_AT_ONCE);
+            let mut statement =
+                connection.prepare(&format!("PRAGMA incremental_vacuum({portion})")).map_err(StoreError::sql(doing))?;
+            let mut steps = statement.query([]).map_err(StoreError::sql(doing))?;
+            while steps.next().map_err(StoreError::sql(doing))?.is_some() {}
+            // A file of an older program that could not be rewritten gives nothing back.
+            Ok(more > portion && number("PRAGMA freelist_count")? < free)
+        })
+    }
+
+    /// Moves the write-ahead log of attempts and the alarm list into the file, and empties it.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn shorten_records_log(&self) -> Result<(), StoreError> {
+        self.records().with_patience(|connection| {
+            connection
+                .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+                .map_err(StoreError::sql("shorten the write-ahead log"))
+        })
+    }
+
     /// Returns the attempts of one delivery that are kept, in order.
     ///
     /// # Errors
@@ -92,7 +162,7 @@ impl Store {
     pub fn attempts(&self, number: u64) -> Result<Vec<AttemptRow>, StoreError> {
         let doing = "read the delivery log";
         let number = to_sql("delivery number", number)?;
-        self.records().with(|connection| {
+        self.records().with_patience(|connection| {
             let mut statement = connection
                 .prepare_cached(
                     "SELECT number, lane, attempt, time, duration, reason, detail, remote, destination, request_headers,
@@ -109,7 +179,7 @@ impl Store {
     /// # Errors
     /// Those of the database.
     pub fn last_attempt_number(&self) -> Result<u64, StoreError> {
-        self.records().with(|connection| {
+        self.records().with_patience(|connection| {
             super::transaction::read_number(connection, "read the delivery log", "SELECT max(number) FROM attempt")
         })
     }
@@ -118,7 +188,7 @@ impl Store {
 fn insert(connection: &Connection, attempt: &AttemptRow) -> Result<(), StoreError> {
     let number = to_sql("delivery number", attempt.number)?;
     let millis = u32::try_from(attempt.duration.as_millis()).unwrap_or(u32::MAX);
-    let bytes = i64::try_from(attempt.bytes()).unwrap_or(i64::MAX);
+    let bytes = i64::try_from(attempt.disk_bytes()).unwrap_or(i64::MAX);
     connection
         .prepare_cached(
             "INSERT INTO attempt (number, lane, attempt, time, duration, reason, detail, remote, destination,
@@ -152,7 +222,9 @@ fn trim(connection: &Connection, oldest: Timestamp, keep: LogRetention) -> Resul
     let doing = "trim the delivery log";
     // The clock may have stepped back, so the time of one row says nothing about those before it: the newest old one does.
     connection
-        .prepare_cached("DELETE FROM attempt WHERE id <= (SELECT max(id) FROM attempt WHERE time < ?1)")
+        .prepare_cached(
+            "DELETE FROM attempt WHERE id <= (SELECT max(id) FROM attempt INDEXED BY attempt_kept WHERE time < ?1)",
+        )
         .and_then(|mut statement| statement.execute([format_utc(oldest)]))
         .map_err(StoreError::sql(doing))?;
     let limit = i64::try_from(keep.bytes).unwrap_or(i64::MAX);
@@ -160,7 +232,7 @@ fn trim(connection: &Connection, oldest: Timestamp, keep: LogRetention) -> Resul
     connection
         .prepare_cached(
             "DELETE FROM attempt WHERE id <= (SELECT id FROM (SELECT id, sum(bytes) OVER newest AS behind,
-             row_number() OVER newest AS place FROM attempt WINDOW newest AS (ORDER BY id DESC))
+             row_number() OVER newest AS place FROM attempt INDEXED BY attempt_kept WINDOW newest AS (ORDER BY id DESC))
              WHERE behind > ?1 OR place > ?2 ORDER BY id DESC LIMIT 1)",
         )
         .and_then(|mut statement| statement.execute((limit, count)))

@@ -23,6 +23,8 @@ pub enum StoreError {
         expected: &'static str,
         /// What it is instead.
         found: String,
+        /// Whether it is a database at all.
+        is_database: bool,
     },
     /// A file was written by a newer program.
     #[error("`{}` has format {found}, and this program knows formats up to {known}: use the newer program, or restore a copy from before its start", path.display())]
@@ -72,6 +74,14 @@ pub enum StoreError {
         /// The file.
         path: PathBuf,
         /// What the system said.
+        said: String,
+    },
+    /// A file is not as it was written.
+    #[error("`{}` is damaged: {said}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
         said: String,
     },
     /// A value does not fit the file's format.
@@ -189,6 +199,21 @@ impl StoreError {
         refused.unwrap_or(self)
     }
 
+    /// Names the file where SQLite says that it is damaged.
+    pub(super) fn of_file(self, path: &std::path::Path) -> Self {
+        use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+        let (Self::Sql { source, .. } | Self::Open { source, .. }) = &self else { return self };
+        match source.sqlite_error_code() {
+            Some(DatabaseCorrupt | NotADatabase) => Self::Damaged { path: path.to_owned(), said: source.to_string() },
+            _ => self,
+        }
+    }
+
+    /// Returns whether what is in the file is not what was written.
+    pub(super) fn is_damage(&self) -> bool {
+        matches!(self, Self::Damaged { .. } | Self::Corrupt { .. })
+    }
+
     pub(super) fn io(doing: &'static str, path: &std::path::Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::Io { doing, path, source: Arc::new(source) }
@@ -205,13 +230,29 @@ impl StoreError {
 
     /// Returns whether it is the disk that refuses: then all writes are refused, until a person helps.
     pub(super) fn is_of_the_disk(&self) -> bool {
-        matches!(self, Self::Full | Self::Sql { .. } | Self::Unwritable { .. } | Self::Io { .. } | Self::Injected(_))
+        matches!(
+            self,
+            Self::Full
+                | Self::Sql { .. }
+                | Self::Damaged { .. }
+                | Self::Unwritable { .. }
+                | Self::Io { .. }
+                | Self::Injected(_)
+        )
     }
 
     /// Returns whether the same write may succeed later without anybody changing it.
     #[must_use]
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Full | Self::Busy { .. } | Self::Sql { .. } | Self::Unwritable { .. } | Self::Injected(_))
+        matches!(
+            self,
+            Self::Full
+                | Self::Busy { .. }
+                | Self::Sql { .. }
+                | Self::Damaged { .. }
+                | Self::Unwritable { .. }
+                | Self::Injected(_)
+        )
     }
 }
 

@@ -33,17 +33,20 @@ impl Identity {
     /// # Errors
     /// [`StoreError::Foreign`], and those of the file system and the database.
     pub(super) fn check(self, path: &Path) -> Result<(), StoreError> {
-        let foreign = |found: String| StoreError::Foreign { path: path.to_owned(), expected: self.name, found };
+        let foreign = |found: String, is_database| {
+            let (path, expected) = (path.to_owned(), self.name);
+            StoreError::Foreign { path, expected, found, is_database }
+        };
         match std::fs::metadata(path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(StoreError::io("look at", path)(error)),
-            Ok(file) if !file.is_file() => return Err(foreign("it is no file".to_owned())),
+            Ok(file) if !file.is_file() => return Err(foreign("it is no file".to_owned(), true)),
             Ok(_) => {}
         }
         let (application_id, tables) = match self.read(path) {
             Ok(found) => found,
             Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::NotADatabase) => {
-                return Err(foreign("it is no SQLite database".to_owned()));
+                return Err(foreign("it is no SQLite database".to_owned(), false));
             }
             Err(error) => return Err(StoreError::open(path)(error)),
         };
@@ -53,11 +56,12 @@ impl Identity {
         if is_ours {
             return Ok(());
         }
-        Err(foreign(match tables.first() {
+        let found = match tables.first() {
             _ if application_id != 0 => format!("its application_id is {application_id}"),
             Some(table) => format!("it has a table `{table}`"),
             None => "it is empty".to_owned(),
-        }))
+        };
+        Err(foreign(found, true))
     }
 
     fn read(self, path: &Path) -> Result<(i32, Vec<String>), rusqlite::Error> {

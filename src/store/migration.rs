@@ -71,6 +71,8 @@ CREATE TABLE attempt (
   response_body BLOB NOT NULL, bytes INTEGER NOT NULL) STRICT;
 CREATE INDEX attempt_number ON attempt (number);
 CREATE INDEX attempt_lane ON attempt (lane, id) WHERE reason IS NULL;
+", "
+CREATE INDEX attempt_kept ON attempt (id, bytes, time);
 "];
 
 /// Brings a file to the newest format; each step is one transaction with its number.

@@ -20,6 +20,7 @@
 //! daemons never share a data folder, an older program never opens a newer file, and a file that is not the store's is
 //! never changed.
 
+mod aside;
 mod attempts;
 mod checkpointer;
 mod contribution;
@@ -43,6 +44,7 @@ mod tests;
 mod transaction;
 mod writer;
 
+pub use aside::files_set_aside;
 pub use attempts::AttemptRow;
 pub use contribution::ContributionRow;
 pub use error::StoreError;

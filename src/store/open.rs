@@ -103,16 +103,17 @@ impl Store {
     pub fn open_locked(lock: FolderLock, clock: Clock, options: StoreOptions) -> Result<Self, StoreError> {
         let data_dir = lock.data_dir().to_owned();
         let (journal_path, records_path) = (data_dir.join(JOURNAL_NAME), data_dir.join(RECORDS_NAME));
-        identity::JOURNAL.check(&journal_path)?;
-        identity::RECORDS.check(&records_path)?;
-        let mut connection = open_file(&journal_path, "FULL", migration::JOURNAL, identity::JOURNAL)?;
-        let records = open_file(&records_path, "NORMAL", migration::RECORDS, identity::RECORDS)?;
-        let records = Records::new(records, options.fault.clone());
+        // Never begun anew by itself: it holds the configuration, and what nobody was told yet.
+        let of_journal = |error: StoreError| error.of_file(&journal_path);
+        identity::JOURNAL.check(&journal_path).map_err(of_journal)?;
+        let mut connection =
+            open_file(&journal_path, "FULL", migration::JOURNAL, identity::JOURNAL).map_err(of_journal)?;
+        let records = Records::open(&records_path, clock.clone(), options.fault.clone())?;
         // The alarm list is ahead when the journal lost its end, or was put back from an older copy: its positions are used,
         // too, and what it knows of them is told again.
-        let (written, known) = (journal::newest_position(&connection)?, records.watermark()?.0);
+        let (written, known) = (journal::newest_position(&connection).map_err(of_journal)?, records.watermark()?.0);
         if written < known {
-            let alarms = journal::mend(&mut connection, written, &records.read_all()?)?;
+            let alarms = journal::mend(&mut connection, written, &records.read_all()?).map_err(of_journal)?;
             tracing::error!(
                 path = %journal_path.display(),
                 written,
@@ -303,6 +304,12 @@ impl Store {
         &self.0.queue
     }
 
+    /// Returns how often `records.db` was set aside since the store was opened, and while it was, because it was damaged.
+    #[must_use]
+    pub fn records_era(&self) -> watch::Receiver<u64> {
+        self.0.records.era()
+    }
+
     pub(super) fn records(&self) -> &Records {
         &self.0.records
     }
@@ -344,7 +351,12 @@ pub(super) fn merge_log(connection: &Connection, name: &str) {
     }
 }
 
-fn open_file(path: &Path, synchronous: &str, steps: &[&str], identity: Identity) -> Result<Connection, StoreError> {
+pub(super) fn open_file(
+    path: &Path,
+    synchronous: &str,
+    steps: &[&str],
+    identity: Identity,
+) -> Result<Connection, StoreError> {
     // SQLite gives its side files the mode of the main one, so the mode is right before SQLite sees the file.
     let doing = "create the database";
     let file = OpenOptions::new()
@@ -355,13 +367,16 @@ fn open_file(path: &Path, synchronous: &str, steps: &[&str], identity: Identity)
         .open(path)
         .map_err(StoreError::io(doing, path))?;
     file.set_permissions(Permissions::from_mode(0o600)).map_err(StoreError::io(doing, path))?;
+    let is_new = file.metadata().map_err(StoreError::io(doing, path))?.len() == 0;
     drop(file);
     let failed = StoreError::open(path);
     let mut connection = Connection::open(path).map_err(&failed)?;
     connection.busy_timeout(BUSY_WAIT).map_err(&failed)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    // What a file is made with; said of another it would be written to.
+    let first = if is_new && identity == identity::RECORDS { "PRAGMA auto_vacuum = INCREMENTAL;" } else { "" };
     let pragmas = format!(
-        "PRAGMA journal_mode = WAL; PRAGMA synchronous = {synchronous}; PRAGMA wal_autocheckpoint = {WAL_PAGES};
+        "{first} PRAGMA journal_mode = WAL; PRAGMA synchronous = {synchronous}; PRAGMA wal_autocheckpoint = {WAL_PAGES};
          PRAGMA trusted_schema = OFF;"
     );
     connection.execute_batch(&pragmas).map_err(&failed)?;

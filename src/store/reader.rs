@@ -31,7 +31,7 @@ impl ReadPool {
             Some(connection) => connection,
             None => self.open()?,
         };
-        let result = read(&connection);
+        let result = read(&connection).map_err(|error| error.of_file(&self.path));
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         if idle.len() < IDLE_MAX {
             idle.push(connection);

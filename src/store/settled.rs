@@ -5,7 +5,7 @@ use super::{Store, WriteTransaction};
 use crate::alarm::{AlarmId, JournalPosition};
 use crate::clock::format_utc;
 use jiff::Timestamp;
-use rusqlite::{Connection, Row};
+use rusqlite::{Connection, OptionalExtension, Row};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -142,7 +142,7 @@ pub struct LaneFilter {
 pub struct LogRetention {
     /// What is older goes.
     pub age: Duration,
-    /// Settled deliveries kept at most, roughly: blocks go as a whole.
+    /// Settled deliveries kept at most.
     pub count: u64,
     /// Bytes of attempts with their requests and answers kept at most.
     pub bytes: u64,
@@ -167,7 +167,7 @@ impl WriteTransaction<'_> {
             one.encode(&mut data);
         }
         self.bytes = self.bytes.saturating_add(data.len());
-        let count = i64::try_from(settled.len()).unwrap_or(i64::MAX);
+        let count = i64::try_from(deliveries_in(settled)).unwrap_or(i64::MAX);
         self.execute(
             "record deliveries",
             "INSERT INTO settled (last, count, time, data) VALUES (?1, ?2, ?3, ?4)",
@@ -198,21 +198,64 @@ impl WriteTransaction<'_> {
         Ok(())
     }
 
-    /// Removes the oldest records beyond what is kept, and the names of lanes that are no more and in no record.
+    /// Removes the oldest records beyond what is kept: those written before its age, and all but the newest of its count.
     ///
     /// # Errors
     /// Those of the database.
     pub fn trim_settled(&mut self, keep: LogRetention) -> Result<(), StoreError> {
         let doing = "trim the delivery log";
         let oldest = self.now.checked_sub(keep.age).unwrap_or(Timestamp::MIN);
-        self.execute(
-            doing,
-            "DELETE FROM settled WHERE time < ?1 OR id <= (SELECT id FROM (SELECT id, sum(count) OVER (ORDER BY id DESC)
-             AS behind FROM settled) WHERE behind > ?2 ORDER BY id DESC LIMIT 1)",
-            (format_utc(oldest), i64::try_from(keep.count).unwrap_or(i64::MAX)),
-        )?;
+        self.execute(doing, "DELETE FROM settled WHERE time < ?1", [format_utc(oldest)])?;
+        let limit = i64::try_from(keep.count).unwrap_or(i64::MAX);
+        let sql = "SELECT id, count, behind FROM (SELECT id, count, sum(count) OVER (ORDER BY id DESC) AS behind FROM settled)
+             WHERE behind > ?1 ORDER BY id DESC LIMIT 1";
+        let crossing = self
+            .connection
+            .prepare_cached(sql)
+            .and_then(|mut statement| statement.query_row([limit], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))))
+            .optional()
+            .map_err(StoreError::sql(doing))?;
+        let Some((id, count, behind)): Option<(i64, i64, i64)> = crossing else { return Ok(()) };
+        self.execute(doing, "DELETE FROM settled WHERE id < ?1", [id])?;
+        // What was settled at once stands in one row, of which the newest records may be kept.
+        let kept = count.saturating_sub(behind.saturating_sub(limit));
+        if kept <= 0 {
+            self.execute(doing, "DELETE FROM settled WHERE id = ?1", [id])?;
+            return Ok(());
+        }
+        let data: Vec<u8> = self
+            .connection
+            .prepare_cached("SELECT data FROM settled WHERE id = ?1")
+            .and_then(|mut statement| statement.query_row([id], |row| row.get(0)))
+            .map_err(StoreError::sql(doing))?;
+        let newest = newest_of(&data, usize::try_from(kept).unwrap_or(usize::MAX));
+        self.execute(doing, "UPDATE settled SET data = ?2, count = ?3 WHERE id = ?1", (id, newest, kept))?;
         Ok(())
     }
+}
+
+/// Returns how many deliveries records are about: what there is to say of one beside what became of it follows it under its
+/// number.
+fn deliveries_in(settled: &[Settlement]) -> usize {
+    let besides = settled.windows(2).filter(|pair| matches!(pair, [one, next] if one.number == next.number)).count();
+    settled.len().saturating_sub(besides)
+}
+
+/// Returns the records of the newest deliveries of a row, of as many as are asked for.
+fn newest_of(data: &[u8], deliveries: usize) -> &[u8] {
+    let (records, _) = data.as_chunks::<RECORD_BYTES>();
+    let mut left = deliveries;
+    let mut from = data.len();
+    let mut last = None;
+    for record in records.iter().rev() {
+        let number = Fields(record).take::<8>();
+        if last != number {
+            let Some(fewer) = left.checked_sub(1) else { break };
+            (left, last) = (fewer, number);
+        }
+        from = from.saturating_sub(RECORD_BYTES);
+    }
+    data.get(from..).unwrap_or_default()
 }
 
 impl Store {
@@ -335,7 +378,63 @@ fn read_filters(connection: &Connection, lane: u32) -> Result<Vec<LaneFilter>, S
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Clock;
     use proptest::prelude::*;
+
+    fn settlement(number: u64, fate: u8) -> Settlement {
+        Settlement {
+            number,
+            position: JournalPosition(number),
+            alarm: AlarmId::from_uuid(Uuid::nil()),
+            sequence: 1,
+            lane: 1,
+            time: Timestamp::UNIX_EPOCH,
+            attempts: 1,
+            revision: 1,
+            duration: Duration::ZERO,
+            status: 200,
+            reason: 0,
+            fate,
+            standing: 0,
+        }
+    }
+
+    fn numbers(store: &Store) -> Vec<u64> {
+        let mut seen = Vec::new();
+        let read = store.settled(|one| {
+            seen.push(one.number);
+            ControlFlow::Continue(())
+        });
+        read.unwrap();
+        seen
+    }
+
+    #[test]
+    fn the_newest_are_kept_to_the_count_however_they_were_settled() {
+        let (folder, clock) = (tempfile::tempdir().unwrap(), Clock::manual(Timestamp::UNIX_EPOCH));
+        let store = Store::open(folder.path(), clock.clone()).unwrap();
+        let trim = |count, age| {
+            let keep = LogRetention { count, age: Duration::from_secs(age), ..LogRetention::default() };
+            store.write(move |tx| tx.trim_settled(keep)).unwrap();
+        };
+        let append = |settled: Vec<Settlement>| store.write(move |tx| tx.append_settled(&settled)).unwrap();
+        append((1..=200).map(|number| settlement(number, 0)).collect());
+        trim(20, 3600);
+        assert_eq!(numbers(&store), (181..=200).rev().collect::<Vec<_>>());
+        // Small rows after a large one, and what stands beside a record, which is no delivery of its own.
+        append(vec![settlement(201, 0), settlement(201, 10), settlement(202, 0)]);
+        trim(4, 3600);
+        assert_eq!(numbers(&store), [202, 201, 201, 200, 199]);
+        trim(2, 3600);
+        assert_eq!(numbers(&store), [202, 201, 201]);
+        trim(1, 3600);
+        assert_eq!(numbers(&store), [202]);
+        clock.advance(Duration::from_secs(3000));
+        append(vec![settlement(203, 0)]);
+        clock.advance(Duration::from_secs(3000));
+        trim(100, 3600);
+        assert_eq!(numbers(&store), [203]);
+    }
 
     proptest! {
         #[test]

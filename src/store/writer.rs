@@ -91,7 +91,8 @@ impl Writer {
         let mut ran = Vec::new();
         let rows_before = self.connection.total_changes();
         let failure = self.run_group(&mut ran).err();
-        let failure = failure.map(|error| error.asked_for(Path::new(self.connection.path().unwrap_or_default())));
+        let path = Path::new(self.connection.path().unwrap_or_default()).to_owned();
+        let failure = failure.map(|error| error.asked_for(&path).of_file(&path));
         match &failure {
             // A group of which nothing is left to write says nothing of the disk.
             None if self.connection.total_changes() == rows_before => {}
@@ -103,9 +104,8 @@ impl Writer {
         }
         for Ran { job, outcome } in ran {
             let outcome = match (&failure, outcome) {
-                (None, outcome) => outcome,
                 // An isolated job is told its own failure: its caller can act on that.
-                (Some(_), Err(own)) => Err(own),
+                (None, outcome) | (Some(_), outcome @ Err(_)) => outcome.map_err(|own| own.of_file(&path)),
                 (Some(error), Ok(())) => Err(error.clone()),
             };
             if catch_unwind(AssertUnwindSafe(|| job.finish(outcome))).is_err() {

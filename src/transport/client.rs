@@ -2,6 +2,7 @@
 
 use super::attempt::bounded_headers;
 use super::connecting::{TellConnecting, watch_silence};
+use super::echo::{concealed_text, mask_of};
 use super::egress::GuardedResolver;
 use super::failure::{detail_of, reason_of};
 use super::identity::Identity;
@@ -15,7 +16,7 @@ use super::{Answer, Attempt, FailureReason, Fault, HeaderMap, HeaderValue, HttpC
 use super::{ProxySpec, RESPONSE_BODY_BYTES_MAX, Scheme, Url};
 use crate::clock::Clock;
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::secret::PLACEHOLDER;
+use crate::secret::{Mask, PLACEHOLDER};
 use bytes::{Bytes, BytesMut};
 use reqwest::Method;
 use reqwest::header::{AUTHORIZATION, USER_AGENT as USER_AGENT_HEADER};
@@ -61,6 +62,7 @@ pub struct HttpClient {
     limits: Limits,
     observer: Observer,
     supplied: Supplied,
+    mask: Arc<Mask>,
 }
 
 /// What a client was built with, beside its specification.
@@ -134,6 +136,7 @@ impl HttpClient {
                 limits: Limits::new(spec.pool.as_ref()),
                 observer,
                 supplied: Supplied::of(spec, supplies),
+                mask: Arc::new(mask_of(spec)),
             }),
             _ => Err(faults),
         }
@@ -213,6 +216,16 @@ impl HttpClient {
         shown
     }
 
+    /// Returns what finds the secrets that it sends, where a peer sends them back.
+    #[must_use]
+    pub fn masks(&self) -> Vec<Arc<Mask>> {
+        let tokens = match &self.identity {
+            Identity::Tokens(tokens) => Some(tokens.mask()),
+            _ => None,
+        };
+        tokens.into_iter().chain([Arc::clone(&self.mask)]).filter(|mask| !mask.is_empty()).collect()
+    }
+
     /// Returns the proxy through which a host is reached.
     pub(super) fn proxy_for(&self, url: &Url) -> Option<&ProxySpec> {
         self.spec.proxy.as_ref().filter(|proxy| proxy.serves(url.host_str().unwrap_or_default()))
@@ -258,7 +271,10 @@ impl HttpClient {
         let result = match (result, partial) {
             (Ok(()), Some(answer)) => Ok(answer),
             (Ok(()), None) => Err(Fault::new(FailureReason::ProtocolError, "the response has no head")),
-            (Err(fault), partial) => Err(Fault { partial, ..fault }),
+            (Err(fault), partial) => {
+                let detail = concealed_text(&self.masks(), &fault.detail).into_owned();
+                Err(Fault { detail, partial, ..fault })
+            }
         };
         self.observe(&origin, &result, took);
         Attempt { duration, remote, result }

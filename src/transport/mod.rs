@@ -13,6 +13,7 @@ mod attempt;
 mod client;
 mod connecting;
 mod crowd;
+mod echo;
 mod egress;
 mod failure;
 mod identity;
@@ -32,6 +33,7 @@ mod verify;
 
 pub use attempt::{Answer, Attempt, Fault, HEADERS_KEPT_BYTES_MAX, RESPONSE_BODY_BYTES_MAX};
 pub use client::{HttpClient, Request, USER_AGENT};
+pub use echo::concealed_text;
 pub use egress::{EgressRefused, EgressSpec, IpRange};
 pub use failure::FailureReason;
 pub use observe::{End, Observation, Observer};

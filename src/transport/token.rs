@@ -7,7 +7,7 @@ use super::token_reply::{lacks, mended};
 use super::{ClientAlarmSpec, FailureReason, Fault, HeaderValue, Url};
 use crate::clock::Clock;
 use crate::retry::Schedule;
-use crate::secret::Secret;
+use crate::secret::{Mask, Secret};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use oauth2::basic::{BasicClient, BasicErrorResponse, BasicTokenType};
@@ -15,6 +15,7 @@ use oauth2::{
     AsyncHttpClient, AuthType, ClientId, ClientSecret, HttpRequest, HttpResponse, RequestTokenError, Scope,
     TokenResponse, TokenUrl,
 };
+use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -42,6 +43,10 @@ const MARGIN_MAX: Duration = Duration::from_secs(30);
 /// Characters kept of what an endpoint says of a refusal.
 const SAID_CHARS_MAX: usize = 200;
 
+/// Tokens that are looked for in answers: that of an attempt which ended a moment ago may have been replaced, and a second one
+/// is fetched where the first is rejected.
+const GIVEN_KEPT: usize = 4;
+
 /// How a client proves who it is.
 pub(super) enum Proof {
     Secret { secret: Secret, in_header: bool },
@@ -66,6 +71,8 @@ pub(super) struct TokenSource {
     /// When a rejected token may be dropped again.
     drop_after: Mutex<Duration>,
     watch: Watch,
+    /// The newest tokens, and what finds them in what a server sends back.
+    given: Mutex<(VecDeque<Secret>, Arc<Mask>)>,
 }
 
 /// Whom to tell how fetches end.
@@ -132,7 +139,22 @@ impl TokenSource {
             rejections: AtomicU32::new(0),
             drop_after: Mutex::new(Duration::ZERO),
             watch,
+            given: Mutex::default(),
         }
+    }
+
+    /// Returns what finds the newest tokens in what a server sends back.
+    pub(super) fn mask(&self) -> Arc<Mask> {
+        Arc::clone(&lock(&self.given).1)
+    }
+
+    fn remember(&self, token: Secret) {
+        let mut given = lock(&self.given);
+        given.0.push_back(token);
+        if given.0.len() > GIVEN_KEPT {
+            given.0.pop_front();
+        }
+        given.1 = Arc::new(Mask::new(&given.0));
     }
 
     /// Returns where tokens come from.
@@ -209,7 +231,9 @@ impl TokenSource {
         let fetched = self.ask(&mut about).await.and_then(|(secret, lifetime)| {
             pause.serial = pause.serial.wrapping_add(1);
             let now = self.clock.elapsed();
-            token(&secret, lifetime, pause.serial, started, now)
+            let made = token(&secret, lifetime, pause.serial, started, now);
+            self.remember(secret);
+            made
         });
         match fetched {
             Ok(token) => {
@@ -360,11 +384,15 @@ impl TokenSource {
 
 /// Returns a secret in the forms in which it was sent.
 fn forms(client_id: &str, secret: &Secret) -> [Zeroizing<String>; 3] {
-    let encoded = |text: &str| Zeroizing::new(text.bytes().map(form_encoded).collect::<String>());
-    let in_form = encoded(secret.expose());
-    let pair = Zeroizing::new(format!("{}:{}", *encoded(client_id), *in_form));
+    let in_body = in_form(secret.expose());
+    let pair = Zeroizing::new(format!("{}:{}", *in_form(client_id), *in_body));
     let in_header = Zeroizing::new(STANDARD.encode(pair.as_bytes()));
-    [Zeroizing::new(secret.expose().to_owned()), in_form, in_header]
+    [Zeroizing::new(secret.expose().to_owned()), in_body, in_header]
+}
+
+/// Writes a text as forms do.
+pub(super) fn in_form(text: &str) -> Zeroizing<String> {
+    Zeroizing::new(text.bytes().map(form_encoded).collect())
 }
 
 /// Writes a byte as forms do (the URL standard, application/x-www-form-urlencoded).

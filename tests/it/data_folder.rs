@@ -1,6 +1,7 @@
 //! What a start makes of a data folder that is not whole: lost, foreign and exposed files; and what a clean stop leaves.
 
 use crate::harness::element::Home;
+use crate::harness::http::{Answer, HttpReceiver};
 use std::os::unix::fs::PermissionsExt;
 
 const CLIENT: &str = "set facilities http client c1 http-basic-authn username ann password s3cret";
@@ -105,6 +106,78 @@ fn a_file_that_is_not_the_stores_is_left_as_it_is() {
         std::fs::rename(from, to).unwrap();
     }
     assert_eq!(home.run_to_end(&[]).code, Some(1));
+}
+
+const RAISE: &str = "request alarms raise resource-type database resource db1 alarm-type full severity major text full";
+
+#[test]
+fn damaged_records_are_set_aside_and_what_stands_comes_from_the_journal() {
+    for size in [100, 10_000, 40_000] {
+        let (home, receiver) = (Home::new(), HttpReceiver::start());
+        receiver.always(Answer::status(200));
+        let told = |what: &'static [&str]| {
+            receiver.wait_until("an alarm", |all| {
+                all.iter().any(|request| what.iter().all(|word| request.text().contains(word)))
+            });
+        };
+        let element = home.start(&[]);
+        let port = receiver.address().port();
+        home.commit(&[
+            "set facilities http client c scheme http",
+            &format!("set environments environment alarms alarm-handlers alarm-handler h webhook-notifier web-service hostname 127.0.0.1 port {port} http-client c"),
+        ]);
+        home.told(&[RAISE]);
+        told(&["db1"]);
+        element.stop();
+        let path = home.data().join("records.db");
+        let before = std::fs::read(&path).unwrap();
+        // Half of it, or as long as before and nonsense from there on.
+        let mut spoilt = before[..before.len().min(size)].to_vec();
+        if size > 100 {
+            spoilt.resize(before.len(), 0xa5);
+            spoilt[4096..].fill(0xa5);
+        }
+        annunciator::persist::write_atomically(&path, &spoilt, 0o600).unwrap();
+        let element = home.start(&[]);
+        assert_eq!(element.revision(), 1);
+        told(&["storage-damaged", "\"cleared\":false"]);
+        let alarms = home.told(&["show alarms detail"]);
+        assert!(alarms.contains("db1") && alarms.contains("Set aside: `records.db.damaged-"), "{alarms}");
+        let aside = std::fs::read_dir(home.data()).unwrap().map(|entry| entry.unwrap().path());
+        let aside = aside.filter(|path| path.to_string_lossy().contains("damaged-")).collect::<Vec<_>>();
+        assert!(aside.iter().any(|path| std::fs::read(path).unwrap() == spoilt), "{aside:?}");
+        for path in aside {
+            std::fs::remove_file(path).unwrap();
+        }
+        told(&["storage-damaged", "\"cleared\":true"]);
+        home.commit(&["set environments environment name lab2"]);
+        let said = element.stop().stderr;
+        assert!(said.contains("ERROR the file is damaged: it was set aside and is begun anew"), "{said}");
+        let element = home.start(&[]);
+        assert!(home.told(&["show alarms"]).contains("db1"));
+        assert!(!element.stop().stderr.contains("damaged"));
+    }
+}
+
+#[test]
+fn a_damaged_journal_is_refused_with_its_name_and_what_to_do_and_left_as_it_is() {
+    for size in [60, 6000] {
+        let home = Home::new();
+        let element = home.start(&[]);
+        home.told(&[RAISE]);
+        element.stop();
+        let path = home.data().join("journal.db");
+        let mut spoilt = std::fs::read(&path).unwrap();
+        spoilt.truncate(size);
+        annunciator::persist::write_atomically(&path, &spoilt, 0o600).unwrap();
+        let refused = home.run_to_end(&[]);
+        assert_eq!(refused.code, Some(1), "{}", refused.stderr);
+        let said = &refused.stderr;
+        assert!(said.contains("`data/journal.db` is "), "{said}");
+        assert!(said.contains("hint: the journal holds the configuration"), "{said}");
+        assert_eq!(said.matches("malformed").count(), 1, "{said}");
+        assert!(std::fs::read(&path).unwrap() == spoilt);
+    }
 }
 
 #[test]

@@ -20,6 +20,7 @@ mod crashes;
 mod data_folder;
 mod deliveries;
 mod egress;
+mod fates;
 mod fault_matrix;
 mod fuzz_smoke;
 mod harness;

@@ -119,8 +119,10 @@ impl Lane {
                 parcel.stage = Stage::Ready;
                 self.health.suspend(self.terms.delivery.retries.wait(u32::MAX, chance), now);
             } else {
-                let wait = self.terms.delivery.retries.wait(parcel.attempts, chance);
-                parcel.stage = Stage::retrying(wait.max(after.unwrap_or_default()), now);
+                let wait = self.terms.delivery.retries.wait(parcel.attempts, chance).max(after.unwrap_or_default());
+                // The last attempt is made when its time is over, not an interval later.
+                let left = self.terms.delivery.retry_for.saturating_sub(parcel.tried_for(now));
+                parcel.stage = Stage::retrying(if left.is_zero() { wait } else { wait.min(left) }, now);
             }
         }
         self.enlist(position);

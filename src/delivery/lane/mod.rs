@@ -509,6 +509,10 @@ impl Lane {
         &self.admission
     }
 
+    pub(super) fn revision(&self) -> u64 {
+        self.revision
+    }
+
     pub(super) fn set_revision(&mut self, revision: u64) {
         self.revision = revision;
     }

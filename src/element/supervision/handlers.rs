@@ -38,6 +38,8 @@ pub fn look_at_handlers(supervisor: &Supervisor, statuses: &[HandlerStatus]) {
                 }
                 supervisor.clear(&failing);
             }
+            // One that somebody resumed has not recovered before it took something.
+            HandlerState::Failing | HandlerState::Retrying if supervisor.stands(&suspended) => {}
             HandlerState::Failing | HandlerState::Refused => {
                 if !supervisor.stands(&failing) {
                     supervisor.raise(&failing, Severity::Minor, why(status));
@@ -45,7 +47,7 @@ pub fn look_at_handlers(supervisor: &Supervisor, statuses: &[HandlerStatus]) {
                 supervisor.clear(&suspended);
             }
             // A handler with an attempt under way has not recovered yet.
-            HandlerState::Retrying => supervisor.clear(&suspended),
+            HandlerState::Retrying => {}
             _ => {
                 supervisor.clear(&failing);
                 supervisor.clear(&suspended);
@@ -97,6 +99,9 @@ mod tests {
             (HandlerState::Retrying, false, false),
             (HandlerState::Failing, true, false),
             (HandlerState::Retrying, true, false),
+            (HandlerState::Suspended, false, true),
+            (HandlerState::Retrying, false, true),
+            (HandlerState::Failing, false, true),
             (HandlerState::Suspended, false, true),
             (HandlerState::Delivering, false, false),
             (HandlerState::Refused, true, false),

@@ -5,7 +5,7 @@ use super::{Subject, Supervisor, Words};
 use crate::alarm::{OwnType, Severity};
 use crate::clock::{Clock, format_utc};
 use crate::ledger::Ledger;
-use crate::store::Refusal;
+use crate::store::{Refusal, files_set_aside};
 use crate::task::Scope;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -108,6 +108,17 @@ fn look_at_writes(supervisor: &Supervisor, node: &str, refusal: Option<&Refusal>
     }
 }
 
+/// Says which files are in the data folder that were set aside because they are damaged.
+fn look_at_damage(supervisor: &Supervisor, node: &str, aside: &[String]) {
+    let damaged = Subject::new(OwnType::StorageDamaged, ELEMENT, node);
+    if aside.is_empty() {
+        supervisor.clear(&damaged);
+    } else {
+        let detail = aside.iter().map(|name| format!("Set aside: `{name}`.")).collect();
+        supervisor.raise(&damaged, Severity::Major, Words { brief: None, detail });
+    }
+}
+
 /// Looks at the disk and the alarm list until the scope stops.
 pub async fn watch_room(
     supervisor: &Supervisor,
@@ -123,12 +134,16 @@ pub async fn watch_room(
     let mut is_spent = supervisor.stands(&Subject::new(OwnType::StorageFull, ELEMENT, &*node()));
     loop {
         let free_bytes = free_bytes(data_dir.to_owned()).await;
+        let aside = set_aside(data_dir.to_owned()).await;
         let list = ledger.alarms();
         let (standing, alarms_max) = (list.standing(), list.control().alarms_max);
         drop(list);
         let node = node();
         watch.look(supervisor, &node, Room { free_bytes, standing, alarms_max, refused: ledger.refused() });
         look_at_writes(supervisor, &node, ledger.refusal().as_ref());
+        if let Some(aside) = aside {
+            look_at_damage(supervisor, &node, &aside);
+        }
         let subject = Subject::new(OwnType::StorageFull, ELEMENT, &*node);
         if ledger.is_disk_full() {
             if !supervisor.stands(&subject) {
@@ -164,6 +179,12 @@ async fn changed(reserve: &Reserve, change: impl FnOnce(&Reserve) -> io::Result<
     }
 }
 
+/// Looks for files that were set aside.
+async fn set_aside(folder: PathBuf) -> Option<Vec<String>> {
+    let asked = tokio::task::spawn_blocking(move || files_set_aside(&folder));
+    asked.await.ok().and_then(Result::ok)
+}
+
 /// Asks the system how much is free; a network disk may take a while to answer.
 async fn free_bytes(folder: PathBuf) -> Option<u64> {
     let asked = tokio::task::spawn_blocking(move || crate::persist::free_bytes(&folder));
@@ -189,6 +210,16 @@ mod tests {
         // It could not be told while they were refused: it stands for some time after that.
         look_at_writes(&supervisor, "n1", None);
         assert!(supervisor.stands(&failing));
+    }
+
+    #[test]
+    fn a_file_set_aside_is_an_alarm_while_it_is_there() {
+        let supervisor = Supervisor::new(Clock::manual(Timestamp::UNIX_EPOCH));
+        let damaged = Subject::new(OwnType::StorageDamaged, ELEMENT, "n1");
+        for (aside, stands) in [(vec![], false), (vec!["records.db.damaged-1".to_owned()], true), (vec![], false)] {
+            look_at_damage(&supervisor, "n1", &aside);
+            assert_eq!(supervisor.stands(&damaged), stands);
+        }
     }
 
     #[test]

@@ -4,16 +4,19 @@ mod flat;
 mod nested;
 
 use super::message::{DeliveryId, OutgoingMessage, RenderContext, RenderError, WEBHOOK_ID};
-use super::signature::{SigningKey, WEBHOOK_SIGNATURE, WEBHOOK_TIMESTAMP, sign};
-use super::web_service::{Clients, Endpoint, WebService};
+use super::signature::{SECRET_PREFIX, SigningKey, WEBHOOK_SIGNATURE, WEBHOOK_TIMESTAMP, sign};
+use super::web_service::{Clients, Endpoint, WORD_BYTES_MIN, WebService};
 use super::{Kind, Notifier, Sending};
 use crate::alarm::Transition;
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::secret::Secret;
+use crate::secret::{Mask, Secret};
 use crate::transport::header::CONTENT_TYPE;
 use crate::transport::{HeaderMap, HeaderName, HeaderValue};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Form of the body.
@@ -90,6 +93,7 @@ pub struct WebhookNotifier {
     format: MessageFormat,
     keys: Vec<SigningKey>,
     headers: HeaderMap,
+    mask: Arc<Mask>,
 }
 
 impl WebhookNotifier {
@@ -115,10 +119,41 @@ impl WebhookNotifier {
             }
         }
         match endpoint {
-            Ok(endpoint) if !faults.has_errors() => Ok(Self { endpoint, format: spec.message_format, keys, headers }),
+            Ok(endpoint) if !faults.has_errors() => {
+                let mask = Arc::new(Mask::new(&secrets(spec, &endpoint)));
+                Ok(Self { endpoint, format: spec.message_format, keys, headers, mask })
+            }
             _ => Err(faults),
         }
     }
+}
+
+/// Headers that say what is understood: their values stand in every other answer and are no secrets.
+const OPEN_HEADERS: [&str; 7] =
+    ["accept", "accept-charset", "accept-encoding", "accept-language", "cache-control", "pragma", "prefer"];
+
+/// Returns what is sent, or signed with, and must not be seen where a receiver sends it back.
+fn secrets(spec: &WebhookSpec, endpoint: &Endpoint) -> Vec<Secret> {
+    let mut secrets = endpoint.hidden();
+    for secret in &spec.signing_secrets {
+        let text = secret.expose();
+        let bare = text.strip_prefix(SECRET_PREFIX).unwrap_or(text).trim_end_matches('=');
+        secrets.extend([secret.clone(), Secret::new(bare)]);
+    }
+    let closed =
+        spec.headers.iter().filter(|(name, _)| !OPEN_HEADERS.iter().any(|open| open.eq_ignore_ascii_case(name)));
+    for (_, value) in closed {
+        let text = value.expose();
+        let words = text.split(|c: char| c.is_whitespace() || ",;=:".contains(c));
+        secrets.extend(words.filter(|word| word.len() >= WORD_BYTES_MIN).map(Secret::new));
+        let pair = text.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("basic"));
+        let pair = pair.and_then(|(_, encoded)| STANDARD.decode(encoded.trim()).ok().map(zeroize::Zeroizing::new));
+        if let Some((_, password)) = pair.as_ref().and_then(|pair| std::str::from_utf8(pair).ok()?.split_once(':')) {
+            secrets.push(Secret::new(password));
+        }
+        secrets.push(value.clone());
+    }
+    secrets
 }
 
 fn header(name: &str, value: &Secret) -> Result<(HeaderName, HeaderValue), Diagnostic> {
@@ -171,6 +206,12 @@ impl Notifier for WebhookNotifier {
 
     fn destination(&self) -> String {
         self.endpoint.shown()
+    }
+
+    fn masks(&self) -> Vec<Arc<Mask>> {
+        let mut masks = self.endpoint.masks();
+        masks.push(Arc::clone(&self.mask));
+        masks
     }
 
     fn shown_headers(&self, message: &OutgoingMessage) -> Vec<(String, String)> {
