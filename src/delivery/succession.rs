@@ -27,7 +27,7 @@ impl Succession {
         let mut renamed = moved(&was, &is);
         let come: Vec<&HandlerSpec> = is.values().filter(|spec| !was.contains_key(spec.id.as_str())).copied().collect();
         let gone: Vec<&HandlerSpec> = was.values().filter(|spec| !is.contains_key(spec.id.as_str())).copied().collect();
-        pair(&mut renamed, &gone, &come, HandlerSpec::is_renamed_to);
+        pair(&mut renamed, &gone, &come, super::spec::HandlerSpec::is_renamed_to);
         // Several that tell one receiver may be any of them.
         let is_only =
             |all: &[&HandlerSpec], one: &HandlerSpec| all.iter().filter(|other| one.tells_the_same(other)).count() == 1;

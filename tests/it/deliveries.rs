@@ -368,8 +368,8 @@ fn what_failed_is_sent_again_until_it_arrived_and_no_longer() {
     let (folder, receiver, clock) = (tempfile::tempdir().unwrap(), HttpReceiver::start(), manual());
     receiver.always(Answer::status(400));
     let world = World::start(folder.path(), &clock);
-    world.put("h1", &receiver, &[Duration::ZERO]);
-    world.put("h2", &receiver, &[Duration::ZERO]);
+    world.put("h1", &receiver, &[Duration::ZERO; 2]);
+    world.put("h2", &receiver, &[Duration::ZERO; 2]);
     world.report(&[1, 2, 3], 1);
     receiver.wait_for(18);
     let failed = DeliveryQuery { only_failed: true, ..DeliveryQuery::default() };
