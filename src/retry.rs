@@ -7,7 +7,10 @@ pub const JITTER: f64 = 0.2;
 
 /// The last interval repeats for as long as it takes: never faster than this, whatever is configured, so that a receiver that
 /// is down costs nothing worth mentioning.
-const REPEATED_MIN: Duration = Duration::from_secs(1);
+const REPEATED_MIN: Duration = Duration::from_millis(100);
+
+/// Who refuses everything is asked no more often than this whether that is still so.
+const PROBE_MIN: Duration = Duration::from_secs(1);
 
 /// A schedule of waiting times.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +36,7 @@ impl Schedule {
         Self { intervals }
     }
 
-    /// Returns how long to wait, a second at least where the last interval repeats, after `failures` failed tries (1 for the first), `chance` in 0..1 deciding the jitter.
+    /// Returns how long to wait, a tenth of a second at least where the last interval repeats, after `failures` failed tries (1 for the first), `chance` in 0..1 deciding the jitter.
     #[must_use]
     pub fn wait(&self, failures: u32, chance: f64) -> Duration {
         let at = failures.max(1) as usize - 1;
@@ -41,8 +44,19 @@ impl Schedule {
             Some(interval) => *interval,
             None => self.intervals.last().map_or(REPEATED_MIN, |last| REPEATED_MIN.max(*last)),
         };
-        interval.mul_f64(1.0 - JITTER + 2.0 * JITTER * chance.clamp(0.0, 1.0))
+        jittered(interval, chance)
     }
+
+    /// Returns how long to wait before asking again whether somebody who refused everything still does: the last interval, and
+    /// a second at least.
+    #[must_use]
+    pub fn probe(&self, chance: f64) -> Duration {
+        jittered(self.intervals.last().map_or(PROBE_MIN, |last| PROBE_MIN.max(*last)), chance)
+    }
+}
+
+fn jittered(interval: Duration, chance: f64) -> Duration {
+    interval.mul_f64(1.0 - JITTER + 2.0 * JITTER * chance.clamp(0.0, 1.0))
 }
 
 #[cfg(test)]
@@ -57,6 +71,7 @@ mod tests {
         assert_eq!(schedule.wait(99, 0.0), Duration::from_secs(240));
         assert_eq!(schedule.wait(99, 1.0), Duration::from_secs(360));
         let at_once = Schedule::new([Duration::ZERO, Duration::ZERO]);
-        assert_eq!([1, 2, 3, u32::MAX].map(|failures| at_once.wait(failures, 0.5).as_secs()), [0, 0, 1, 1]);
+        assert_eq!([1, 2, 3, u32::MAX].map(|failures| at_once.wait(failures, 0.5).as_millis()), [0, 0, 100, 100]);
+        assert_eq!((at_once.probe(0.5), schedule.probe(0.5)), (PROBE_MIN, Duration::from_secs(300)));
     }
 }

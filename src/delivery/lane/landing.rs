@@ -94,7 +94,7 @@ impl Lane {
             self.again(position, None, now);
         } else if let Some(parcel) = self.unsettled.values().next() {
             // The pace of probes is that of the retries, whichever delivery is next.
-            let wait = self.terms.delivery.retries.wait(u32::MAX, chance(self.incarnation(), parcel.position(), 0));
+            let wait = self.terms.delivery.retries.probe(chance(self.incarnation(), parcel.position(), 0));
             self.health.suspend(wait, now);
         }
         Consequence::Suspended
@@ -117,7 +117,7 @@ impl Lane {
             let chance = chance(self.identity.incarnation, position, parcel.attempts);
             if self.health.is_suspended() {
                 parcel.stage = Stage::Ready;
-                self.health.suspend(self.terms.delivery.retries.wait(u32::MAX, chance), now);
+                self.health.suspend(self.terms.delivery.retries.probe(chance), now);
             } else {
                 let wait = self.terms.delivery.retries.wait(parcel.attempts, chance).max(after.unwrap_or_default());
                 // The last attempt is made when its time is over, not an interval later.
