@@ -246,7 +246,7 @@ fn durable(receiver: &Receiver, handlers: usize) -> f64 {
     let element = Element::open(folder.path());
     element.put(element.handlers("h", handlers, receiver.address));
     let runtime = current_thread();
-    let rounds = (MESSAGES / ALARMS / handlers).max(2);
+    let rounds = (MESSAGES / ALARMS / handlers).max(4);
     let (before, started) = (receiver.count(), Instant::now());
     for round in 0..rounds {
         element.ledger.report_blocking((0..ALARMS).map(|alarm| report(alarm, round % 2 == 0)).collect()).unwrap();

@@ -16,7 +16,7 @@ const AT_REST: usize = 64;
 const LOOK_EVERY: Duration = Duration::from_millis(1);
 
 /// The thread has time to spare when it did nothing for one part in so many.
-const SPARE: u32 = 8;
+const SPARE: u32 = 3;
 
 /// Attempts more that may start then: so many, or one for each [`GROWTH`] that are under way.
 const MORE: usize = 32;
@@ -173,12 +173,11 @@ mod tests {
         // Busy for all of a while.
         clock.advance(LOOK_EVERY);
         assert_eq!((departures.look(1000), departures.next()), (Some(LOOK_EVERY), None));
-        clock.advance(LOOK_EVERY / 2);
         idleness.begin();
-        clock.advance(LOOK_EVERY / 4);
+        clock.advance(LOOK_EVERY / 2);
         idleness.end();
-        assert_eq!((departures.look(1000), departures.next()), (Some(LOOK_EVERY / 4), None));
-        clock.advance(LOOK_EVERY / 4);
+        assert_eq!((departures.look(1000), departures.next()), (Some(LOOK_EVERY / 2), None));
+        clock.advance(LOOK_EVERY / 2);
         assert_eq!(departures.look(1000), Some(LOOK_EVERY));
         assert_eq!(departures.next(), Some((lane(1), 1000 / GROWTH)));
     }
