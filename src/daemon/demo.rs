@@ -182,7 +182,8 @@ pub fn demo(stay: Option<client::Options>, is_terminal: bool, colour: bool) -> R
         };
         let running = start(&options, Some(&signals)).await?;
         let pace = is_terminal.then(|| (clock.clone(), signals.clone()));
-        let mut screen = Screen { colour, pace, failed: false, ends_blank: true };
+        let size = if is_terminal { crate::shell::client::terminal_size() } else { None };
+        let mut screen = Screen { colour, size: size.unwrap_or(SIZE), pace, failed: false, ends_blank: true };
         screen.say(&running.ready_line(&options));
         let went_well = tokio::task::block_in_place(|| tour(&running, &clock, &mut receivers, &mut screen));
         if let (true, Some(shell)) = (went_well, stay) {
@@ -291,9 +292,14 @@ fn arrived(expected: &str, clock: &Clock, receivers: &mut [Receiving], screen: &
     true
 }
 
+/// Columns and rows of what is no terminal.
+const SIZE: (u16, u16) = (120, 40);
+
 /// Standard output as a terminal of the engine.
 struct Screen {
     colour: bool,
+    /// Columns and rows.
+    size: (u16, u16),
     /// On a terminal: what makes time pass, and what cuts it short.
     pace: Option<(Clock, Signals)>,
     failed: bool,
@@ -356,7 +362,7 @@ impl Screen {
 impl Terminal for Screen {
     fn hello(&self) -> Hello {
         let via = "demo".to_owned();
-        Hello { is_terminal: true, size: Some((120, 40)), via, colour: self.colour, ..Hello::default() }
+        Hello { is_terminal: true, size: Some(self.size), via, colour: self.colour, ..Hello::default() }
     }
 
     fn write(&mut self, text: &str) -> Result<(), TerminalError> {

@@ -52,6 +52,11 @@ struct Shell {
     pager: bool,
 }
 
+/// Returns columns and rows of the terminal, where there is one.
+pub(super) fn terminal_size() -> Option<(u16, u16)> {
+    editor().ok()?.dimensions()
+}
+
 /// Runs a session for the person at the terminal.
 pub(super) fn run(mut stream: UnixStream, options: &Options) -> Result<Outcome, Lost> {
     let saved = Saved::now();

@@ -31,6 +31,12 @@ use std::time::Duration;
 /// How long the daemon may take to welcome a session: it makes an interpreter meanwhile.
 const WELCOME_WITHIN: Duration = Duration::from_secs(10);
 
+/// Returns columns and rows of the terminal, where there is one.
+#[must_use]
+pub fn terminal_size() -> Option<(u16, u16)> {
+    interactive::terminal_size()
+}
+
 /// Where the lines come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Input {
