@@ -13,7 +13,7 @@ const REPEATED_MIN: Duration = Duration::from_millis(100);
 const PROBE_MIN: Duration = Duration::from_secs(1);
 
 /// A schedule of waiting times.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Schedule {
     intervals: Vec<Duration>,
 }

@@ -11,7 +11,7 @@ use super::runner::Command;
 use super::running::Watcher;
 use super::view::{DeliveryEntry, DeliveryState, DeliveryStep, LaneView};
 use crate::alarm::{AlarmId, AlarmRecord, JournalPosition, Transition};
-use crate::store::{AttemptRow, LaneFilter, LoggedLane, Settlement, StoreError};
+use crate::store::{AttemptRow, JOURNAL_READ_MAX, LaneFilter, LoggedLane, Settlement, StoreError};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ops::ControlFlow;
@@ -194,6 +194,7 @@ impl Deliveries {
         }
         // What a removed lane had not come to.
         let Shared { ledger, store, .. } = self.shared();
+        let of_alarm = query.alarm.map(|alarm| store.transitions_of(&alarm, JOURNAL_READ_MAX)).transpose()?;
         for (number, lane) in &lanes_known {
             if query.handler.as_ref().is_some_and(|handler| *handler != lane.handler) {
                 continue;
@@ -202,7 +203,7 @@ impl Deliveries {
             let is_known = |position| recorded.contains(&(lane.incarnation, position));
             let mut see =
                 |entry: DeliveryEntry| if query.wants(&entry) { see(entry) } else { ControlFlow::Continue(()) };
-            if unread.each(ledger, store, query.alarm.as_ref(), is_known, &mut see)?.is_break() {
+            if unread.each(ledger, store, of_alarm.as_deref(), is_known, &mut see)?.is_break() {
                 break;
             }
         }

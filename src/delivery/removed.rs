@@ -12,9 +12,6 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 use uuid::Uuid;
 
-/// Transitions of one alarm that are looked at, the newest.
-const OF_ALARM_MAX: usize = JOURNAL_READ_MAX;
-
 /// Writes down that what lanes left behind that are no more was removed with them; returns the first number that no delivery
 /// has then.
 pub(super) fn settle_left_behind(store: &Store, first: u64) -> Result<u64, StoreError> {
@@ -65,19 +62,22 @@ pub(super) struct Unread<'a> {
 }
 
 impl<'a> Unread<'a> {
-    /// Returns what a lane left unread, if anything.
+    /// Returns what a lane left unread, if the journal still has anything of it.
     pub(super) fn of(store: &Store, number: u32, lane: &'a LoggedLane) -> Result<Option<Self>, StoreError> {
         let Some(end) = lane.ended.as_ref().filter(|end| end.low < end.at) else { return Ok(None) };
+        let first = store.read_journal(JournalPosition(end.low.0.saturating_add(1)), 1)?;
+        if first.first().is_none_or(|first| first.position > end.at) {
+            return Ok(None);
+        }
         Ok(Some(Self { lane, end, filters: store.lane_filters(number)? }))
     }
 
-    /// Shows what it was to deliver of one alarm, or of all, the newest first for one alarm; `is_known` says of what there is
-    /// a record.
+    /// Shows what it was to deliver of some transitions, or of all; `is_known` says of what there is a record.
     pub(super) fn each(
         &self,
         ledger: &Ledger,
         store: &Store,
-        alarm: Option<&AlarmId>,
+        of: Option<&[Transition]>,
         is_known: impl Fn(JournalPosition) -> bool,
         see: &mut impl FnMut(DeliveryEntry) -> ControlFlow<()>,
     ) -> Result<ControlFlow<()>, StoreError> {
@@ -87,22 +87,20 @@ impl<'a> Unread<'a> {
             }
             see(self.entry(transition))
         };
-        if let Some(alarm) = alarm {
-            for transition in store.transitions_of(alarm, OF_ALARM_MAX)? {
-                if show(&transition).is_break() {
-                    return Ok(ControlFlow::Break(()));
-                }
-            }
-            return Ok(ControlFlow::Continue(()));
+        if let Some(transitions) = of {
+            return Ok(transitions.iter().try_for_each(show));
         }
         let mut from = self.end.low;
         loop {
             let read = store.read_journal(JournalPosition(from.0.saturating_add(1)), JOURNAL_READ_MAX)?;
             let Some(last) = read.last().map(|transition| transition.position) else { break };
-            for transition in read.iter().take_while(|transition| transition.position <= self.end.at) {
-                if show(transition).is_break() {
-                    return Ok(ControlFlow::Break(()));
-                }
+            if read
+                .iter()
+                .take_while(|transition| transition.position <= self.end.at)
+                .try_for_each(&mut show)
+                .is_break()
+            {
+                return Ok(ControlFlow::Break(()));
             }
             if last >= self.end.at {
                 break;

@@ -506,12 +506,13 @@ impl Runner {
             Ok((row, restored)) => {
                 if let Some(handler) = self.opening.remove(&row.incarnation) {
                     self.open(&row, handler, restored);
-                    for command in std::mem::take(&mut self.early) {
-                        self.obey(command);
-                    }
                 }
             }
             Err(error) => tracing::error!(%error, "a lane could not be opened: a restart repairs it"),
+        }
+        // Those for lanes that are still being opened, or were closed instead, find their way by themselves.
+        for command in std::mem::take(&mut self.early) {
+            self.obey(command);
         }
     }
 

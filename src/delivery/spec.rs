@@ -5,6 +5,7 @@ use super::pace::RateLimit;
 use crate::alarm::Notify;
 use crate::handler::NotifierSpec;
 use crate::retry::Schedule;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -52,10 +53,12 @@ impl HandlerSpec {
             && without_names(self).is_same_but_named(&without_names(other))
     }
 
-    /// Returns whether another handler tells the same receiver, whatever else it is told to do.
-    #[must_use]
-    pub fn tells_the_same(&self, other: &Self) -> bool {
-        self.notifier.tells_the_same(&other.notifier)
+    /// Returns a number that handlers have in common of which one may be the other, renamed.
+    pub(super) fn likeness(&self) -> u64 {
+        let delivery = DeliverySpec { fallback: None, ..self.delivery.clone() };
+        let mut hasher = DefaultHasher::new();
+        (self.notify, self.reminder_interval, self.notifier.receiver(), &self.filter, delivery).hash(&mut hasher);
+        hasher.finish()
     }
 }
 
@@ -96,7 +99,7 @@ impl FromStr for Order {
 }
 
 /// When a handler that fails is suspended, beside being refused by its receiver.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SuspendAfter {
     /// After so many failures in a row,
     pub failures: u32,
@@ -112,7 +115,7 @@ impl Default for SuspendAfter {
 }
 
 /// How a handler is fed: its `delivery` container.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct DeliverySpec {
     /// Which changes of an alarm are told.
     pub order: Order,

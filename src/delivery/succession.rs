@@ -2,7 +2,7 @@
 //! name is what people call it.
 
 use super::HandlerSpec;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
 /// What becomes of lanes by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -22,69 +22,92 @@ impl Succession {
     /// belong together that are alike but for the names of others, and then those alone that tell the same receiver.
     #[must_use]
     pub fn between(before: &[HandlerSpec], after: &[HandlerSpec]) -> Self {
-        let was: BTreeMap<&str, &HandlerSpec> = before.iter().map(|spec| (spec.id.as_str(), spec)).collect();
-        let is: BTreeMap<&str, &HandlerSpec> = after.iter().map(|spec| (spec.id.as_str(), spec)).collect();
+        let was: Names<'_> = before.iter().map(|spec| (spec.id.as_str(), spec)).collect();
+        let is: Names<'_> = after.iter().map(|spec| (spec.id.as_str(), spec)).collect();
         let mut renamed = moved(&was, &is);
-        let come: Vec<&HandlerSpec> = is.values().filter(|spec| !was.contains_key(spec.id.as_str())).copied().collect();
+        let mut taken: HashSet<&str> = renamed.values().copied().collect();
         let gone: Vec<&HandlerSpec> = was.values().filter(|spec| !is.contains_key(spec.id.as_str())).copied().collect();
-        pair(&mut renamed, &gone, &come, super::spec::HandlerSpec::is_renamed_to);
+        let come: Vec<&HandlerSpec> = is.values().filter(|spec| !was.contains_key(spec.id.as_str())).copied().collect();
+        let free = gone.iter().filter(|spec| !taken.contains(spec.id.as_str())).copied();
+        let mut free = Alike::of(free);
+        for to in come.iter().filter(|to| !renamed.contains_key(to.id.as_str())).copied().collect::<Vec<_>>() {
+            if let Some(from) = free.take(to, |from| from.is_renamed_to(to)) {
+                renamed.insert(&to.id, from);
+                taken.insert(from);
+            }
+        }
         // Several that tell one receiver may be any of them.
-        let is_only =
-            |all: &[&HandlerSpec], one: &HandlerSpec| all.iter().filter(|other| one.tells_the_same(other)).count() == 1;
-        pair(&mut renamed, &gone, &come, |from, to| {
-            from.tells_the_same(to) && is_only(&gone, to) && is_only(&come, from)
-        });
-        let ended = was.keys().filter(|name| {
-            let goes_on_elsewhere = renamed.values().any(|from| from == *name);
-            let goes_on = is.contains_key(*name) && !renamed.contains_key(*name);
-            !goes_on && !goes_on_elsewhere
-        });
+        let (of_gone, of_come) = (only_ones(&gone), only_ones(&come));
+        for (receiver, from) in of_gone {
+            let to = of_come.get(&receiver).filter(|to| !renamed.contains_key(**to) && !taken.contains(from));
+            if let Some(to) = to {
+                renamed.insert(to, from);
+                taken.insert(from);
+            }
+        }
+        let goes_on = |name: &str| is.contains_key(name) && !renamed.contains_key(name);
+        let ended = was.keys().filter(|name| !goes_on(name) && !taken.contains(*name));
         Self {
             ended: ended.map(|name| (*name).to_owned()).collect(),
-            renamed: renamed.into_iter().map(|(to, from)| (to.to_owned(), from.to_owned())).collect(),
+            renamed: renamed.iter().map(|(to, from)| ((*to).to_owned(), (*from).to_owned())).collect(),
         }
     }
 }
 
-/// Lets those that come take the lanes of those that go and belong to them, each the first that is left.
-fn pair<'a>(
-    renamed: &mut BTreeMap<&'a str, &'a str>,
-    gone: &[&'a HandlerSpec],
-    come: &[&'a HandlerSpec],
-    belong: impl Fn(&HandlerSpec, &HandlerSpec) -> bool,
-) {
-    for from in gone {
-        if renamed.values().any(|other| *other == from.id) {
-            continue;
+type Names<'a> = BTreeMap<&'a str, &'a HandlerSpec>;
+
+/// Handlers that are looked at of those that are alike: which of more it is would be a guess, and a commit that changes all
+/// handlers must not compare each with each.
+const ALIKE_MAX: usize = 64;
+
+/// Handlers to choose from, by what they have in common.
+struct Alike<'a>(HashMap<u64, VecDeque<&'a HandlerSpec>>);
+
+impl<'a> Alike<'a> {
+    fn of(specs: impl Iterator<Item = &'a HandlerSpec>) -> Self {
+        let mut alike: HashMap<u64, VecDeque<&'a HandlerSpec>> = HashMap::new();
+        for spec in specs {
+            alike.entry(spec.likeness()).or_default().push_back(spec);
         }
-        if let Some(to) = come.iter().find(|to| !renamed.contains_key(to.id.as_str()) && belong(from, to)) {
-            renamed.insert(&to.id, &from.id);
-        }
+        Self(alike)
     }
+
+    /// Takes out the first that is the one meant; returns its name.
+    fn take(&mut self, like: &HandlerSpec, is_it: impl Fn(&HandlerSpec) -> bool) -> Option<&'a str> {
+        let alike = self.0.get_mut(&like.likeness())?;
+        let at = alike.iter().take(ALIKE_MAX).position(|spec| is_it(spec))?;
+        alike.remove(at).map(|spec| spec.id.as_str())
+    }
+}
+
+/// Returns the names of handlers that alone tell their receivers.
+fn only_ones<'a>(specs: &[&'a HandlerSpec]) -> BTreeMap<(&'a str, u16, &'a str), &'a str> {
+    let mut by_receiver: BTreeMap<_, Option<&'a str>> = BTreeMap::new();
+    for spec in specs {
+        let name = Some(spec.id.as_str());
+        by_receiver.entry(spec.notifier.receiver()).and_modify(|only| *only = None).or_insert(name);
+    }
+    by_receiver.into_iter().filter_map(|(receiver, only)| Some((receiver, only?))).collect()
 }
 
 /// Finds contents that are exactly those of another name before; returns those names by the names that they have now.
-fn moved<'a>(
-    was: &BTreeMap<&'a str, &'a HandlerSpec>,
-    is: &BTreeMap<&'a str, &'a HandlerSpec>,
-) -> BTreeMap<&'a str, &'a str> {
+fn moved<'a>(was: &Names<'a>, is: &Names<'a>) -> BTreeMap<&'a str, &'a str> {
     let stays = |name: &str| match (was.get(name), is.get(name)) {
         (Some(was), Some(is)) => was.is_same_but_named(is),
         _ => false,
     };
-    let mut free: Vec<&'a str> = was.keys().filter(|name| !stays(name)).copied().collect();
+    let mut free = Alike::of(was.iter().filter(|(name, _)| !stays(name)).map(|(_, spec)| *spec));
     let mut moved = BTreeMap::new();
     for (to, spec) in is.iter().filter(|(name, _)| !stays(name)) {
-        let from = free.iter().position(|from| was.get(from).is_some_and(|was| was.is_same_but_named(spec)));
-        if let Some(at) = from {
-            moved.insert(*to, free.remove(at));
-        }
+        moved.extend(free.take(spec, |was| was.is_same_but_named(spec)).map(|from| (*to, from)));
     }
     // One that is still there, and would be left without a lane of its own, keeps it.
     loop {
-        let robbed = moved.iter().find(|(_, from)| is.contains_key(**from) && !moved.contains_key(**from));
-        let Some(to) = robbed.map(|(to, _)| *to) else { return moved };
-        moved.remove(to);
+        let given: HashSet<&str> = moved.keys().copied().collect();
+        moved.retain(|_, from| !is.contains_key(*from) || given.contains(*from));
+        if moved.len() == given.len() {
+            return moved;
+        }
     }
 }
 
@@ -154,5 +177,19 @@ mod tests {
         assert_eq!(between(&one, &[("r", 2, true)]), (vec![], vec!["p".to_owned()]));
         let either = [("r", 1, true), ("s", 1, true)];
         assert_eq!(between(&one, &either), (vec![], vec!["p".to_owned()]));
+    }
+
+    #[test]
+    fn a_commit_that_changes_very_many_compares_each_with_few() {
+        let all = |name: &str, port_of: fn(u16) -> u16, is_narrow| -> Vec<HandlerSpec> {
+            (0..20_000).map(|at| spec(&format!("{name}{at}"), port_of(at), is_narrow)).collect()
+        };
+        // All on one receiver, then each on its own; changed, and then under other names.
+        for port_of in [|_| 1, |at| at] {
+            let before = all("a", port_of, false);
+            assert_eq!(Succession::between(&before, &all("a", port_of, true)), Succession::default());
+            assert_eq!(Succession::between(&before, &all("b", port_of, false)).renamed.len(), 20_000);
+        }
+        assert_eq!(Succession::between(&all("a", |_| 1, false), &all("b", |_| 1, true)).ended.len(), 20_000);
     }
 }

@@ -85,7 +85,8 @@ impl ChangedHandlers {
                     Some(from) => lanes.rename(from, Handler::clone(handler)),
                     None => lanes.put(Handler::clone(handler)),
                 },
-                Fate::Becomes(_) | Fate::Goes if !before.iter().any(|spec| spec.id == *id) => lanes.remove(id),
+                // One that was not in use, since it could not be built, may have a lane that rests.
+                Fate::Becomes(_) | Fate::Goes if in_use.get(id).is_none() => lanes.remove(id),
                 Fate::Becomes(_) | Fate::Goes | Fate::Fails | Fate::Stays => {}
             }
         }

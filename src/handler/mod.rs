@@ -149,14 +149,11 @@ impl NotifierSpec {
         }
     }
 
-    /// Returns whether another one tells the same receiver.
+    /// Returns whom it tells: host, port and path.
     #[must_use]
-    pub fn tells_the_same(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Webhook(one), Self::Webhook(other)) => {
-                let (one, other) = (&one.web_service, &other.web_service);
-                (&one.hostname, one.port, &one.context) == (&other.hostname, other.port, &other.context)
-            }
+    pub fn receiver(&self) -> (&str, u16, &str) {
+        match self {
+            Self::Webhook(spec) => (&spec.web_service.hostname, spec.web_service.port, &spec.web_service.context),
         }
     }
 
